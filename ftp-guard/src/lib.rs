@@ -1,0 +1,3 @@
+//! ftp-guard as a library: what the `ftp-guard` binary is made of and what the test suites use.
+
+pub mod datapath;
