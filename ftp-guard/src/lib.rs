@@ -1,3 +1,4 @@
 //! ftp-guard as a library: what the `ftp-guard` binary is made of and what the test suites use.
 
 pub mod datapath;
+pub mod frame;
