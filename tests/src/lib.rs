@@ -1,1 +1,5 @@
-//! placeholder
+//! Harness and laboratory of the suites.
+
+pub mod model;
+pub mod packet;
+pub mod policy;
