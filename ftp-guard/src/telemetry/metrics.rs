@@ -179,12 +179,12 @@ fn fill(registry: &Registry, snapshot: &Snapshot) -> prometheus::Result<()> {
     let attached = gauge(registry, ATTACHED)?;
     for (interface, mode) in &snapshot.attached {
         attached
-            .get_metric_with_label_values(&[interface, mode])?
+            .get_metric_with_label_values(&[interface.as_str(), mode])?
             .set(1);
     }
     for interface in &snapshot.missing {
         attached
-            .get_metric_with_label_values(&[interface, "none"])?
+            .get_metric_with_label_values(&[interface.as_str(), "none"])?
             .set(0);
     }
 
