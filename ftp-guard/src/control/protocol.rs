@@ -9,6 +9,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use super::VERSION;
+use crate::engine::allowlist::parse_prefix;
 
 /// Exit code: the command failed.
 pub const EXIT_FAILED: u8 = 1;
@@ -76,7 +77,7 @@ pub struct Question {
     pub destination: Option<IpAddr>,
     /// TCP destination port.
     pub port: u16,
-    /// TCP flags, low six bits as on the wire (FIN 1, SYN 2, RST 4, PSH 8, ACK 16, URG 32).
+    /// TCP flags as on the wire (FIN 1, SYN 2, RST 4, PSH 8, ACK 16, URG 32, ECE 64, CWR 128).
     pub flags: u8,
     /// VLAN identifiers of the frame's tags, outermost first.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
@@ -165,22 +166,7 @@ impl std::str::FromStr for Prefix {
     type Err = String;
 
     fn from_str(text: &str) -> Result<Self, Self::Err> {
-        let net = match text.parse::<IpAddr>() {
-            Ok(address) => IpNet::from(address),
-            Err(_) => text.parse::<IpNet>().map_err(|_| {
-                format!(
-                    "`{text}` is no address and no prefix; expected for example 192.0.2.7, \
-                     192.0.2.0/24 or 2001:db8::/32"
-                )
-            })?,
-        };
-        if net != net.trunc() {
-            return Err(format!(
-                "`{text}` has bits set behind the prefix length; did you mean {}?",
-                net.trunc()
-            ));
-        }
-        Ok(Self(net))
+        parse_prefix(text).map(Self)
     }
 }
 
@@ -203,9 +189,9 @@ impl From<Prefix> for String {
 pub struct DiagnosticView {
     /// The file.
     pub file: PathBuf,
-    /// Line, from 1.
+    /// Line, from 1; 0 if it is the file as a whole.
     pub line: u32,
-    /// Column, from 1.
+    /// Column, from 1; 0 as for the line.
     pub column: u32,
     /// What is wrong and what was expected.
     pub message: String,
@@ -213,14 +199,11 @@ pub struct DiagnosticView {
 
 impl std::fmt::Display for DiagnosticView {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(
-            f,
-            "{}:{}:{}: {}",
-            self.file.display(),
-            self.line,
-            self.column,
-            self.message
-        )
+        write!(f, "{}:", self.file.display())?;
+        if self.line > 0 {
+            write!(f, "{}:{}:", self.line, self.column)?;
+        }
+        write!(f, " {}", self.message)
     }
 }
 
@@ -457,7 +440,7 @@ mod tests {
     #[test]
     fn a_prefix_with_host_bits_is_refused_with_the_likely_meaning() {
         let error = "192.0.2.7/24".parse::<Prefix>().unwrap_err();
-        assert!(error.contains("did you mean 192.0.2.0/24?"), "{error}");
+        assert!(error.contains("write 192.0.2.0/24"), "{error}");
         assert!("partner.example".parse::<Prefix>().is_err());
         let host: Prefix = "2001:db8::1".parse().unwrap();
         assert_eq!(String::from(host), "2001:db8::1/128");

@@ -89,6 +89,8 @@ pub struct DaemonView {
     pub uptime_seconds: u64,
     /// Its configuration file.
     pub configuration: PathBuf,
+    /// Its control socket.
+    pub control_socket: PathBuf,
     /// The address of its metrics.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub metrics: Option<String>,
@@ -198,7 +200,8 @@ pub struct TestReport {
     pub address: IpAddr,
     /// Whether it may use FTP.
     pub allowed: bool,
-    /// Reason as a packet would be counted: `listed`, `not_listed`, `excluded` or `expired`.
+    /// `listed`, `not_listed`, `excluded` or `expired`. (Packets of a source whose entry has expired
+    /// count as `expired` until the entry is swept, a second later at most, then as `not_listed`.)
     pub reason: String,
     /// The entry that decided; for `expired` the most specific expired one.
     #[serde(default, skip_serializing_if = "Option::is_none")]

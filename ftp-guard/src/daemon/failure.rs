@@ -14,8 +14,8 @@ use crate::{
 impl From<Diagnostics> for Failure {
     fn from(diagnostics: Diagnostics) -> Self {
         let message = match diagnostics.0.len() {
-            1 => "one mistake; nothing was changed".to_owned(),
-            count => format!("{count} mistakes; nothing was changed"),
+            1 => "one mistake in the files".to_owned(),
+            count => format!("{count} mistakes in the files"),
         };
         let diagnostics = diagnostics
             .0

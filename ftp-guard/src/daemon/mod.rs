@@ -224,6 +224,15 @@ async fn serve<K: Kernel>(
         tracing::error!("control socket: {error}");
     }
     tasks.shutdown().await;
+    // With the last way to it the owner's thread ends, behind what it has begun.
+    drop(owner);
+    let idle = async { while ended.changed().await.is_ok() {} };
+    if tokio::time::timeout(Duration::from_secs(10), idle)
+        .await
+        .is_err()
+    {
+        tracing::warn!("a change under way was cut off; the next start puts it right");
+    }
     result
 }
 

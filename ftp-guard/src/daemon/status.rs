@@ -60,6 +60,7 @@ impl<K: Kernel> Guard<K> {
                 started: self.started,
                 uptime_seconds: self.started_at.elapsed().as_secs(),
                 configuration: self.config.path.clone(),
+                control_socket: self.socket.clone(),
                 metrics: self
                     .at_start
                     .metrics
