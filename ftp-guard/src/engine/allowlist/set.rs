@@ -9,10 +9,9 @@ use ftp_guard_common::allow::AllowValue;
 use ipnet::IpNet;
 use jiff::Timestamp;
 
-use super::entry::Entry;
+use super::entry::{DEFAULT_PROFILE, Entry};
 use super::line::{Line, Mistake, parse_line};
 use super::plan::AllowTable;
-use crate::config::Config;
 use crate::diagnostic::{BYTE_ORDER_MARK, Diagnostic, Diagnostics, quoted};
 
 /// The numbers of profiles by name; `None`: there is no such profile.
@@ -172,7 +171,7 @@ impl Reader<'_> {
     }
 
     fn line(&mut self, line: Line<'_>, file: &Arc<Path>, number: u32, mistakes: &mut Vec<Mistake>) {
-        let (profile, at) = line.profile.unwrap_or((Config::DEFAULT_PROFILE, 0));
+        let (profile, at) = line.profile.unwrap_or((DEFAULT_PROFILE, 0));
         let Some(profile_number) = (self.profiles)(profile) else {
             let message = format!(
                 "unknown profile {}: the configuration has no table [profile.NAME] of this name",
