@@ -1,1 +1,4 @@
-//! placeholder
+//! Harness and laboratory of ftp-guard's suites: `lab` makes hosts out of network namespaces and runs
+//! real FTP servers, clients and guards in them.
+
+pub mod lab;
