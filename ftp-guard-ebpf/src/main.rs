@@ -1,2 +1,56 @@
-//! placeholder
-fn main() {}
+//! The kernel programs of ftp-guard: entry points, and for each hook the one place where a verdict
+//! becomes an action. `ftp_guard_common::reason` is the verdict table, `policy` the rules.
+
+#![no_std]
+#![no_main]
+#![expect(
+    missing_docs,
+    reason = "the xdp macro wraps the entry point in a function without its documentation"
+)]
+
+mod access;
+mod exit;
+mod maps;
+mod parse;
+mod policy;
+mod trace;
+mod wire;
+
+use aya_ebpf::{bindings::xdp_action, macros::xdp, programs::XdpContext};
+use ftp_guard_common::reason::Verdict;
+
+use crate::access::{Access, Linear, Scattered};
+
+/// The XDP hook: judges every packet that arrives on a guarded interface.
+#[xdp(frags)]
+pub fn ftpg_xdp(ctx: XdpContext) -> u32 {
+    let linear = Linear::new(&ctx);
+    let verdict = if linear.is_whole() {
+        judge(&ctx, &linear)
+    } else {
+        judge(&ctx, &Scattered::new(&ctx))
+    };
+    match verdict {
+        Verdict::Pass | Verdict::WouldDrop => xdp_action::XDP_PASS,
+        Verdict::Drop => xdp_action::XDP_DROP,
+    }
+}
+
+#[inline(always)]
+fn judge<A: Access>(ctx: &XdpContext, frame: &A) -> Verdict {
+    let judgement = policy::judge(frame);
+    let verdict = exit::finish(frame.len(), &judgement);
+    trace::judged(ctx, verdict, &judgement);
+    verdict
+}
+
+#[cfg(target_arch = "bpf")]
+#[panic_handler]
+fn panic(_: &core::panic::PanicInfo<'_>) -> ! {
+    // The verifier refuses a program in which this can be reached.
+    loop {}
+}
+
+#[unsafe(link_section = "license")]
+#[unsafe(no_mangle)]
+static LICENSE: [u8; 13] = *b"Dual MIT/GPL\0";

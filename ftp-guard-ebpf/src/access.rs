@@ -1,0 +1,132 @@
+//! The one bounds-checked read primitive, over frames that lie in one piece and frames that do not.
+
+use core::mem::{MaybeUninit, size_of};
+
+use aya_ebpf::{
+    EbpfContext as _,
+    helpers::generated::{bpf_xdp_get_buff_len, bpf_xdp_load_bytes},
+    programs::XdpContext,
+};
+
+use crate::wire::Plain;
+
+/// A frame that headers are read from.
+pub trait Access {
+    /// Bytes of the frame, from the Ethernet header to its end.
+    fn len(&self) -> usize;
+
+    /// The `T` at `offset`, or nothing when the frame ends before it does.
+    fn load<T: Plain>(&self, offset: usize) -> Option<T>;
+
+    /// The same frame, read by the helper.
+    fn scattered(&self) -> Scattered<'_>;
+}
+
+/// Bytes of the whole frame, those outside the linear part included (kernel 5.18).
+#[inline(always)]
+fn frame_len(ctx: &XdpContext) -> usize {
+    // SAFETY: the context is the one that the kernel handed to this program.
+    unsafe { bpf_xdp_get_buff_len(ctx.ctx) as usize }
+}
+
+/// A frame read by direct access to its linear part.
+pub struct Linear<'a> {
+    ctx: &'a XdpContext,
+    data: usize,
+    data_end: usize,
+    len: usize,
+}
+
+impl<'a> Linear<'a> {
+    #[inline(always)]
+    pub fn new(ctx: &'a XdpContext) -> Self {
+        Self {
+            ctx,
+            data: ctx.data(),
+            data_end: ctx.data_end(),
+            len: frame_len(ctx),
+        }
+    }
+
+    /// Whether the linear part is the whole frame.
+    #[inline(always)]
+    pub fn is_whole(&self) -> bool {
+        self.data_end - self.data == self.len
+    }
+}
+
+impl Access for Linear<'_> {
+    #[inline(always)]
+    fn len(&self) -> usize {
+        self.len
+    }
+
+    #[inline(always)]
+    fn load<T: Plain>(&self, offset: usize) -> Option<T> {
+        let start = self.data + offset;
+        if start + size_of::<T>() > self.data_end {
+            return None;
+        }
+        // SAFETY: the line above proved that the bytes lie inside the packet; any bytes are a `T`.
+        Some(unsafe { (start as *const T).read_unaligned() })
+    }
+
+    #[inline(always)]
+    fn scattered(&self) -> Scattered<'_> {
+        Scattered {
+            ctx: self.ctx,
+            len: self.len,
+        }
+    }
+}
+
+/// A frame of several buffers (jumbo frames, GRO). Where the headers end up in it is the driver's
+/// choice, so every read goes through a helper that finds the bytes wherever they are.
+pub struct Scattered<'a> {
+    ctx: &'a XdpContext,
+    len: usize,
+}
+
+impl<'a> Scattered<'a> {
+    #[inline(always)]
+    pub fn new(ctx: &'a XdpContext) -> Self {
+        Self {
+            ctx,
+            len: frame_len(ctx),
+        }
+    }
+}
+
+impl Access for Scattered<'_> {
+    #[inline(always)]
+    fn len(&self) -> usize {
+        self.len
+    }
+
+    #[inline(always)]
+    fn load<T: Plain>(&self, offset: usize) -> Option<T> {
+        let mut value = MaybeUninit::<T>::uninit();
+        // SAFETY: the helper writes the bytes asked for or fails, and the buffer has their size.
+        let result = unsafe {
+            bpf_xdp_load_bytes(
+                self.ctx.as_ptr().cast(),
+                offset as u32,
+                value.as_mut_ptr().cast(),
+                size_of::<T>() as u32,
+            )
+        };
+        if result != 0 {
+            return None;
+        }
+        // SAFETY: the helper succeeded and so wrote every byte; any bytes are a `T`.
+        Some(unsafe { value.assume_init() })
+    }
+
+    #[inline(always)]
+    fn scattered(&self) -> Scattered<'_> {
+        Scattered {
+            ctx: self.ctx,
+            len: self.len,
+        }
+    }
+}

@@ -1,0 +1,19 @@
+//! The port table.
+
+use aya_ebpf::{btf_maps::Array, macros::btf_map};
+use ftp_guard_common::{class::PortClass, ports::PortTable};
+
+use crate::wire::Port;
+
+/// One value of 64 KiB and not 64 Ki values: array values take up at least 8 bytes each.
+#[btf_map]
+static FTPG_PORTS: Array<PortTable, 1> = Array::new();
+
+/// The class of a destination port.
+#[inline(always)]
+pub fn class(port: Port) -> PortClass {
+    match FTPG_PORTS.get(0) {
+        Some(table) => PortClass::from_number(table[port.0 as usize]),
+        None => PortClass::Other,
+    }
+}
