@@ -4,4 +4,5 @@ pub mod config;
 pub mod datapath;
 pub mod diagnostic;
 pub mod engine;
+pub mod frame;
 pub mod store;

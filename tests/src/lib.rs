@@ -2,3 +2,6 @@
 //! real FTP servers, clients and guards in them.
 
 pub mod lab;
+pub mod model;
+pub mod packet;
+pub mod policy;

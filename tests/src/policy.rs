@@ -1,0 +1,106 @@
+//! What a guard of the suites is told: mode, ports and allowlist.
+
+use std::collections::BTreeMap;
+
+use ftp_guard_common::{
+    allow::{AllowValue, EntryKind},
+    class::PortClass,
+    config::Mode,
+    ports::{PORTS, PortTable},
+};
+use ipnet::IpNet;
+
+/// Everything besides the clock that a verdict depends on.
+#[derive(Clone)]
+pub struct Policy {
+    /// Enforce or monitor.
+    pub mode: Mode,
+    /// Classes by destination port.
+    pub ports: Box<PortTable>,
+    /// The allowlist.
+    pub allow: BTreeMap<IpNet, AllowValue>,
+}
+
+impl Policy {
+    /// Enforces on the ports of DESIGN section 5 (control 21 and 990, active data 20 and 989,
+    /// passive 50000 to 50100), for nobody.
+    #[must_use]
+    pub fn new() -> Self {
+        let mut policy = Self {
+            mode: Mode::Enforce,
+            ports: vec![PortClass::Other as u8; PORTS]
+                .into_boxed_slice()
+                .try_into()
+                .expect("the vector has the length of the table"),
+            allow: BTreeMap::new(),
+        };
+        policy.class(21..=21, PortClass::Control);
+        policy.class(990..=990, PortClass::Control);
+        policy.class(20..=20, PortClass::ActiveData);
+        policy.class(989..=989, PortClass::ActiveData);
+        policy.class(50_000..=50_100, PortClass::PassiveData);
+        policy
+    }
+
+    /// Gives ports a class.
+    pub fn class(&mut self, ports: std::ops::RangeInclusive<u16>, class: PortClass) {
+        for port in ports {
+            self.ports[usize::from(port)] = class as u8;
+        }
+    }
+
+    /// Adds an entry; `expires_s` is Unix time, 0 for never.
+    pub fn entry(&mut self, prefix: IpNet, kind: EntryKind, expires_s: u32) {
+        self.allow.insert(
+            prefix.trunc(),
+            AllowValue {
+                expires_s,
+                profile: 0,
+                prefix_len: prefix.prefix_len(),
+                kind: kind as u8,
+            },
+        );
+    }
+
+    /// Allows a prefix for good.
+    ///
+    /// # Panics
+    ///
+    /// When the text is no prefix.
+    #[must_use]
+    pub fn allowing(mut self, prefix: &str) -> Self {
+        self.entry(prefix_of(prefix), EntryKind::Allow, 0);
+        self
+    }
+
+    /// Excludes a prefix for good.
+    ///
+    /// # Panics
+    ///
+    /// When the text is no prefix.
+    #[must_use]
+    pub fn excluding(mut self, prefix: &str) -> Self {
+        self.entry(prefix_of(prefix), EntryKind::Exclude, 0);
+        self
+    }
+
+    /// The same in monitor mode.
+    #[must_use]
+    pub fn monitoring(mut self) -> Self {
+        self.mode = Mode::Monitor;
+        self
+    }
+}
+
+impl Default for Policy {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+/// Reads a prefix or a bare address.
+fn prefix_of(text: &str) -> IpNet {
+    text.parse::<IpNet>()
+        .or_else(|_| text.parse::<std::net::IpAddr>().map(IpNet::from))
+        .unwrap_or_else(|_| panic!("{text} is no prefix"))
+}
