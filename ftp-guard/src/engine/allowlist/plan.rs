@@ -29,6 +29,8 @@ pub enum Change {
 ///   an old one, and then the longest old one.
 /// - While removing, an old entry goes only when all old ones around it that have to go are gone, so
 ///   that below it nothing but wanted ones come to light.
+///
+/// It holds at every moment at which no entry of `wanted` has expired; those of `current` may have.
 #[must_use]
 pub fn plan(current: &AllowTable, wanted: &AllowTable) -> Vec<Change> {
     let mut inserts: Vec<_> = wanted

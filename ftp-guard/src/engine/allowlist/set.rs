@@ -12,6 +12,7 @@ use jiff::Timestamp;
 use super::entry::{DEFAULT_PROFILE, Entry};
 use super::line::{Line, Mistake, parse_line};
 use super::plan::AllowTable;
+use super::prefix::written;
 use crate::diagnostic::{BYTE_ORDER_MARK, Diagnostic, Diagnostics, quoted};
 
 /// The numbers of profiles by name; `None`: there is no such profile.
@@ -201,7 +202,7 @@ impl Reader<'_> {
                 let first = &first.entry;
                 let message = format!(
                     "{} is listed already, with other settings, at {}:{}: keep one of the two",
-                    entry.prefix,
+                    written(&entry.prefix),
                     first.file.display(),
                     first.line
                 );
