@@ -7,15 +7,16 @@ use std::path::{Path, PathBuf};
 
 /// Replaces the content of the file at `path` by `text`, or makes the file.
 ///
-/// A reader sees the old content or the new one, and so does whoever comes after a crash: the text goes
-/// to a temporary file in the same folder, to the disk, and then by `rename(2)` to its place; the
-/// folder is synced last. Mode and owner of an existing file are kept (extended attributes are not); a new
-/// one gets what the umask leaves of 0666. A symbolic link stays: what it points to is replaced.
+/// A reader sees the old content or the new one, and so does whoever comes after a crash: the text
+/// goes to a temporary file in the same folder, to the disk, and then by `rename(2)` to its place;
+/// the folder is synced last. Mode and owner of an existing file are kept (extended attributes are
+/// not); a new one gets what the umask leaves of 0666. A symbolic link stays: what it points to is
+/// replaced.
 ///
 /// # Errors
 /// With the path in the message: no folder, no permission, no space, something that is no regular
-/// file. The file is then as it was and the temporary file is gone. Only a failure of the last step, the sync of
-/// the folder, leaves the new content in place.
+/// file. The file is then as it was and the temporary file is gone. Only a failure of the last
+/// step, the sync of the folder, leaves the new content in place.
 pub fn write_atomically(path: &Path, text: &str) -> io::Result<()> {
     replace(path, text).map_err(|error| {
         io::Error::new(

@@ -11,8 +11,8 @@ use crate::engine::allowlist::{Entry, trailing_comment, written_entry, written_p
 /// `text` with `entries` in it, or `None` if it says all that already.
 ///
 /// A line of the same prefix is replaced; it keeps its comment, and its label if the new entry has
-/// none. Further lines of that prefix go, unless they say the same. New entries come at the end, in the order given. Of several
-/// entries of one prefix the last one counts.
+/// none. Further lines of that prefix go, unless they say the same. New entries come at the end, in
+/// the order given. Of several entries of one prefix the last one counts.
 #[must_use]
 pub fn add_entries(text: &str, entries: &[Entry]) -> Option<String> {
     let wanted: HashMap<IpNet, &Entry> = entries.iter().map(|e| (e.prefix, e)).collect();

@@ -38,7 +38,10 @@ pub enum StoreError {
         source: io::Error,
     },
     /// A folder, a pipe or a device.
-    #[error("{}: not a regular file: the patterns of allow.files must match files only", path.display())]
+    #[error(
+        "{}: not a regular file: the patterns of allow.files must match files only",
+        path.display()
+    )]
     NotAFile {
         /// The path.
         path: PathBuf,
@@ -102,8 +105,8 @@ fn expand(pattern: &str) -> Result<Vec<PathBuf>, StoreError> {
         require_literal_leading_dot: false,
     };
     let found = glob_with(&normal, options).map_err(bad_pattern)?;
-    // Hidden files are the temporary ones of editors and our own. `glob` 0.3.4 could leave them out while it
-    // walks, but then panics at file names that are not UTF-8, and misses `.*`.
+    // Hidden files are the temporary ones of editors and our own. `glob` 0.3.4 could leave them out
+    // while it walks, but then panics at file names that are not UTF-8, and misses `.*`.
     options.require_literal_leading_dot = true;
     let found = found.filter_map(|path| match path {
         Ok(path) if matcher.matches_path_with(&path, options) => Some(Ok(path)),

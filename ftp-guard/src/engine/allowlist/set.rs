@@ -42,9 +42,9 @@ impl AllowSet {
     /// first label that is given.
     ///
     /// # Errors
-    /// All mistakes in all files, at most [`MOST_REPORTED`] of them and then one that counts the rest:
-    /// lines that are no entry, profiles that do not exist, prefixes listed twice with different
-    /// settings.
+    /// All mistakes in all files, at most [`MOST_REPORTED`] of them and then one that counts the
+    /// rest: lines that are no entry, profiles that do not exist, prefixes listed twice with
+    /// different settings.
     pub fn parse<'a>(
         files: impl IntoIterator<Item = (&'a Path, &'a str)>,
         profiles: Profiles<'_>,
@@ -63,7 +63,8 @@ impl AllowSet {
         }
     }
 
-    /// The entries in the order of their prefixes, IPv4 first, a wider prefix before those inside it.
+    /// The entries in the order of their prefixes, IPv4 first, a wider prefix before those inside
+    /// it.
     pub fn iter(&self) -> impl Iterator<Item = &Entry> {
         self.entries.values().map(|listed| &listed.entry)
     }
