@@ -25,3 +25,6 @@ pub(crate) use line::{trailing_comment, written_entry, written_prefix};
 pub use plan::{AllowTable, Change, plan};
 pub use prefix::parse_prefix;
 pub use set::{AllowSet, MOST_REPORTED, Profiles};
+
+#[cfg(test)]
+mod tests;
