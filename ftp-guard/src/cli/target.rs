@@ -108,7 +108,11 @@ mod tests {
 
     #[test]
     fn the_defaults_are_those_of_the_configuration() {
-        let config = Config::parse(Path::new(""), "interfaces = [\"lo\"]").unwrap();
+        let config = Config::parse(
+            Path::new(""),
+            "interfaces = [\"lo\"]\n[ftp]\npassive_ports = []\n",
+        )
+        .unwrap();
         assert_eq!(config.control.socket, Path::new(DEFAULT_SOCKET));
         assert_eq!(config.bpf.pin_path, Path::new(DEFAULT_PIN_PATH));
     }
