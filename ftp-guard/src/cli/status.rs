@@ -67,7 +67,7 @@ fn observed(global: &Global, target: &Target) -> Result<Status, Failure> {
     let present = netlink::interfaces()
         .map_err(|error| Failure::failed(format!("cannot list the interfaces: {error}")))?;
     let Some(observation) = observe(&target.pin_path)? else {
-        status.uncovered_interfaces = uncovered(&present, &[]);
+        status.uncovered_interfaces = uncovered(&present, &[], &status.missing_interfaces);
         return Ok(status);
     };
     let attachments = observation.attachments;
@@ -75,7 +75,7 @@ fn observed(global: &Global, target: &Target) -> Result<Status, Failure> {
         .into_iter()
         .filter(|name| attachments.iter().all(|a| a.interface != *name))
         .collect();
-    status.uncovered_interfaces = uncovered(&present, &attachments);
+    status.uncovered_interfaces = uncovered(&present, &attachments, &status.missing_interfaces);
     status.mode = Some(observation.mode.into());
     status.interfaces = attachments.into_iter().map(interface_view).collect();
     status.allowlist.ipv4 = observation.entries_v4 as u64;

@@ -25,7 +25,7 @@ const IMPORT_PIECE: usize = 32 * 1024;
 pub enum ClientError {
     /// Nobody listens.
     #[error(
-        "no daemon answers on {path} ({source}); is `ftp-guard run` running, and with this control socket?"
+        "no daemon answers on {path} ({why}); is `ftp-guard run` running, with this control socket?", why = no_daemon(source)
     )]
     NoDaemon {
         /// The socket.
@@ -219,6 +219,14 @@ impl Client {
             path: self.path.clone(),
             source,
         }
+    }
+}
+
+fn no_daemon(error: &io::Error) -> String {
+    match error.kind() {
+        io::ErrorKind::NotFound => "there is no such socket".to_owned(),
+        io::ErrorKind::ConnectionRefused => "nobody listens there any more".to_owned(),
+        _ => error.to_string(),
     }
 }
 

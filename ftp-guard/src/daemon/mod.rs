@@ -139,7 +139,7 @@ fn log_ready<K: Kernel>(guard: &Guard<K>, adopted: bool) {
         .map(|interface| format!("{} ({})", interface.interface, interface.mode))
         .collect();
     tracing::info!(
-        "ready: {} mode on {}; {} allowlist entries{}",
+        "ready: {} mode on {}; allowlist entries: {}{}",
         guard.config().mode.as_str(),
         interfaces.join(", "),
         status.allowlist.ipv4 + status.allowlist.ipv6,

@@ -40,6 +40,7 @@ impl<K: Kernel> Guard<K> {
             .kernel
             .interfaces()
             .map_err(|error| Failure::failed(format!("cannot list the interfaces: {error}")))?;
+        let missing = self.missing(&attachments);
         let table = self.kernel.allow_table()?;
         let ipv4 = table
             .keys()
@@ -70,8 +71,8 @@ impl<K: Kernel> Guard<K> {
             }),
             mode: Some(self.kernel.mode()?.into()),
             pin_path: self.at_start.bpf.pin_path.clone(),
-            missing_interfaces: self.missing(&attachments),
-            uncovered_interfaces: uncovered(&interfaces, &attachments),
+            uncovered_interfaces: uncovered(&interfaces, &attachments, &missing),
+            missing_interfaces: missing,
             warnings: self.warnings(&attachments),
             interfaces: attachments.into_iter().map(interface_view).collect(),
             allowlist: AllowlistView {
@@ -177,12 +178,17 @@ fn interface_warnings(config: &Config, attachments: &[Attachment]) -> Vec<String
         .collect()
 }
 
-/// Interfaces that hold an address and do not carry the program.
-pub fn uncovered(interfaces: &[Interface], attachments: &[Attachment]) -> Vec<String> {
+/// Interfaces that hold an address, do not carry the program, and are not meant to.
+pub fn uncovered(
+    interfaces: &[Interface],
+    attachments: &[Attachment],
+    missing: &[String],
+) -> Vec<String> {
     interfaces
         .iter()
         .filter(|interface| interface.addressed && !interface.loopback)
         .filter(|interface| attachments.iter().all(|a| a.interface != interface.name))
+        .filter(|interface| !missing.contains(&interface.name))
         .map(|interface| interface.name.clone())
         .collect()
 }

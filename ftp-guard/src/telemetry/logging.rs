@@ -4,16 +4,20 @@ use std::io::IsTerminal;
 
 use tracing_subscriber::EnvFilter;
 
+/// The netlink library warns of every attribute that the kernel knows and it does not.
+const QUIET: &str = "netlink_packet_route=error,netlink_proto=error";
+
 /// Sets the log up: one line an event on standard error, filtered by `RUST_LOG`, from `default` up
 /// if that is not set or cannot be read.
 ///
 /// A second call changes nothing.
 pub fn init(default: &str) {
+    let filter = |wanted: &str| EnvFilter::try_new(format!("{QUIET},{wanted}"));
     let wanted = std::env::var("RUST_LOG").ok();
-    let (filter, complaint) = match wanted.as_deref().map(EnvFilter::try_new) {
+    let (filter, complaint) = match wanted.as_deref().map(filter) {
         Some(Ok(filter)) => (filter, None),
-        Some(Err(error)) => (EnvFilter::new(default), Some(error)),
-        None => (EnvFilter::new(default), None),
+        Some(Err(error)) => (EnvFilter::new(format!("{QUIET},{default}")), Some(error)),
+        None => (EnvFilter::new(format!("{QUIET},{default}")), None),
     };
     let set = tracing_subscriber::fmt()
         .compact()
