@@ -1,6 +1,7 @@
 //! Harness and laboratory of the suites.
 
 pub mod agree;
+pub mod ledger;
 pub mod model;
 pub mod packet;
 pub mod policy;
