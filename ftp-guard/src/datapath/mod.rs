@@ -1,1 +1,3 @@
 //! The only module that imports aya.
+
+pub mod object;
