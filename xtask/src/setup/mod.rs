@@ -2,9 +2,9 @@
 
 mod apt;
 mod kernels;
-mod lab;
 mod packages;
 mod rust;
+mod unpacked;
 
 use anyhow::Result;
 use clap::ValueEnum;
@@ -53,10 +53,12 @@ pub(crate) fn ensure(workspace: &Workspace, groups: &[Group], kernels: &[String]
             }
             Group::Lab => {
                 apt::install("lab", &packages::installed(packages::LAB))?;
-                lab::ensure(workspace)?;
+                unpacked::ensure("lab", packages::LAB_UNPACKED, &workspace.lab())?;
             }
             Group::Kernels => {
                 apt::install("kernels", &packages::installed(packages::KERNELS))?;
+                let folder = workspace.kernels();
+                unpacked::ensure("kernels", packages::KERNELS_UNPACKED, &folder)?;
                 for series in kernels {
                     kernels::ensure(workspace, series)?;
                 }

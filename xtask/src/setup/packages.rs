@@ -8,6 +8,8 @@ pub(crate) const LAB: &str = include_str!("../../packages/lab.txt");
 pub(crate) const LAB_UNPACKED: &str = include_str!("../../packages/lab-unpacked.txt");
 /// What booting another kernel takes.
 pub(crate) const KERNELS: &str = include_str!("../../packages/kernels.txt");
+/// What is unpacked for that, not installed.
+pub(crate) const KERNELS_UNPACKED: &str = include_str!("../../packages/kernels-unpacked.txt");
 
 /// The packages of a list that has one a line.
 pub(crate) fn installed(list: &'static str) -> Vec<&'static str> {
@@ -37,7 +39,10 @@ mod tests {
     #[test]
     fn the_lists_hold_package_names_only() {
         let listed = [BUILD, LAB, KERNELS].into_iter().flat_map(installed);
-        let unpacked = unpacked(LAB_UNPACKED).flat_map(|(_, packages)| packages);
+        let unpacked = [LAB_UNPACKED, KERNELS_UNPACKED]
+            .into_iter()
+            .flat_map(unpacked);
+        let unpacked = unpacked.flat_map(|(_, packages)| packages);
         for package in listed.chain(unpacked) {
             let is_name =
                 |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || "+-.".contains(c);
@@ -46,14 +51,16 @@ mod tests {
     }
 
     #[test]
-    fn servers_that_conflict_are_not_installed() {
-        let installed = installed(LAB);
-        for (name, packages) in unpacked(LAB_UNPACKED) {
-            assert!(!packages.is_empty(), "{name} has no packages");
-            for package in packages {
-                assert!(!installed.contains(&package), "{package} is in both lists");
+    fn what_is_unpacked_is_not_installed() {
+        for (list, installed_too) in [(LAB_UNPACKED, LAB), (KERNELS_UNPACKED, KERNELS)] {
+            let installed = installed(installed_too);
+            for (name, packages) in unpacked(list) {
+                assert!(!packages.is_empty(), "{name} has no packages");
+                for package in packages {
+                    assert!(!installed.contains(&package), "{package} is in both lists");
+                }
             }
+            assert_eq!(unpacked(list).count(), lines(list).count());
         }
-        assert_eq!(unpacked(LAB_UNPACKED).count(), lines(LAB_UNPACKED).count());
     }
 }

@@ -13,6 +13,7 @@ use crate::{
     shell,
     test::{Options, Suite},
     vm::{Kernel, modules},
+    workspace::Workspace,
 };
 
 /// Programs of this machine that suites start.
@@ -25,6 +26,7 @@ const TOOLS: &[&str] = &["ip"];
 /// When a program is missing, or the disk is full.
 pub(crate) fn make(
     folder: &Path,
+    workspace: &Workspace,
     kernel: &Kernel,
     suites: &[&Suite],
     binary: &Path,
@@ -36,7 +38,7 @@ pub(crate) fn make(
     ] {
         fs::create_dir_all(root.0.join(name))?;
     }
-    let busybox = find("busybox")?;
+    let busybox = workspace.kernels().join("busybox/bin/busybox");
     for applet in shell::output(Command::new(&busybox).arg("--list"))?.lines() {
         symlink("/bin/busybox", root.0.join("applets").join(applet))?;
     }

@@ -44,12 +44,12 @@ pub(crate) fn run(
 ) -> Result<()> {
     let kernel = Kernel::find(&workspace.kernels().join(series))?;
     let folder = tempfile::tempdir().context("cannot create a temporary folder")?;
-    let initrd = image::make(folder.path(), &kernel, suites, binary, options)
+    let initrd = image::make(folder.path(), workspace, &kernel, suites, binary, options)
         .with_context(|| format!("the machine for kernel {series} cannot be made"))?;
 
     let start = Instant::now();
     let mut log = console::Log::default();
-    let ended = stream(&mut qemu(&kernel, &initrd), LIMIT, |line| {
+    let ended = stream(&mut qemu(workspace, &kernel, &initrd), LIMIT, |line| {
         log.add(line, start.elapsed());
     })?;
     if ended.is_none() {
@@ -99,8 +99,12 @@ impl Kernel {
     }
 }
 
-fn qemu(kernel: &Kernel, initrd: &Path) -> Command {
-    let mut qemu = Command::new("qemu-system-x86_64");
+fn qemu(workspace: &Workspace, kernel: &Kernel, initrd: &Path) -> Command {
+    let folder = workspace.kernels().join("qemu/usr");
+    let mut qemu = Command::new(folder.join("bin/qemu-system-x86_64"));
+    for firmware in ["share/qemu", "share/seabios"] {
+        qemu.arg("-L").arg(folder.join(firmware));
+    }
     qemu.args([
         "-M",
         "q35",
