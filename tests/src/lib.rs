@@ -1,7 +1,12 @@
 //! Harness and laboratory of ftp-guard's suites: `lab` makes hosts out of network namespaces and runs
 //! real FTP servers, clients and guards in them.
 
+pub mod agree;
 pub mod lab;
+pub mod ledger;
 pub mod model;
 pub mod packet;
 pub mod policy;
+pub mod program;
+pub mod random;
+pub mod sys;

@@ -1,0 +1,190 @@
+//! System calls that the suites need and the libraries do not offer.
+
+use std::{
+    io, mem,
+    os::fd::{AsRawFd, BorrowedFd, FromRawFd, OwnedFd},
+    time::Duration,
+};
+
+use aya_obj::generated::{__BindgenBitfieldUnit, bpf_attr, bpf_cmd, bpf_insn, bpf_prog_type};
+use ftp_guard_common::stats::{Counter, STATS_LEN};
+
+fn bpf(command: bpf_cmd, attributes: &mut bpf_attr) -> io::Result<i64> {
+    // SAFETY: the attributes are a whole `bpf_attr`, and each caller makes the pointers in them
+    // point to memory that lives until the call returns.
+    let result = unsafe {
+        libc::syscall(
+            libc::SYS_bpf,
+            command as libc::c_int,
+            std::ptr::from_mut(attributes),
+            size_of::<bpf_attr>(),
+        )
+    };
+    if result < 0 {
+        Err(io::Error::last_os_error())
+    } else {
+        Ok(result)
+    }
+}
+
+fn zeroed() -> bpf_attr {
+    // SAFETY: `bpf_attr` is a union of structs of integers, for which zeros are a value.
+    unsafe { mem::zeroed() }
+}
+
+/// Reads the whole counter table in one call (per-CPU arrays: kernel 5.13),
+/// the CPUs' shares added up: [`STATS_LEN`] cells.
+///
+/// # Errors
+///
+/// What the kernel says.
+pub fn counters(map: BorrowedFd<'_>, cpus: usize) -> io::Result<Vec<Counter>> {
+    let length = STATS_LEN as usize;
+    let mut keys = vec![0_u32; length];
+    let mut values = vec![Counter::default(); length * cpus];
+    let mut cursor = 0_u32;
+    let mut attributes = zeroed();
+    attributes.batch.out_batch = std::ptr::from_mut(&mut cursor) as u64;
+    attributes.batch.keys = keys.as_mut_ptr() as u64;
+    attributes.batch.values = values.as_mut_ptr() as u64;
+    attributes.batch.count = STATS_LEN;
+    attributes.batch.map_fd = map.as_raw_fd() as u32;
+    match bpf(bpf_cmd::BPF_MAP_LOOKUP_BATCH, &mut attributes) {
+        // ENOENT: the end of the map came with this batch.
+        Err(error) if error.raw_os_error() != Some(libc::ENOENT) => return Err(error),
+        _ => {}
+    }
+    // SAFETY: the kernel has written the member that was set above.
+    let count = unsafe { attributes.batch.count };
+    if count != STATS_LEN || keys.iter().enumerate().any(|(i, key)| i != *key as usize) {
+        return Err(io::Error::other(format!(
+            "the kernel returned {count} of {STATS_LEN} counters, or in another order"
+        )));
+    }
+    Ok(values
+        .chunks(cpus)
+        .map(|shares| {
+            shares
+                .iter()
+                .fold(Counter::default(), |sum, share| Counter {
+                    packets: sum.packets + share.packets,
+                    bytes: sum.bytes + share.bytes,
+                })
+        })
+        .collect())
+}
+
+/// Loads an XDP program that does nothing but return `XDP_PASS`: what a test run costs by itself.
+///
+/// # Errors
+///
+/// What the kernel says.
+pub fn load_pass_program() -> io::Result<OwnedFd> {
+    const MOV64_IMM: u8 = 0xb7;
+    load_xdp(&[
+        instruction(MOV64_IMM, 0, 0, 0, crate::program::XDP_PASS as i32),
+        EXIT,
+    ])
+}
+
+const EXIT: bpf_insn = instruction(0x95, 0, 0, 0, 0);
+
+const fn instruction(code: u8, to: u8, from: u8, off: i16, imm: i32) -> bpf_insn {
+    bpf_insn {
+        code,
+        _bitfield_align_1: [],
+        _bitfield_1: __BindgenBitfieldUnit::new([to | from << 4]),
+        off,
+        imm,
+    }
+}
+
+/// Loads an XDP program that returns the length of the linear part of its frame.
+fn load_linear_length_program() -> io::Result<OwnedFd> {
+    const LOAD_32: u8 = 0x61;
+    const SUBTRACT: u8 = 0x1f;
+    // `struct xdp_md`: `data` is its first 32-bit field, `data_end` its second.
+    load_xdp(&[
+        instruction(LOAD_32, 0, 1, 4, 0),
+        instruction(LOAD_32, 2, 1, 0, 0),
+        instruction(SUBTRACT, 0, 2, 0, 0),
+        EXIT,
+    ])
+}
+
+fn load_xdp(program: &[bpf_insn]) -> io::Result<OwnedFd> {
+    const BPF_F_XDP_HAS_FRAGS: u32 = 1 << 5;
+    let mut attributes = zeroed();
+    attributes.__bindgen_anon_3.prog_type = bpf_prog_type::BPF_PROG_TYPE_XDP as u32;
+    attributes.__bindgen_anon_3.prog_flags = BPF_F_XDP_HAS_FRAGS;
+    attributes.__bindgen_anon_3.insns = program.as_ptr() as u64;
+    attributes.__bindgen_anon_3.insn_cnt = program.len() as u32;
+    attributes.__bindgen_anon_3.license = c"MIT".as_ptr() as u64;
+    let fd = bpf(bpf_cmd::BPF_PROG_LOAD, &mut attributes)?;
+    // SAFETY: the kernel has just made this descriptor, and nobody else has it.
+    Ok(unsafe { OwnedFd::from_raw_fd(fd as i32) })
+}
+
+/// How many bytes of a frame a program finds in the linear part when a test run asks for `linear`.
+///
+/// # Errors
+///
+/// `EINVAL` where the kernel cannot split a test frame at will (before 6.18).
+pub fn linear_length(frame: &[u8], linear: u32) -> io::Result<u32> {
+    let program = load_linear_length_program()?;
+    let context = linear_context(linear);
+    let mut attributes = zeroed();
+    attributes.test.prog_fd = program.as_raw_fd() as u32;
+    attributes.test.data_in = frame.as_ptr() as u64;
+    attributes.test.data_size_in = frame.len() as u32;
+    attributes.test.ctx_in = context.as_ptr() as u64;
+    attributes.test.ctx_size_in = context.len() as u32;
+    attributes.test.repeat = 1;
+    bpf(bpf_cmd::BPF_PROG_TEST_RUN, &mut attributes)?;
+    // SAFETY: the kernel has written the member that was set above.
+    Ok(unsafe { attributes.test.retval })
+}
+
+/// The `struct xdp_md` (six 32-bit fields) by which a test run asks for a linear part of this
+/// length: it stands in the second field, `data_end`.
+#[must_use]
+pub fn linear_context(linear: u32) -> [u8; 24] {
+    let mut context = [0; 24];
+    context[4..8].copy_from_slice(&linear.to_ne_bytes());
+    context
+}
+
+/// Runs an XDP program `repeat` times on a frame; returns the mean time of one run, in whole
+/// nanoseconds.
+///
+/// # Errors
+///
+/// What the kernel says.
+pub fn time_runs(program: BorrowedFd<'_>, frame: &[u8], repeat: u32) -> io::Result<Duration> {
+    let mut attributes = zeroed();
+    attributes.test.prog_fd = program.as_raw_fd() as u32;
+    attributes.test.data_in = frame.as_ptr() as u64;
+    attributes.test.data_size_in = frame.len() as u32;
+    attributes.test.repeat = repeat;
+    bpf(bpf_cmd::BPF_PROG_TEST_RUN, &mut attributes)?;
+    // SAFETY: the kernel has written the member that was set above.
+    Ok(Duration::from_nanos(
+        unsafe { attributes.test.duration }.into(),
+    ))
+}
+
+/// Seconds by which the host's CLOCK_TAI is ahead of CLOCK_REALTIME; 0 where no time daemon has told
+/// the kernel.
+///
+/// # Errors
+///
+/// What the kernel says.
+pub fn tai_offset_s() -> io::Result<i64> {
+    // SAFETY: `timex` is a struct of integers, for which zeros are a value.
+    let mut clock: libc::timex = unsafe { mem::zeroed() };
+    // SAFETY: the struct is whole; mode 0 only reads.
+    if unsafe { libc::adjtimex(&mut clock) } < 0 {
+        return Err(io::Error::last_os_error());
+    }
+    Ok(clock.tai.into())
+}
