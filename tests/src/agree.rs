@@ -1,30 +1,21 @@
 //! The model and the program side by side on many frames.
 
-use anyhow::{Context, bail};
-use ftp_guard_common::stats::Counter;
+use anyhow::bail;
 
 use crate::{
+    ledger::{Ledger, Mismatch},
     model::{self, Judgement},
+    packet::hex,
     policy::Policy,
     program::{Guard, now_s},
 };
 
-/// Frames after which the whole counter table is compared.
-const BATCH: usize = 512;
-
-/// Compares the program with the model, frame by frame.
-///
-/// Reading the whole table after each frame would cost far more than the run. So after each frame
-/// the one cell that the model names is read: it must have moved by one packet and the frame's
-/// length. After each batch the whole table is read and must equal the sum of those moves: then no
-/// frame has moved any other cell.
+/// Compares the program with the model, frame by frame; see [`Ledger`] for how the counters are.
 pub struct Agreement<'a> {
     guard: &'a Guard,
     policy: &'a Policy,
     now_s: u64,
-    expected: Vec<Counter>,
-    batch: Vec<Vec<u8>>,
-    frames: u64,
+    ledger: Ledger<'a>,
 }
 
 impl<'a> Agreement<'a> {
@@ -39,9 +30,7 @@ impl<'a> Agreement<'a> {
             guard,
             policy,
             now_s: now_s(),
-            expected: guard.table()?,
-            batch: Vec::with_capacity(BATCH),
-            frames: 0,
+            ledger: Ledger::new(guard)?,
         })
     }
 
@@ -52,19 +41,10 @@ impl<'a> Agreement<'a> {
     /// They disagree (the message holds a minimised frame and both verdicts), or the kernel refuses.
     pub fn check(&mut self, frame: &[u8]) -> anyhow::Result<Judgement> {
         let wanted = model::judge(frame, self.policy, self.now_s);
-        let passed = self.guard.run(frame)?;
-        let cell = &mut self.expected[wanted.key.index() as usize];
-        cell.packets += 1;
-        cell.bytes += wanted.bytes;
-        if passed != wanted.passes() || self.guard.cell(wanted.key)? != *cell {
-            bail!(self.disagreement(frame)?);
+        match self.ledger.check(frame, wanted)? {
+            None => Ok(wanted),
+            Some(mismatch) => bail!(self.report(&mismatch)?),
         }
-        self.frames += 1;
-        self.batch.push(frame.to_vec());
-        if self.batch.len() == BATCH {
-            self.settle()?;
-        }
-        Ok(wanted)
     }
 
     /// Compares the whole table once more; returns the number of frames checked.
@@ -73,53 +53,25 @@ impl<'a> Agreement<'a> {
     ///
     /// As [`Agreement::check`].
     pub fn finish(mut self) -> anyhow::Result<u64> {
-        self.settle()?;
-        Ok(self.frames)
-    }
-
-    fn settle(&mut self) -> anyhow::Result<()> {
-        if self.guard.table()? != self.expected {
-            for frame in &self.batch {
-                if self.disagrees(frame)? {
-                    bail!(self.disagreement(frame)?);
-                }
-            }
-            bail!("some cell moved that no frame of the batch moves when it is run alone");
+        match self.ledger.settle()? {
+            None => Ok(self.ledger.frames()),
+            Some(mismatch) => bail!(self.report(&mismatch)?),
         }
-        self.batch.clear();
-        Ok(())
     }
 
-    fn disagrees(&self, frame: &[u8]) -> anyhow::Result<bool> {
+    fn find(&self, frame: &[u8]) -> anyhow::Result<Option<Mismatch>> {
         let wanted = model::judge(frame, self.policy, self.now_s);
-        let outcome = self.guard.observe(frame)?;
-        let moved = Counter {
-            packets: 1,
-            bytes: wanted.bytes,
-        };
-        Ok(outcome.passed != wanted.passes()
-            || outcome.moved.len() != 1
-            || outcome.moved.get(&wanted.key.index()) != Some(&moved))
+        Mismatch::find(self.guard, frame, wanted)
     }
 
-    fn disagreement(&self, frame: &[u8]) -> anyhow::Result<String> {
-        let small = minimise(frame, |frame| self.disagrees(frame))?;
-        let outcome = self.guard.observe(&small)?;
-        let program = match outcome.only_cell() {
-            Ok((key, moved)) => format!("{key:?}, {moved:?}"),
-            Err(error) => error.to_string(),
-        };
+    fn report(&self, mismatch: &Mismatch) -> anyhow::Result<String> {
+        let small = minimise(&mismatch.frame, |frame| Ok(self.find(frame)?.is_some()))?;
+        let small = self.find(&small)?;
         Ok(format!(
-            "model and program disagree after {} frames\n  frame ({} bytes): {}\n  minimised \
-             ({} bytes): {}\n  of the minimised one, the model says: {:?}\n  the program says: \
-             passed {}, {program}",
-            self.frames,
-            frame.len(),
-            hex(frame),
-            small.len(),
-            hex(&small),
-            model::judge(&small, self.policy, self.now_s),
-            outcome.passed,
+            "model and program disagree after {} frames, on {}\nminimised:\n{}",
+            self.ledger.frames(),
+            hex(&mismatch.frame),
+            small.as_ref().unwrap_or(mismatch)
         ))
     }
 }
@@ -146,26 +98,6 @@ fn minimise(
         }
     }
     Ok(best)
-}
-
-/// The bytes in hexadecimal, without separators, as `xxd -r -p` reads them.
-#[must_use]
-pub fn hex(bytes: &[u8]) -> String {
-    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
-}
-
-/// A number from the environment, or the default when the variable is not set.
-///
-/// # Errors
-///
-/// The variable holds no number.
-pub fn number_from_env(name: &str, default: u64) -> anyhow::Result<u64> {
-    match std::env::var(name) {
-        Ok(text) => text
-            .parse()
-            .with_context(|| format!("{name} must be a whole number, not \"{text}\"")),
-        Err(_) => Ok(default),
-    }
 }
 
 #[cfg(test)]

@@ -3,6 +3,7 @@
 
 pub mod agree;
 pub mod lab;
+pub mod ledger;
 pub mod model;
 pub mod packet;
 pub mod policy;

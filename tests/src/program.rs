@@ -161,7 +161,7 @@ impl Guard {
     }
 
     /// As [`Guard::run`], with only the first `linear` bytes of the frame in the linear part of the
-    /// buffer and the others in fragments (kernel 6.18, commit fe9544ed1a2e; older ones: `EINVAL`).
+    /// buffer and the others in fragments (kernel 6.18; older ones: `EINVAL`).
     ///
     /// # Errors
     ///
@@ -172,12 +172,7 @@ impl Guard {
             .program(names::XDP_PROGRAM)
             .context("the object has no XDP program")?
             .try_into()?;
-        let context = linear.map(|linear| {
-            // `struct xdp_md`: six 32-bit fields, of which `data_end` is the second.
-            let mut context = [0_u8; 24];
-            context[4..8].copy_from_slice(&linear.to_ne_bytes());
-            context
-        });
+        let context = linear.map(sys::linear_context);
         let result = program.test_run(TestRunOptions {
             data_in: Some(frame),
             ctx_in: context.as_ref().map(|context| context.as_slice()),

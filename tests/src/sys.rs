@@ -6,7 +6,7 @@ use std::{
     time::Duration,
 };
 
-use aya_obj::generated::{bpf_attr, bpf_cmd, bpf_insn, bpf_prog_type};
+use aya_obj::generated::{__BindgenBitfieldUnit, bpf_attr, bpf_cmd, bpf_insn, bpf_prog_type};
 use ftp_guard_common::stats::{Counter, STATS_LEN};
 
 fn bpf(command: bpf_cmd, attributes: &mut bpf_attr) -> io::Result<i64> {
@@ -32,7 +32,7 @@ fn zeroed() -> bpf_attr {
     unsafe { mem::zeroed() }
 }
 
-/// Reads the whole counter table in one call (per-CPU arrays: kernel 5.13, commit f008d732ab18),
+/// Reads the whole counter table in one call (per-CPU arrays: kernel 5.13),
 /// the CPUs' shares added up: [`STATS_LEN`] cells.
 ///
 /// # Errors
@@ -81,26 +81,77 @@ pub fn counters(map: BorrowedFd<'_>, cpus: usize) -> io::Result<Vec<Counter>> {
 /// What the kernel says.
 pub fn load_pass_program() -> io::Result<OwnedFd> {
     const MOV64_IMM: u8 = 0xb7;
-    const EXIT: u8 = 0x95;
-    let instruction = |code, imm| bpf_insn {
+    load_xdp(&[
+        instruction(MOV64_IMM, 0, 0, 0, crate::program::XDP_PASS as i32),
+        EXIT,
+    ])
+}
+
+const EXIT: bpf_insn = instruction(0x95, 0, 0, 0, 0);
+
+const fn instruction(code: u8, to: u8, from: u8, off: i16, imm: i32) -> bpf_insn {
+    bpf_insn {
         code,
         _bitfield_align_1: [],
-        _bitfield_1: bpf_insn::new_bitfield_1(0, 0),
-        off: 0,
+        _bitfield_1: __BindgenBitfieldUnit::new([to | from << 4]),
+        off,
         imm,
-    };
-    let program = [
-        instruction(MOV64_IMM, crate::program::XDP_PASS as i32),
-        instruction(EXIT, 0),
-    ];
+    }
+}
+
+/// Loads an XDP program that returns the length of the linear part of its frame.
+fn load_linear_length_program() -> io::Result<OwnedFd> {
+    const LOAD_32: u8 = 0x61;
+    const SUBTRACT: u8 = 0x1f;
+    // `struct xdp_md`: `data` is its first 32-bit field, `data_end` its second.
+    load_xdp(&[
+        instruction(LOAD_32, 0, 1, 4, 0),
+        instruction(LOAD_32, 2, 1, 0, 0),
+        instruction(SUBTRACT, 0, 2, 0, 0),
+        EXIT,
+    ])
+}
+
+fn load_xdp(program: &[bpf_insn]) -> io::Result<OwnedFd> {
+    const BPF_F_XDP_HAS_FRAGS: u32 = 1 << 5;
     let mut attributes = zeroed();
     attributes.__bindgen_anon_3.prog_type = bpf_prog_type::BPF_PROG_TYPE_XDP as u32;
+    attributes.__bindgen_anon_3.prog_flags = BPF_F_XDP_HAS_FRAGS;
     attributes.__bindgen_anon_3.insns = program.as_ptr() as u64;
     attributes.__bindgen_anon_3.insn_cnt = program.len() as u32;
     attributes.__bindgen_anon_3.license = c"MIT".as_ptr() as u64;
     let fd = bpf(bpf_cmd::BPF_PROG_LOAD, &mut attributes)?;
     // SAFETY: the kernel has just made this descriptor, and nobody else has it.
     Ok(unsafe { OwnedFd::from_raw_fd(fd as i32) })
+}
+
+/// How many bytes of a frame a program finds in the linear part when a test run asks for `linear`.
+///
+/// # Errors
+///
+/// `EINVAL` where the kernel cannot split a test frame at will (before 6.18).
+pub fn linear_length(frame: &[u8], linear: u32) -> io::Result<u32> {
+    let program = load_linear_length_program()?;
+    let context = linear_context(linear);
+    let mut attributes = zeroed();
+    attributes.test.prog_fd = program.as_raw_fd() as u32;
+    attributes.test.data_in = frame.as_ptr() as u64;
+    attributes.test.data_size_in = frame.len() as u32;
+    attributes.test.ctx_in = context.as_ptr() as u64;
+    attributes.test.ctx_size_in = context.len() as u32;
+    attributes.test.repeat = 1;
+    bpf(bpf_cmd::BPF_PROG_TEST_RUN, &mut attributes)?;
+    // SAFETY: the kernel has written the member that was set above.
+    Ok(unsafe { attributes.test.retval })
+}
+
+/// The `struct xdp_md` (six 32-bit fields) by which a test run asks for a linear part of this
+/// length: it stands in the second field, `data_end`.
+#[must_use]
+pub fn linear_context(linear: u32) -> [u8; 24] {
+    let mut context = [0; 24];
+    context[4..8].copy_from_slice(&linear.to_ne_bytes());
+    context
 }
 
 /// Runs an XDP program `repeat` times on a frame; returns the mean time of one run, in whole

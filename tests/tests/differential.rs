@@ -5,11 +5,13 @@
 
 use std::{collections::BTreeMap, time::Instant};
 
-use ftp_guard_common::reason::Reason;
+use ftp_guard::frame::{FrameSpec, TcpFlags, tcp_frame};
+use ftp_guard_common::{class::PortClass, reason::Reason};
 use ftp_guard_tests::{
-    agree::{Agreement, number_from_env},
+    agree::Agreement,
+    policy::Policy,
     program::{Guard, now_s},
-    random::{Generator, mutate, policy},
+    random::{self, Generator, mutate, number_from_env},
 };
 use rand::{Rng, SeedableRng, rngs::StdRng};
 
@@ -29,7 +31,7 @@ fn model_and_program_agree() {
 
     let mut done = 0;
     while done < frames {
-        let policy = policy(&mut rng, now_s());
+        let policy = random::policy(&mut rng, now_s());
         let generator = Generator::new(&policy);
         guard.install(&policy).unwrap();
         let mut agreement = Agreement::new(&guard, &policy).unwrap();
@@ -67,4 +69,38 @@ fn model_and_program_agree() {
             );
         }
     }
+}
+
+/// The comparison itself can fail: on a verdict, on a counter, and on a second cell.
+#[test]
+fn a_difference_is_noticed() {
+    let listed = Policy::new().allowing("198.51.100.0/24");
+    let guard = Guard::with(&listed).unwrap();
+    let frame = tcp_frame(&FrameSpec {
+        source: "198.51.100.7".parse().unwrap(),
+        destination: "192.0.2.1".parse().unwrap(),
+        source_port: 40_000,
+        destination_port: 21,
+        flags: TcpFlags::SYN,
+        vlans: vec![7],
+        payload: Vec::new(),
+    });
+
+    let empty = Policy::new();
+    let mut agreement = Agreement::new(&guard, &empty).unwrap();
+    let error = agreement.check(&frame).unwrap_err().to_string();
+    assert!(
+        error.contains("Listed") && error.contains("NotListed"),
+        "{error}"
+    );
+
+    let mut other_class = listed.clone();
+    other_class.class(21..=21, PortClass::PassiveData);
+    let mut agreement = Agreement::new(&guard, &other_class).unwrap();
+    assert!(agreement.check(&frame).is_err());
+
+    let mut agreement = Agreement::new(&guard, &listed).unwrap();
+    agreement.check(&frame).unwrap();
+    guard.run(&[0; 60]).unwrap();
+    assert!(agreement.finish().is_err());
 }

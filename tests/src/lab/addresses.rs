@@ -47,6 +47,12 @@ impl Addresses {
         }
     }
 
+    /// The addresses of both IP versions.
+    #[must_use]
+    pub fn ips(&self) -> [IpAddr; 2] {
+        Family::BOTH.map(|family| self.ip(family))
+    }
+
     /// A port at the address of an IP version.
     #[must_use]
     pub const fn at(&self, family: Family, port: u16) -> SocketAddr {

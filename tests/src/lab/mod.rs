@@ -7,14 +7,20 @@
 mod accounts;
 mod addresses;
 pub mod clients;
+pub mod flood;
+pub mod guard;
 mod holder;
 mod host;
 mod link;
+pub mod metrics;
 mod packages;
+pub mod probe;
 mod process;
+pub mod prometheus;
 pub mod servers;
 mod site;
 pub mod stack;
+pub mod tap;
 mod wait;
 
 use std::{

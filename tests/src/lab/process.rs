@@ -32,6 +32,8 @@ pub enum Identity {
     Root,
     /// As user and group 65534, without a capability and without a way to get one.
     Nobody,
+    /// As user 0 without a single capability.
+    Powerless,
 }
 
 impl Identity {
@@ -121,13 +123,18 @@ impl Process {
                     let fd = BorrowedFd::borrow_raw(*fd);
                     fcntl(fd, FcntlArg::F_SETFD(FdFlag::empty()))?;
                 }
+                if identity != Identity::Root {
+                    prctl::set_no_new_privs()?;
+                }
+                if identity == Identity::Powerless {
+                    drop_capabilities()?;
+                }
                 if identity == Identity::Nobody {
                     let user = Uid::from_raw(Identity::NOBODY);
                     let group = Gid::from_raw(Identity::NOBODY);
                     setgroups(&[])?;
                     setresgid(group, group, group)?;
                     setresuid(user, user, user)?;
-                    prctl::set_no_new_privs()?;
                 }
                 // After the identity: changing it clears the signal.
                 prctl::set_pdeathsig(Signal::SIGKILL)?;
@@ -222,4 +229,23 @@ impl Drop for Process {
             let _ = self.child.wait();
         }
     }
+}
+
+/// Empties the bounding set, so that the next `execve` of user 0 yields no capability
+/// (capabilities(7)).
+fn drop_capabilities() -> std::io::Result<()> {
+    for capability in 0..=63_u64 {
+        // SAFETY: the call takes integers alone.
+        let result = unsafe { libc::prctl(libc::PR_CAPBSET_DROP, capability) };
+        // EINVAL: this kernel's capabilities end here.
+        if result == -1 {
+            let error = std::io::Error::last_os_error();
+            return if error.raw_os_error() == Some(libc::EINVAL) {
+                Ok(())
+            } else {
+                Err(error)
+            };
+        }
+    }
+    Ok(())
 }

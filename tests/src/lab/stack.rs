@@ -1,10 +1,15 @@
 //! What a host's own network stack has seen: the proof that a packet did not reach it.
 
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, thread, time::Duration};
 
 use anyhow::{Context, Result};
 
-use super::Host;
+use super::{Host, wait_until};
+
+/// For how long nothing arrives on a quiet host.
+const QUIET: Duration = Duration::from_millis(150);
+/// Time for a host to become quiet.
+const QUIET_LIMIT: Duration = Duration::from_secs(10);
 
 /// The counters of `/proc/net/snmp`, `/proc/net/netstat` and `/proc/net/snmp6`, by names such as
 /// `Tcp.InSegs`, `TcpExt.ListenDrops` and `Ip6InReceives`.
@@ -26,6 +31,22 @@ impl Counters {
             counters.insert(name.to_owned(), value.trim().parse()?);
         }
         Ok(Self(counters))
+    }
+
+    /// Reads the counters of a host once no TCP segment has arrived for a while, so that what is
+    /// still on its way (a delayed acknowledgement takes up to 40 ms) is not taken for news.
+    ///
+    /// # Errors
+    /// When segments keep arriving.
+    pub fn settled(host: &Host) -> Result<Self> {
+        let mut last = Self::read(host)?;
+        wait_until("TCP is quiet", QUIET_LIMIT, || {
+            thread::sleep(QUIET);
+            let now = Self::read(host)?;
+            let news = now.since(&last, "Tcp.InSegs")?;
+            last = now.clone();
+            Ok((news == 0).then_some(now))
+        })
     }
 
     /// The counter of this name.

@@ -75,3 +75,9 @@ pub(crate) fn checksum(parts: &[&[u8]]) -> u16 {
     }
     !(sum as u16)
 }
+
+/// The bytes in hexadecimal, without separators, as `xxd -r -p` reads them.
+#[must_use]
+pub fn hex(bytes: &[u8]) -> String {
+    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+}

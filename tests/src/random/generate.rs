@@ -88,10 +88,10 @@ impl Generator {
 }
 
 fn tag_count(rng: &mut StdRng) -> usize {
-    if rng.random_bool(0.6) {
-        0
-    } else {
-        rng.random_range(1..=6)
+    match rng.random_range(0..100) {
+        0..70 => 0,
+        70..96 => rng.random_range(1..=4),
+        _ => rng.random_range(5..=6),
     }
 }
 

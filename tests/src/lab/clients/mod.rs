@@ -255,11 +255,12 @@ pub struct Running<'s> {
 impl Running<'_> {
     /// How many bytes have arrived.
     #[must_use]
-    pub fn arrived(&self) -> usize {
-        match self.transfer.direction {
-            Direction::Download => fs::metadata(&self.local).map_or(0, |file| file.len() as usize),
-            Direction::Upload => self.server.get(&self.name).map_or(0, |file| file.len()),
-        }
+    pub fn arrived(&self) -> u64 {
+        let path = match self.transfer.direction {
+            Direction::Download => &self.local,
+            Direction::Upload => &self.server.path(&self.name),
+        };
+        fs::metadata(path).map_or(0, |file| file.len())
     }
 
     /// Whether the client still runs.

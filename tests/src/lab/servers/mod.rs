@@ -6,7 +6,7 @@ mod pure_ftpd;
 mod pyftpdlib;
 mod vsftpd;
 
-use std::{fmt, fs, ops::RangeInclusive, process::Command, time::Duration};
+use std::{fmt, fs, ops::RangeInclusive, path::PathBuf, process::Command, time::Duration};
 
 use anyhow::{Context, Result, bail};
 use nix::unistd::{Gid, Uid, chown};
@@ -152,7 +152,11 @@ impl FtpServer {
     /// # Errors
     /// When there is none.
     pub fn get(&self, name: &str) -> Result<Vec<u8>> {
-        let path = self.folder.outside("home").join(name);
-        fs::read(path).with_context(|| format!("{name} is not on the server"))
+        fs::read(self.path(name)).with_context(|| format!("{name} is not on the server"))
+    }
+
+    /// The path of a file in the FTP user's home, for the test process.
+    pub(super) fn path(&self, name: &str) -> PathBuf {
+        self.folder.outside("home").join(name)
     }
 }

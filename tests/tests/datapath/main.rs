@@ -1,0 +1,78 @@
+//! Verdict tables: what the kernel program does with single frames, and that it counts each under
+//! exactly one cell.
+//!
+//! Frames below 14 bytes are not in the tables: `BPF_PROG_TEST_RUN` refuses them (`EINVAL`), and so
+//! do drivers.
+
+mod allowlist;
+mod cases;
+mod clock;
+mod fragments;
+mod ipv4;
+mod ipv6;
+mod link;
+mod multibuffer;
+mod row;
+mod tcp;
+mod truncation;
+
+use std::collections::BTreeSet;
+
+use ftp_guard_common::reason::Reason;
+use ftp_guard_tests::program::Guard;
+use row::Table;
+
+fn tables() -> Vec<Table> {
+    let mut tables = vec![cases::table()];
+    tables.push(link::table());
+    tables.push(ipv4::table());
+    tables.push(ipv6::table());
+    tables.extend(allowlist::tables());
+    tables
+}
+
+#[test]
+fn every_row_holds_in_both_modes() {
+    let mut guard = Guard::load().unwrap();
+    let mut rows = 0;
+    let mut failures = Vec::new();
+    for table in tables() {
+        rows += table.run(&mut guard, &mut failures).unwrap();
+    }
+    assert!(
+        failures.is_empty(),
+        "{} of {rows} rows fail:\n{}",
+        failures.len(),
+        failures.join("\n")
+    );
+    println!("datapath: {rows} verdict rows");
+}
+
+#[test]
+fn every_reason_has_a_row() {
+    let covered: BTreeSet<Reason> = tables()
+        .iter()
+        .flat_map(|table| table.rows.iter().map(|row| row.wanted.reason))
+        .collect();
+    for reason in Reason::ALL {
+        assert!(covered.contains(reason), "no row for {}", reason.as_str());
+    }
+}
+
+#[test]
+fn rows_have_names_of_their_own() {
+    for table in tables() {
+        let mut names = BTreeSet::new();
+        for row in &table.rows {
+            assert!(names.insert(&row.name), "two rows are called {}", row.name);
+        }
+    }
+}
+
+#[test]
+fn frames_without_an_ethernet_header_cannot_be_run() {
+    let guard = Guard::load().unwrap();
+    let frame = [0; 14];
+    assert!(guard.run(&frame[..13]).is_err());
+    assert!(guard.run(&frame).unwrap());
+}
