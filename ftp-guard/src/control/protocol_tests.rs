@@ -115,3 +115,20 @@ fn a_reply_of_another_version_is_named() {
     assert!(failure.message.contains("version 9"), "{}", failure.message);
     assert!(decode_reply("garbage").is_err());
 }
+
+#[test]
+fn the_document_names_every_verb_and_every_limit() {
+    let document = include_str!("../../../docs/control-protocol.md");
+    for verb in VERBS {
+        assert!(document.contains(&format!("\n### `{verb}`\n")), "{verb}");
+    }
+    let limits = format!(
+        "a request line has at most {} KiB; {} connections at a time",
+        crate::control::MAX_REQUEST_LINE >> 10,
+        crate::control::MAX_CONNECTIONS
+    );
+    assert!(document.contains(&limits), "{limits}");
+    let import = format!("At most {} MiB", crate::control::MAX_IMPORT >> 20);
+    assert!(document.contains(&import), "{import}");
+    assert!(document.contains(&format!("\"version\":{VERSION}")));
+}
