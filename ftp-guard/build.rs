@@ -90,7 +90,7 @@ fn rust_flags(workspace: &Path, sysroot: &Path, target_dir: &Path) -> OsString {
             cargo_home().map(|home| home.join("registry")),
             "/cargo/registry",
         ),
-        (Some(sysroot.to_path_buf()), "/rust"),
+        (Some(sysroot.join("lib/rustlib/src/rust")), "/rust"),
         (Some(target_dir.to_path_buf()), "/target"),
     ];
     for (folder, name) in folders {

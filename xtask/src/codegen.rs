@@ -10,6 +10,7 @@ use crate::{build, shell, workspace::Workspace};
 const PAGES: &[(&str, &str)] = &[
     ("configuration", "docs/configuration.md"),
     ("reasons", "docs/reasons.md"),
+    ("metrics", "docs/metrics.md"),
 ];
 
 /// Write the generated pages of docs.

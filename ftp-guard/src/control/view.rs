@@ -55,7 +55,7 @@ pub struct AllowlistView {
     /// IPv6 entries in the kernel.
     pub ipv6: u64,
     /// Room in the kernel for each family; absent without a daemon.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(default)]
     pub max_entries: Option<u32>,
     /// The files; empty without a daemon.
     #[serde(default)]
@@ -72,7 +72,7 @@ pub struct LastReload {
     /// Whether it was applied.
     pub success: bool,
     /// Why it was refused.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(default)]
     pub error: Option<String>,
 }
 
@@ -92,7 +92,7 @@ pub struct DaemonView {
     /// Its control socket.
     pub control_socket: PathBuf,
     /// The address of its metrics.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(default)]
     pub metrics: Option<String>,
     /// How the last reload ended; the start counts as one.
     pub last_reload: LastReload,
@@ -104,10 +104,10 @@ pub struct Status {
     /// Whether a daemon answered. Without one the rest is read from the pins.
     pub running: bool,
     /// The daemon, if one runs.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(default)]
     pub daemon: Option<DaemonView>,
     /// The kernel's mode; absent when nothing is pinned.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(default)]
     pub mode: Option<ModeName>,
     /// Folder of the pins.
     pub pin_path: PathBuf,
@@ -135,10 +135,10 @@ pub struct EntryView {
     /// Its profile.
     pub profile: String,
     /// From when on it is as good as absent.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(default)]
     pub expires: Option<Timestamp>,
     /// Its label.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(default)]
     pub label: Option<String>,
     /// The file it stands in.
     pub file: PathBuf,
@@ -204,7 +204,7 @@ pub struct TestReport {
     /// count as `expired` until the entry is swept, a second later at most, then as `not_listed`.)
     pub reason: String,
     /// The entry that decided; for `expired` the most specific expired one.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(default)]
     pub entry: Option<EntryView>,
 }
 
@@ -227,7 +227,7 @@ pub struct ReloadReport {
     /// Allowlist entries in the kernel now.
     pub entries: u64,
     /// The new mode, if it changed.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(default)]
     pub mode: Option<ModeName>,
     /// Whether the port classes changed.
     pub ports_changed: bool,
@@ -276,10 +276,10 @@ pub struct Explanation {
     /// The kernel's mode.
     pub mode: ModeName,
     /// The allowlist entry that covers the source, whether or not it decided.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(default)]
     pub entry: Option<EntryView>,
     /// The interface that was asked about.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(default)]
     pub interface: Option<String>,
     /// Whether the guard's program runs on that interface, or on any if none was named. If not,
     /// the packet passes unseen, whatever the verdict says.

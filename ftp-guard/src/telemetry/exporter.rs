@@ -81,3 +81,7 @@ async fn scrape(source: impl Source) -> Response {
         }
     }
 }
+
+#[cfg(test)]
+#[path = "exporter_tests.rs"]
+mod tests;

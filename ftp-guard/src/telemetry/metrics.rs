@@ -243,3 +243,7 @@ fn plain(registry: &Registry, metric: Metric, value: f64) -> prometheus::Result<
 fn whole(count: u64) -> i64 {
     i64::try_from(count).unwrap_or(i64::MAX)
 }
+
+#[cfg(test)]
+#[path = "metrics_tests.rs"]
+mod tests;
