@@ -1,6 +1,8 @@
-//! Harness and laboratory of the suites.
+//! Harness and laboratory of ftp-guard's suites: `lab` makes hosts out of network namespaces and runs
+//! real FTP servers, clients and guards in them.
 
 pub mod agree;
+pub mod lab;
 pub mod ledger;
 pub mod model;
 pub mod packet;

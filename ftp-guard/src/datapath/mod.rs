@@ -1,3 +1,353 @@
-//! The only module that imports aya.
+//! The only module that imports aya: loads the programs, attaches them, reads and writes their maps.
+//!
+//! Maps and links are pinned on a bpf file system. They outlive the daemon; the next one adopts the
+//! maps, brings them up to date and replaces the program behind each link in place.
 
+mod attach;
+mod error;
+mod explain;
+pub mod interfaces;
+mod load;
 pub mod object;
+mod observe;
+mod pins;
+mod tables;
+mod trace;
+
+use std::{fs::File, net::IpAddr, path::PathBuf};
+
+use aya::Ebpf;
+use ftp_guard_common::{
+    ABI_VERSION,
+    allow::{AllowValue, MAX_EXPIRED_NESTING},
+    config::Mode,
+    names::{ALLOW_V4_MAP, ALLOW_V6_MAP, PINNED_MAPS},
+    ports::PortTable,
+    stats::{Counter, StatsKey},
+};
+use ipnet::IpNet;
+use nix::fcntl::Flock;
+
+pub use self::{
+    attach::{AttachMode, Attachment, XdpChoice},
+    error::DatapathError,
+    explain::Judgement,
+    observe::{Observation, detach_pinned, observe},
+};
+use self::{explain::Explainer, pins::Pins, tables::Tables};
+use crate::engine::allowlist::{AllowTable, Change};
+
+/// What a datapath is opened with.
+#[derive(Clone, Debug)]
+pub struct Settings {
+    /// Folder of the pins, on a bpf file system; made when it is missing.
+    pub pin_path: PathBuf,
+    /// Largest number of allowlist entries of each family.
+    pub max_entries: u32,
+    /// Whether the programs log every packet that they drop. Needs a tokio runtime.
+    pub trace: bool,
+}
+
+/// The kernel side of one guard. Dropping it detaches nothing.
+pub struct Datapath {
+    pins: Pins,
+    ebpf: Ebpf,
+    tables: Tables,
+    explainer: Option<Explainer>,
+    max_entries: u32,
+    adopted: bool,
+    _lock: Flock<File>,
+}
+
+impl Datapath {
+    /// Takes the lock on the pins, adopts the pinned maps or makes them, and loads the programs.
+    /// Attaches nothing, and what is attached goes on unchanged.
+    ///
+    /// # Errors
+    ///
+    /// Another daemon, pins of another layout, a pin path that is on no bpf file system, a kernel that
+    /// refuses.
+    pub fn open(settings: &Settings) -> Result<Self, DatapathError> {
+        let pins = Pins::at(&settings.pin_path);
+        pins.create()?;
+        let lock = pins.lock()?;
+        let adopted = adopt(&pins, settings.max_entries)?;
+        let level = if settings.trace {
+            load::LOG_DEBUG
+        } else {
+            load::LOG_OFF
+        };
+        let mut ebpf = load::object(
+            &pins,
+            PINNED_MAPS.into_iter(),
+            level,
+            Some(table_size(settings.max_entries)),
+        )?;
+        load::program(&mut ebpf)?;
+        if settings.trace {
+            trace::forward(&mut ebpf)?;
+        }
+        tables::write_abi(&pins, ABI_VERSION)?;
+        let mut tables = Tables::open(&pins)?;
+        tables.refresh_clock()?;
+        Ok(Self {
+            pins,
+            ebpf,
+            tables,
+            explainer: None,
+            max_entries: settings.max_entries,
+            adopted,
+            _lock: lock,
+        })
+    }
+
+    /// Whether the maps are a predecessor's.
+    #[must_use]
+    pub fn adopted(&self) -> bool {
+        self.adopted
+    }
+
+    /// The mode, as the kernel has it.
+    ///
+    /// # Errors
+    ///
+    /// The kernel refuses.
+    pub fn mode(&self) -> Result<Mode, DatapathError> {
+        self.tables.mode()
+    }
+
+    /// Changes the mode.
+    ///
+    /// # Errors
+    ///
+    /// The kernel refuses.
+    pub fn set_mode(&mut self, mode: Mode) -> Result<(), DatapathError> {
+        self.tables.set_mode(mode)
+    }
+
+    /// Replaces the port table.
+    ///
+    /// # Errors
+    ///
+    /// The kernel refuses.
+    pub fn set_ports(&mut self, ports: &PortTable) -> Result<(), DatapathError> {
+        self.tables.set_ports(ports)
+    }
+
+    /// Brings the programs' clock up to date; to be called every second.
+    ///
+    /// # Errors
+    ///
+    /// The kernel refuses.
+    pub fn refresh_clock(&mut self) -> Result<(), DatapathError> {
+        self.tables.refresh_clock()
+    }
+
+    /// The allowlist, as the kernel has it.
+    ///
+    /// # Errors
+    ///
+    /// The kernel refuses.
+    pub fn allow_table(&self) -> Result<AllowTable, DatapathError> {
+        Ok(self.tables.entries()?.into_iter().collect())
+    }
+
+    /// Applies the changes in their order, all of them or none: when one fails, those before it are
+    /// taken back. `wanted` is the table that they lead to.
+    ///
+    /// # Errors
+    ///
+    /// The table is too small for `wanted`; the kernel refuses.
+    pub fn apply(&mut self, changes: &[Change], wanted: &AllowTable) -> Result<(), DatapathError> {
+        self.check_room(wanted)?;
+        let mut undo = Vec::new();
+        for change in changes {
+            if let Err(error) = self.apply_one(change, &mut undo) {
+                for change in undo.iter().rev() {
+                    if let Err(error) = self.apply_one(change, &mut Vec::new()) {
+                        tracing::error!("cannot take back a change of the allowlist: {error}");
+                    }
+                }
+                return Err(error);
+            }
+        }
+        Ok(())
+    }
+
+    fn check_room(&self, wanted: &AllowTable) -> Result<(), DatapathError> {
+        let room = self.max_entries as usize;
+        let v4 = wanted
+            .keys()
+            .filter(|prefix| matches!(prefix, IpNet::V4(_)))
+            .count();
+        for (family, entries) in [("IPv4", v4), ("IPv6", wanted.len() - v4)] {
+            if entries > room {
+                return Err(DatapathError::TableFull {
+                    wanted: entries,
+                    room,
+                    family,
+                });
+            }
+        }
+        Ok(())
+    }
+
+    fn apply_one(&mut self, change: &Change, undo: &mut Vec<Change>) -> Result<(), DatapathError> {
+        let prefix = match change {
+            Change::Insert(prefix, _) | Change::Remove(prefix) => *prefix,
+        };
+        let before = self.tables.exact(&prefix)?;
+        match change {
+            Change::Insert(prefix, value) => self.tables.insert(prefix, *value)?,
+            Change::Remove(prefix) => self.tables.remove(prefix)?,
+        }
+        undo.push(match before {
+            Some(value) => Change::Insert(prefix, value),
+            None => Change::Remove(prefix),
+        });
+        Ok(())
+    }
+
+    /// The entry that decides about a source now, found as the program finds it: the longest prefix,
+    /// expired entries stepped over.
+    ///
+    /// # Errors
+    ///
+    /// The kernel refuses.
+    pub fn lookup(&self, source: IpAddr) -> Result<Option<(IpNet, AllowValue)>, DatapathError> {
+        let now = tables::unix_time_s();
+        let mut prefix = IpNet::from(source);
+        for _ in 0..=MAX_EXPIRED_NESTING {
+            let Some(value) = self.tables.covering(&prefix)? else {
+                return Ok(None);
+            };
+            let Ok(entry) = IpNet::new(source, value.prefix_len) else {
+                return Ok(None);
+            };
+            if !value.expired(now) {
+                return Ok(Some((entry.trunc(), value)));
+            }
+            let Some(wider) = entry.trunc().supernet() else {
+                return Ok(None);
+            };
+            prefix = wider;
+        }
+        Ok(None)
+    }
+
+    /// Puts the guard on an interface. Where it is already, the program is replaced in place.
+    ///
+    /// # Errors
+    ///
+    /// No such interface, a foreign XDP program, no native XDP where only that will do, a kernel that
+    /// refuses.
+    pub fn attach(
+        &mut self,
+        interface: &str,
+        choice: XdpChoice,
+    ) -> Result<Attachment, DatapathError> {
+        attach::attach(
+            load::program(&mut self.ebpf)?,
+            &self.pins,
+            interface,
+            choice,
+        )
+    }
+
+    /// Takes the guard off one interface; whether it was on, or had been before the interface went.
+    ///
+    /// # Errors
+    ///
+    /// The kernel refuses.
+    pub fn detach_interface(&mut self, interface: &str) -> Result<bool, DatapathError> {
+        attach::detach(&self.pins, interface)
+    }
+
+    /// The guarded interfaces, as the kernel has them.
+    ///
+    /// # Errors
+    ///
+    /// The kernel refuses.
+    pub fn attachments(&self) -> Result<Vec<Attachment>, DatapathError> {
+        attach::list(&self.pins)
+    }
+
+    /// Interfaces that have a pinned link, also those that are gone.
+    ///
+    /// # Errors
+    ///
+    /// The folder of the pins cannot be read.
+    pub fn pinned_interfaces(&self) -> Result<Vec<String>, DatapathError> {
+        self.pins.links()
+    }
+
+    /// The counters that have counted.
+    ///
+    /// # Errors
+    ///
+    /// The kernel refuses.
+    pub fn counters(&self) -> Result<Vec<(StatsKey, Counter)>, DatapathError> {
+        self.tables.counters()
+    }
+
+    /// What the program would do with a frame, by the live tables; no counter and no state moves.
+    ///
+    /// # Errors
+    ///
+    /// A frame of fewer than 14 bytes; the kernel refuses.
+    pub fn explain(&mut self, frame: &[u8]) -> Result<Judgement, DatapathError> {
+        let explainer = match &mut self.explainer {
+            Some(explainer) => explainer,
+            none => none.insert(Explainer::open(&self.pins)?),
+        };
+        explainer.judge(frame)
+    }
+
+    /// Takes the guard off all interfaces and removes its pins; returns the interfaces.
+    ///
+    /// # Errors
+    ///
+    /// The kernel refuses.
+    pub fn detach_all(self) -> Result<Vec<String>, DatapathError> {
+        observe::remove_all(&self.pins)
+    }
+}
+
+/// Inserts come before removals, so that the table must hold the old and the new list at once.
+fn table_size(max_entries: u32) -> u32 {
+    max_entries.saturating_mul(2)
+}
+
+/// Decides what becomes of a predecessor's maps; whether they are adopted.
+fn adopt(pins: &Pins, max_entries: u32) -> Result<bool, DatapathError> {
+    match tables::pinned_abi(pins)? {
+        None => {
+            // Made by a daemon that died before it had made them all.
+            pins.remove_maps()?;
+            return Ok(false);
+        }
+        Some(0) => {
+            pins.remove_maps()?;
+            return Ok(false);
+        }
+        Some(_) => check_abi(pins)?,
+    }
+    for name in [ALLOW_V4_MAP, ALLOW_V6_MAP] {
+        // The running program keeps the old table until the new one, filled, takes its place.
+        if tables::pinned_capacity(pins, name)? != Some(table_size(max_entries)) {
+            pins.remove(&pins.map(name))?;
+        }
+    }
+    Ok(true)
+}
+
+fn check_abi(pins: &Pins) -> Result<(), DatapathError> {
+    match tables::pinned_abi(pins)? {
+        Some(found) if found != ABI_VERSION => Err(DatapathError::Abi {
+            pin_path: pins.path().to_owned(),
+            found,
+            expected: ABI_VERSION,
+        }),
+        _ => Ok(()),
+    }
+}

@@ -1,0 +1,26 @@
+//! The configuration file: its model, its checks, its reference.
+//!
+//! [`schema`] is the one description of all keys: the check for unknown keys, the defaults and the
+//! reference in `docs/configuration.md` come from it. [`parse`](mod@parse) reads a text into a
+//! [`Config`], which is valid by construction: whoever holds one need not check anything again.
+
+mod keys;
+mod mode_line;
+mod model;
+mod parse;
+mod ports;
+mod problems;
+mod reference;
+mod schema;
+mod suggest;
+mod values;
+
+#[cfg(test)]
+mod tests;
+
+pub use mode_line::with_mode;
+pub use model::{
+    AllowConfig, BpfConfig, Config, ControlConfig, FtpConfig, MetricsConfig, PortRange, Profile,
+    XdpChoice,
+};
+pub use reference::reference_markdown;

@@ -1,0 +1,223 @@
+//! What a valid configuration is.
+
+use std::collections::BTreeMap;
+use std::fmt;
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+
+use ftp_guard_common::class::PortClass;
+use ftp_guard_common::config::Mode;
+use ftp_guard_common::ports::{PORTS, PortTable};
+
+use crate::diagnostic::{Diagnostic, Diagnostics, position};
+
+/// A valid configuration.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Config {
+    /// The file that it was read from.
+    pub path: PathBuf,
+    /// Whether packets are dropped or only counted.
+    pub mode: Mode,
+    /// Interfaces to guard, at least one, without duplicates.
+    pub interfaces: Vec<String>,
+    /// How the program is attached.
+    pub xdp_mode: XdpChoice,
+    /// `[ftp]`
+    pub ftp: FtpConfig,
+    /// `[allow]`
+    pub allow: AllowConfig,
+    /// `[metrics]`
+    pub metrics: MetricsConfig,
+    /// `[control]`
+    pub control: ControlConfig,
+    /// `[bpf]`
+    pub bpf: BpfConfig,
+    /// `[profile.NAME]`; holds [`Config::DEFAULT_PROFILE`] always.
+    pub profiles: BTreeMap<String, Profile>,
+}
+
+/// How the XDP program is attached to an interface.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum XdpChoice {
+    /// In the driver where that works, else generic, with a warning.
+    #[default]
+    Auto,
+    /// In the driver, or not at all.
+    Native,
+    /// In the network stack, after the skb was made: any interface, slower.
+    Generic,
+}
+
+impl XdpChoice {
+    /// All choices.
+    pub const ALL: [Self; 3] = [Self::Auto, Self::Native, Self::Generic];
+
+    /// The name in the configuration.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Auto => "auto",
+            Self::Native => "native",
+            Self::Generic => "generic",
+        }
+    }
+}
+
+/// Ports by class. No port is in two classes.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct FtpConfig {
+    /// Ports of control connections, at least one.
+    pub control_ports: Vec<u16>,
+    /// Ports that the server opens active data connections from.
+    pub active_data_ports: Vec<u16>,
+    /// Ports that the server listens on for passive data connections.
+    pub passive_ports: Vec<PortRange>,
+}
+
+/// Ports from `first` to `last`, both included, `first <= last`, none 0.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct PortRange {
+    /// The lowest port.
+    pub first: u16,
+    /// The highest port.
+    pub last: u16,
+}
+
+impl PortRange {
+    /// The range of one port.
+    #[must_use]
+    pub const fn single(port: u16) -> Self {
+        Self {
+            first: port,
+            last: port,
+        }
+    }
+
+    /// Whether `port` is in the range.
+    #[must_use]
+    pub const fn contains(&self, port: u16) -> bool {
+        self.first <= port && port <= self.last
+    }
+}
+
+impl fmt::Display for PortRange {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if self.first == self.last {
+            write!(f, "{}", self.first)
+        } else {
+            write!(f, "{}-{}", self.first, self.last)
+        }
+    }
+}
+
+/// Where the allowlist is.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct AllowConfig {
+    /// Absolute glob patterns.
+    pub files: Vec<String>,
+    /// The file that `allow add` and `allow remove` write.
+    pub cli_file: PathBuf,
+    /// Size of the kernel's tables: entries for each of IPv4 and IPv6.
+    pub max_entries: u32,
+}
+
+/// The Prometheus exporter.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct MetricsConfig {
+    /// Where it listens; `None`: nowhere.
+    pub listen: Option<SocketAddr>,
+}
+
+/// The control socket.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ControlConfig {
+    /// Its path, at most [`ControlConfig::LONGEST_SOCKET_PATH`] bytes.
+    pub socket: PathBuf,
+}
+
+impl ControlConfig {
+    /// `sun_path` of unix(7) has 108 bytes, the last one for the terminator.
+    pub const LONGEST_SOCKET_PATH: usize = 107;
+}
+
+/// The pins.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct BpfConfig {
+    /// The folder of the pinned maps and links, on a BPF file system.
+    pub pin_path: PathBuf,
+}
+
+/// A named set of limits that allowlist entries refer to. It has none yet: the name alone counts.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Profile {}
+
+impl Config {
+    /// Where the configuration is when nothing else is said.
+    pub const DEFAULT_PATH: &str = "/etc/ftp-guard/ftp-guard.toml";
+
+    /// The profile of entries that name none. It exists without being configured; its number is 0.
+    pub const DEFAULT_PROFILE: &str = "default";
+
+    /// Reads the configuration file at `path`.
+    ///
+    /// # Errors
+    /// All mistakes in the file at once, or the one reason why it cannot be read.
+    pub fn load(path: &Path) -> Result<Self, Diagnostics> {
+        let bytes = std::fs::read(path)
+            .map_err(|error| Diagnostic::whole_file(path, format!("cannot read: {error}")))?;
+        match String::from_utf8(bytes) {
+            Ok(text) => Self::parse(path, &text),
+            Err(error) => {
+                let valid = error.utf8_error().valid_up_to();
+                let lossy = String::from_utf8_lossy(error.as_bytes());
+                let (line, column) = position(&lossy, valid);
+                Err(Diagnostics::from(Diagnostic {
+                    file: path.to_owned(),
+                    line,
+                    column,
+                    message: "not UTF-8 text; save the file as UTF-8".to_owned(),
+                }))
+            }
+        }
+    }
+
+    /// Reads a configuration from `text`; `path` is what mistakes are reported for.
+    ///
+    /// # Errors
+    /// All mistakes at once, by line; a syntax error hides the others.
+    pub fn parse(path: &Path, text: &str) -> Result<Self, Diagnostics> {
+        super::parse::parse(path, text)
+    }
+
+    /// The number of a [`PortClass`] for each port.
+    #[must_use]
+    pub fn port_table(&self) -> Box<PortTable> {
+        let mut table = Box::new([PortClass::Other as u8; PORTS]);
+        for port in &self.ftp.control_ports {
+            table[usize::from(*port)] = PortClass::Control as u8;
+        }
+        for port in &self.ftp.active_data_ports {
+            table[usize::from(*port)] = PortClass::ActiveData as u8;
+        }
+        for range in &self.ftp.passive_ports {
+            table[usize::from(range.first)..=usize::from(range.last)]
+                .fill(PortClass::PassiveData as u8);
+        }
+        table
+    }
+
+    /// The number by which the kernel's tables know a profile: 0 for the default one, the others
+    /// from 1 in the order of their names.
+    #[must_use]
+    pub fn profile_number(&self, name: &str) -> Option<u16> {
+        if name == Self::DEFAULT_PROFILE {
+            return Some(0);
+        }
+        let others = self
+            .profiles
+            .keys()
+            .filter(|key| *key != Self::DEFAULT_PROFILE);
+        let index = others.into_iter().position(|key| key == name)?;
+        u16::try_from(index + 1).ok()
+    }
+}

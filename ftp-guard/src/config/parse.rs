@@ -1,0 +1,200 @@
+//! From text to a valid [`Config`].
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+
+use toml_edit::{Document, Item, Table};
+
+use super::keys;
+use super::model::{
+    AllowConfig, BpfConfig, Config, ControlConfig, FtpConfig, MetricsConfig, PortRange, Profile,
+};
+use super::ports::{self, Claim};
+use super::problems::Problems;
+use super::schema::{self, Default, Key, PROFILE_TABLE};
+use super::values::{self, Placed};
+use crate::diagnostic::Diagnostics;
+
+/// Reads a configuration; see [`Config::parse`].
+pub(super) fn parse(path: &Path, text: &str) -> Result<Config, Diagnostics> {
+    let mut problems = Problems::new(path, text);
+    let document = match document(text, &mut problems) {
+        Some(document) => document,
+        None => return Err(problems.finish().unwrap_or_default()),
+    };
+    keys::check(document.as_table(), &mut problems);
+    let mut reader = Reader {
+        root: document.as_table(),
+        problems,
+    };
+    let config = reader.config(path);
+    match (reader.problems.finish(), config) {
+        (None, Some(config)) => Ok(config),
+        (problems, _) => Err(problems.unwrap_or_default()),
+    }
+}
+
+/// The parsed document, with the place of everything in it; a syntax error is noted.
+pub(super) fn document<'t>(
+    text: &'t str,
+    problems: &mut Problems<'_>,
+) -> Option<Document<&'t str>> {
+    match Document::parse(text) {
+        Ok(document) => Some(document),
+        Err(error) => {
+            let message = error.message().replace('\n', "; ");
+            problems.note(error.span(), message);
+            None
+        }
+    }
+}
+
+type Check<T> = fn(&mut Problems<'_>, &str, &Item) -> Option<T>;
+
+struct Reader<'a> {
+    root: &'a Table,
+    problems: Problems<'a>,
+}
+
+impl<'a> Reader<'a> {
+    fn config(&mut self, path: &Path) -> Option<Config> {
+        // Everything is read before the first `?`, so that every mistake is noted.
+        let mode = self.read(&schema::MODE, values::mode);
+        let interfaces = self.read(&schema::INTERFACES, values::interfaces);
+        let xdp_mode = self.read(&schema::XDP_MODE, values::xdp_choice);
+        let ftp = self.ftp();
+        let allow = self.allow();
+        let listen = self.read(&schema::LISTEN, values::listen);
+        let socket = self.read(&schema::SOCKET, values::socket_path);
+        let pin_path = self.read(&schema::PIN_PATH, values::absolute_path);
+        Some(Config {
+            path: path.to_owned(),
+            mode: mode?,
+            interfaces: interfaces?,
+            xdp_mode: xdp_mode?,
+            ftp: ftp?,
+            allow: allow?,
+            metrics: MetricsConfig { listen: listen? },
+            control: ControlConfig { socket: socket? },
+            bpf: BpfConfig {
+                pin_path: pin_path?,
+            },
+            profiles: self.profiles(),
+        })
+    }
+
+    fn ftp(&mut self) -> Option<FtpConfig> {
+        let control = self.ports(&schema::CONTROL_PORTS, ports::some_ports);
+        let active = self.ports(&schema::ACTIVE_DATA_PORTS, ports::ports);
+        let passive = self.ports(&schema::PASSIVE_PORTS, ports::ranges);
+        let claims: Vec<_> = [&control, &active, &passive]
+            .into_iter()
+            .flatten()
+            .flatten()
+            .collect();
+        ports::check_claims(&mut self.problems, &claims);
+        let singles = |claims: Vec<Claim>| claims.iter().map(|claim| claim.range.first).collect();
+        Some(FtpConfig {
+            control_ports: singles(control?),
+            active_data_ports: singles(active?),
+            passive_ports: passive?.iter().map(|claim| claim.range).collect(),
+        })
+    }
+
+    fn ports(&mut self, key: &Key, check: Check<Vec<Placed<PortRange>>>) -> Option<Vec<Claim>> {
+        let given = self.item(key).is_some();
+        let ranges = self.read(key, check)?;
+        let claim = |(range, span): Placed<PortRange>| Claim {
+            key: key.path(),
+            range,
+            span: span.filter(|_| given),
+        };
+        Some(ranges.into_iter().map(claim).collect())
+    }
+
+    fn allow(&mut self) -> Option<AllowConfig> {
+        let files = self.read(&schema::FILES, |problems, key, item| {
+            let patterns = values::patterns(problems, key, item)?;
+            let owned = patterns
+                .into_iter()
+                .map(|(pattern, span)| (pattern.to_owned(), span));
+            Some(owned.collect::<Vec<Placed<String>>>())
+        });
+        let cli_file = match (&files, self.item(&schema::CLI_FILE)) {
+            (Some(files), None) => self.derived_cli_file(files),
+            _ => self.read(&schema::CLI_FILE, values::absolute_path),
+        };
+        let max_entries = self.read(&schema::MAX_ENTRIES, values::max_entries);
+        Some(AllowConfig {
+            files: files?.into_iter().map(|(pattern, _)| pattern).collect(),
+            cli_file: cli_file?,
+            max_entries: max_entries?,
+        })
+    }
+
+    fn derived_cli_file(&mut self, files: &[Placed<String>]) -> Option<PathBuf> {
+        let key = schema::CLI_FILE.path();
+        let Some((pattern, span)) = files.last() else {
+            let span = self.item(&schema::FILES).and_then(Item::span);
+            self.problems.note(
+                span,
+                format!("{key} is missing: without a pattern in allow.files, `allow add` has no file to write"),
+            );
+            return None;
+        };
+        let folder = Path::new(pattern).parent().unwrap_or(Path::new("/"));
+        if folder.to_string_lossy().contains(['*', '?', '[']) {
+            self.problems.note(
+                span.clone(),
+                format!("{key} is missing: the folder of the last pattern, {pattern:?}, is itself a pattern, so that `allow add` has no file to write"),
+            );
+            return None;
+        }
+        Some(folder.join("cli.list"))
+    }
+
+    /// The names are checked by [`keys::check`].
+    fn profiles(&self) -> BTreeMap<String, Profile> {
+        let given = self.root.get(PROFILE_TABLE).and_then(Item::as_table_like);
+        let names = given.into_iter().flat_map(|table| table.iter());
+        names
+            .map(|(name, _)| name.to_owned())
+            .chain([Config::DEFAULT_PROFILE.to_owned()])
+            .map(|name| (name, Profile {}))
+            .collect()
+    }
+
+    fn item(&self, key: &Key) -> Option<&'a Item> {
+        match key.table {
+            "" => self.root.get(key.name),
+            table => self.root.get(table)?.as_table_like()?.get(key.name),
+        }
+    }
+
+    fn read<T>(&mut self, key: &Key, check: Check<T>) -> Option<T> {
+        if let Some(item) = self.item(key) {
+            return check(&mut self.problems, &key.path(), item);
+        }
+        match key.default {
+            Default::Value(toml) => default_value(key, toml, check),
+            Default::Derived(_) => None,
+            Default::Required { why, .. } => {
+                let header = match key.table {
+                    "" => None,
+                    table => self.root.get(table).and_then(Item::span),
+                };
+                self.problems
+                    .note(header, format!("{} is missing: {why}", key.path()));
+                None
+            }
+        }
+    }
+}
+
+/// The default goes through the same check as a given value: it is written down once.
+fn default_value<T>(key: &Key, toml: &str, check: Check<T>) -> Option<T> {
+    let text = format!("{} = {toml}", key.name);
+    let mut problems = Problems::new(Path::new(""), &text);
+    let document = document(&text, &mut problems)?;
+    check(&mut problems, &key.path(), document.get(key.name)?)
+}

@@ -1,0 +1,224 @@
+//! The one description of all keys.
+
+/// A key of the configuration file.
+pub(super) struct Key {
+    /// The table that it is in; empty: the top level.
+    pub(super) table: &'static str,
+    /// Its name in that table.
+    pub(super) name: &'static str,
+    /// Which values it takes, for people.
+    pub(super) kind: &'static str,
+    /// What holds when it is not given.
+    pub(super) default: Default,
+    /// What it is for: Markdown, one paragraph.
+    pub(super) doc: &'static str,
+}
+
+/// What holds when a key is not given.
+pub(super) enum Default {
+    /// This value, in TOML.
+    Value(&'static str),
+    /// A value that depends on other keys, described.
+    Derived(&'static str),
+    /// Nothing: the key must be given.
+    Required {
+        /// Why there is no default and what to write, for the error message.
+        why: &'static str,
+        /// A value for the example file, in TOML.
+        example: &'static str,
+    },
+}
+
+impl Key {
+    /// `table.name`, as messages call it.
+    pub(super) fn path(&self) -> String {
+        if self.table.is_empty() {
+            self.name.to_owned()
+        } else {
+            format!("{}.{}", self.table, self.name)
+        }
+    }
+}
+
+/// A table of the configuration file.
+pub(super) struct Table {
+    /// Its name; empty: the top level.
+    pub(super) name: &'static str,
+    /// What it is for: Markdown, one paragraph.
+    pub(super) doc: &'static str,
+}
+
+/// The name of the table whose members are the profiles, `[profile.NAME]`.
+pub(super) const PROFILE_TABLE: &str = "profile";
+
+/// All tables but `[profile.NAME]`, in the order of the reference.
+pub(super) const TABLES: [Table; 6] = [
+    Table {
+        name: "",
+        doc: "These keys stand at the top of the file, before the first `[table]`.",
+    },
+    Table {
+        name: "ftp",
+        doc: "Which ports belong to FTP. A port can be in one class only; ports of no class are \
+              never touched. Port 22 is refused in every class, so that no typing mistake cuts \
+              SSH.",
+    },
+    Table {
+        name: "allow",
+        doc: "Which sources may use FTP.",
+    },
+    Table {
+        name: "metrics",
+        doc: "The Prometheus exporter.",
+    },
+    Table {
+        name: "control",
+        doc: "The socket through which the command line talks to the daemon.",
+    },
+    Table {
+        name: "bpf",
+        doc: "What stays in the kernel when the daemon ends.",
+    },
+];
+
+pub(super) const MODE: Key = Key {
+    table: "",
+    name: "mode",
+    kind: "`\"enforce\"` or `\"monitor\"`",
+    default: Default::Value(r#""enforce""#),
+    doc: "`enforce` drops what the rules refuse. `monitor` passes it and counts it as \
+          `would_drop`, with the same reason. `ftp-guard mode` changes this line and the running \
+          daemon together.",
+};
+
+pub(super) const INTERFACES: Key = Key {
+    table: "",
+    name: "interfaces",
+    kind: "list of interface names, at least one, each of at most 15 bytes",
+    default: Default::Required {
+        why: "ftp-guard does not guess which interfaces face the clients: name them, such as \
+              interfaces = [\"eth0\"]",
+        example: r#"["eth0"]"#,
+    },
+    doc: "The interfaces on which FTP clients arrive. An interface that goes away and comes back \
+          is guarded again.",
+};
+
+pub(super) const XDP_MODE: Key = Key {
+    table: "",
+    name: "xdp_mode",
+    kind: "`\"auto\"`, `\"native\"` or `\"generic\"`",
+    default: Default::Value(r#""auto""#),
+    doc: "`native` runs the program in the network driver, `generic` in the network stack, which \
+          every interface can do and which costs more. `auto` is native where the driver can, \
+          else generic with a warning.",
+};
+
+pub(super) const CONTROL_PORTS: Key = Key {
+    table: "ftp",
+    name: "control_ports",
+    kind: "list of ports, at least one",
+    default: Default::Value("[21, 990]"),
+    doc: "Ports of control connections: 21, and 990 for implicit TLS.",
+};
+
+pub(super) const ACTIVE_DATA_PORTS: Key = Key {
+    table: "ftp",
+    name: "active_data_ports",
+    kind: "list of ports",
+    default: Default::Value("[20, 989]"),
+    doc: "Ports from which the server opens data connections in active mode: 20, and 989 for \
+          implicit TLS. A SYN from outside to one of them is always dropped.",
+};
+
+pub(super) const PASSIVE_PORTS: Key = Key {
+    table: "ftp",
+    name: "passive_ports",
+    kind: "list of port ranges (`\"50000-50100\"`) and single ports (`50200` or `\"50200\"`)",
+    default: Default::Required {
+        why: "every server has its own passive range, and a passive port that is not listed stays \
+              open to everyone: give the range that the FTP server is configured to use, such as \
+              passive_ports = [\"50000-50100\"], or [] for a server without passive mode",
+        example: r#"["50000-50100"]"#,
+    },
+    doc: "Ports on which the server listens for data connections in passive mode. It must be the \
+          range that the FTP server is configured to use (`pasv_min_port` and `pasv_max_port` of \
+          vsftpd, `PassivePorts` of ProFTPD, `PassivePortRange` of Pure-FTPd). There is no \
+          default, since a passive port that is not listed stays open to everyone. `[]` is for a \
+          server without passive mode. `\"auto\"` is reserved and not supported yet.",
+};
+
+pub(super) const FILES: Key = Key {
+    table: "allow",
+    name: "files",
+    kind: "list of absolute paths or glob patterns",
+    default: Default::Value(r#"["/etc/ftp-guard/allow.d/*.list"]"#),
+    doc: "The allowlist files. `*`, `?`, `[abc]` and `**` work as in a shell; hidden files match \
+          only a pattern that shows the dot. A pattern that matches nothing is no mistake.",
+};
+
+pub(super) const CLI_FILE: Key = Key {
+    table: "allow",
+    name: "cli_file",
+    kind: "absolute path",
+    default: Default::Derived("`cli.list` in the folder of the last pattern of `files`"),
+    doc: "The file that `ftp-guard allow add` and `allow remove` write. It is read also when no \
+          pattern of `files` matches it.",
+};
+
+pub(super) const MAX_ENTRIES: Key = Key {
+    table: "allow",
+    name: "max_entries",
+    kind: "integer from 1 to 100000000",
+    default: Default::Value("1000000"),
+    doc: "Size of the kernel's allowlist tables: so many entries for IPv4 and as many for IPv6. \
+          Memory is taken for entries that exist only. An allowlist that does not fit is refused \
+          whole. A change needs `ftp-guard detach` and a new start.",
+};
+
+pub(super) const LISTEN: Key = Key {
+    table: "metrics",
+    name: "listen",
+    kind: "`\"ADDRESS:PORT\"`, or `\"off\"`",
+    default: Default::Value(r#""127.0.0.1:9721""#),
+    doc: "Where `/metrics` is served over HTTP. IPv6 addresses stand in brackets: \
+          `\"[::1]:9721\"`. `\"off\"` serves none.",
+};
+
+pub(super) const SOCKET: Key = Key {
+    table: "control",
+    name: "socket",
+    kind: "absolute path of at most 107 bytes",
+    default: Default::Value(r#""/run/ftp-guard/ftp-guard.sock""#),
+    doc: "The control socket.",
+};
+
+pub(super) const PIN_PATH: Key = Key {
+    table: "bpf",
+    name: "pin_path",
+    kind: "absolute path",
+    default: Default::Value(r#""/sys/fs/bpf/ftp-guard""#),
+    doc: "The folder, on a BPF file system, in which maps and links are pinned. Guards that run \
+          side by side need one each.",
+};
+
+/// All keys, in the order of the reference.
+pub(super) const KEYS: [&Key; 12] = [
+    &MODE,
+    &INTERFACES,
+    &XDP_MODE,
+    &CONTROL_PORTS,
+    &ACTIVE_DATA_PORTS,
+    &PASSIVE_PORTS,
+    &FILES,
+    &CLI_FILE,
+    &MAX_ENTRIES,
+    &LISTEN,
+    &SOCKET,
+    &PIN_PATH,
+];
+
+/// The keys of one table.
+pub(super) fn keys_of(table: &str) -> impl Iterator<Item = &'static Key> {
+    KEYS.into_iter().filter(move |key| key.table == table)
+}

@@ -1,0 +1,277 @@
+//! XDP links: attached once, pinned, and from then on updated in place.
+
+use std::{
+    io, thread,
+    time::{Duration, Instant},
+};
+
+use aya::programs::{
+    Xdp, XdpMode,
+    links::{FdLink, PinnedLink},
+    loaded_programs,
+    xdp::XdpLink,
+};
+use nix::errno::Errno;
+
+use super::{
+    error::{DatapathError, errno},
+    interfaces::{self, Interface},
+    pins::Pins,
+};
+pub use crate::config::XdpChoice;
+
+/// Where in the receive path a program runs.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum AttachMode {
+    /// In the driver, before the kernel has made an skb.
+    Native,
+    /// Behind it: on any device, at a fraction of the speed.
+    Generic,
+}
+
+impl AttachMode {
+    /// The name in metrics, JSON and text.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Native => "native",
+            Self::Generic => "generic",
+        }
+    }
+}
+
+/// The guard on one interface.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Attachment {
+    /// Name of the interface.
+    pub interface: String,
+    /// Its index.
+    pub ifindex: u32,
+    /// Where the program runs.
+    pub mode: AttachMode,
+    /// Kernel id of the program.
+    pub program_id: u32,
+}
+
+/// Attaches the program to an interface. A pinned link of ours is updated in place, so that no packet
+/// sees neither program; a pin whose interface is gone, or came back as another device, is replaced.
+pub fn attach(
+    program: &mut Xdp,
+    pins: &Pins,
+    name: &str,
+    choice: XdpChoice,
+) -> Result<Attachment, DatapathError> {
+    let interface = find(name)?;
+    let pin = pins.link(name);
+    if pin.exists() {
+        if update(program, pins, &interface, choice)? {
+            return attachment(name);
+        }
+        pins.remove(&pin)?;
+        await_detached(&interface)?;
+    }
+    if let Some((_, id)) = find(name)?.xdp {
+        return Err(foreign(name, id));
+    }
+    let link = match choice {
+        XdpChoice::Native => create(program, &interface, XdpMode::Driver)?,
+        XdpChoice::Generic => create(program, &interface, XdpMode::Skb)?,
+        XdpChoice::Auto => match create(program, &interface, XdpMode::Driver) {
+            Err(DatapathError::NoNativeXdp { source, .. }) => {
+                tracing::warn!(
+                    interface = name,
+                    "no native XDP ({source}): attaching in generic mode, which is much slower"
+                );
+                create(program, &interface, XdpMode::Skb)?
+            }
+            result => result?,
+        },
+    };
+    link.pin(&pin)
+        .map_err(|error| DatapathError::kernel(format!("pin the link on {name}"), error))?;
+    attachment(name)
+}
+
+/// Takes the guard off an interface; whether it was on.
+pub fn detach(pins: &Pins, name: &str) -> Result<bool, DatapathError> {
+    let removed = pins.remove(&pins.link(name))?;
+    if removed {
+        let interfaces = interfaces::list()?;
+        if let Some(interface) = interfaces.iter().find(|interface| interface.name == name) {
+            await_detached(interface)?;
+        }
+    }
+    Ok(removed)
+}
+
+/// The attachments that stand behind the pins. A link whose interface is gone guards nothing and is
+/// left out.
+pub fn list(pins: &Pins) -> Result<Vec<Attachment>, DatapathError> {
+    let links = pins.links()?;
+    if links.is_empty() {
+        return Ok(Vec::new());
+    }
+    let interfaces = interfaces::list()?;
+    let mut attachments = Vec::new();
+    for name in links {
+        let Some(interface) = interfaces.iter().find(|interface| interface.name == name) else {
+            continue;
+        };
+        let Some((mode, program_id)) = interface.xdp else {
+            continue;
+        };
+        if pinned_program(pins, &name)? == program_id {
+            attachments.push(Attachment {
+                interface: name,
+                ifindex: interface.index,
+                mode,
+                program_id,
+            });
+        }
+    }
+    Ok(attachments)
+}
+
+fn find(name: &str) -> Result<Interface, DatapathError> {
+    let interfaces = interfaces::list()?;
+    let existing = interfaces
+        .iter()
+        .map(|interface| interface.name.clone())
+        .collect();
+    interfaces
+        .into_iter()
+        .find(|interface| interface.name == name)
+        .ok_or_else(|| DatapathError::NoInterface {
+            name: name.to_owned(),
+            existing,
+        })
+}
+
+fn attachment(name: &str) -> Result<Attachment, DatapathError> {
+    let interface = find(name)?;
+    let (mode, program_id) = interface.xdp.ok_or_else(|| {
+        let gone = io::Error::other("the program is not there");
+        DatapathError::kernel(format!("attach to {name}"), gone)
+    })?;
+    Ok(Attachment {
+        interface: interface.name,
+        ifindex: interface.index,
+        mode,
+        program_id,
+    })
+}
+
+fn pinned_program(pins: &Pins, name: &str) -> Result<u32, DatapathError> {
+    open_link(pins, name)?
+        .info()
+        .map(|info| info.program_id())
+        .map_err(|error| DatapathError::kernel(format!("examine the link on {name}"), error))
+}
+
+fn open_link(pins: &Pins, name: &str) -> Result<FdLink, DatapathError> {
+    PinnedLink::from_pin(pins.link(name))
+        .map(FdLink::from)
+        .map_err(|error| DatapathError::kernel(format!("open the pinned link on {name}"), error))
+}
+
+/// Puts the program behind the pinned link; whether that link still guards this interface in a mode
+/// that was asked for.
+fn update(
+    program: &mut Xdp,
+    pins: &Pins,
+    interface: &Interface,
+    choice: XdpChoice,
+) -> Result<bool, DatapathError> {
+    let name = &interface.name;
+    let Some((mode, id)) = interface.xdp else {
+        return Ok(false);
+    };
+    let fits = matches!(
+        (choice, mode),
+        (XdpChoice::Auto, _)
+            | (XdpChoice::Native, AttachMode::Native)
+            | (XdpChoice::Generic, AttachMode::Generic)
+    );
+    if !fits || pinned_program(pins, name)? != id {
+        return Ok(false);
+    }
+    let failed = |error: Box<dyn std::error::Error + Send + Sync>| {
+        DatapathError::kernel(format!("replace the program on {name}"), error)
+    };
+    let link = XdpLink::try_from(open_link(pins, name)?).map_err(|error| failed(error.into()))?;
+    let id = program
+        .attach_to_link(link)
+        .map_err(|error| failed(error.into()))?;
+    // The pin holds the link; the program must not, or it would detach on drop.
+    program
+        .take_link(id)
+        .map_err(|error| failed(error.into()))?;
+    Ok(true)
+}
+
+fn create(
+    program: &mut Xdp,
+    interface: &Interface,
+    mode: XdpMode,
+) -> Result<FdLink, DatapathError> {
+    let name = &interface.name;
+    let link_id =
+        program
+            .attach_to_if_index(interface.index, mode)
+            .map_err(|error| match errno(&error) {
+                Some(Errno::EBUSY | Errno::EEXIST) => match find(name) {
+                    Ok(Interface {
+                        xdp: Some((_, id)), ..
+                    }) => foreign(name, id),
+                    _ => DatapathError::kernel(format!("attach to {name}"), error),
+                },
+                Some(errno) if mode == XdpMode::Driver && errno != Errno::EPERM => {
+                    DatapathError::NoNativeXdp {
+                        interface: name.clone(),
+                        source: errno.into(),
+                    }
+                }
+                _ => DatapathError::kernel(format!("attach to {name}"), error),
+            })?;
+    let link = program
+        .take_link(link_id)
+        .map_err(|error| DatapathError::kernel(format!("attach to {name}"), error))?;
+    // Without BPF links (kernel 5.9) aya attaches by netlink; such a program cannot be pinned.
+    FdLink::try_from(link)
+        .map_err(|error| DatapathError::kernel(format!("make a BPF link on {name}"), error))
+}
+
+/// The kernel frees an unpinned link from a work queue.
+fn await_detached(interface: &Interface) -> Result<(), DatapathError> {
+    let Some((_, id)) = interface.xdp else {
+        return Ok(());
+    };
+    let deadline = Instant::now() + Duration::from_secs(2);
+    while Instant::now() < deadline {
+        let now = interfaces::list()?;
+        let same = |i: &&Interface| i.index == interface.index;
+        if now
+            .iter()
+            .find(same)
+            .and_then(|i| i.xdp)
+            .is_none_or(|(_, now)| now != id)
+        {
+            return Ok(());
+        }
+        thread::sleep(Duration::from_millis(5));
+    }
+    Ok(())
+}
+
+fn foreign(interface: &str, id: u32) -> DatapathError {
+    let name = loaded_programs()
+        .flatten()
+        .find(|program| program.id() == id)
+        .and_then(|program| program.name_as_str().map(str::to_owned))
+        .unwrap_or_else(|| "unknown".to_owned());
+    DatapathError::ForeignProgram {
+        interface: interface.to_owned(),
+        id,
+        name,
+    }
+}

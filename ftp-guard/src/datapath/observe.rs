@@ -1,0 +1,91 @@
+//! What the kernel does when no daemon runs, read from the pins alone.
+
+use std::{collections::BTreeMap, path::Path};
+
+use ftp_guard_common::{
+    config::Mode,
+    names::ABI_MAP,
+    stats::{Counter, StatsKey},
+};
+use ipnet::IpNet;
+
+use super::{
+    attach::{self, Attachment},
+    check_abi,
+    error::DatapathError,
+    pins::Pins,
+    tables::Tables,
+};
+
+/// The state of a guard as its pins show it.
+#[derive(Clone, Debug)]
+pub struct Observation {
+    /// The mode.
+    pub mode: Mode,
+    /// The guarded interfaces.
+    pub attachments: Vec<Attachment>,
+    /// Counters that have counted, in the order of their keys.
+    pub counters: BTreeMap<StatsKey, Counter>,
+    /// Allowlist entries for IPv4, exclusions included.
+    pub entries_v4: usize,
+    /// Allowlist entries for IPv6, exclusions included.
+    pub entries_v6: usize,
+}
+
+/// Reads the state of the guard whose pins are in `pin_path`; nothing when there are none.
+pub fn observe(pin_path: &Path) -> Result<Option<Observation>, DatapathError> {
+    let pins = Pins::at(pin_path);
+    match pins.map(ABI_MAP).try_exists() {
+        Ok(true) => {}
+        Ok(false) => return Ok(None),
+        Err(error) => {
+            return Err(DatapathError::kernel(
+                format!("examine {}", pin_path.display()),
+                error,
+            ));
+        }
+    }
+    check_abi(&pins)?;
+    let tables = Tables::open(&pins)?;
+    let entries = tables.entries()?;
+    let entries_v4 = entries
+        .iter()
+        .filter(|(prefix, _)| matches!(prefix, IpNet::V4(_)))
+        .count();
+    Ok(Some(Observation {
+        mode: tables.mode()?,
+        attachments: attach::list(&pins)?,
+        counters: tables.counters()?.into_iter().collect(),
+        entries_v4,
+        entries_v6: entries.len() - entries_v4,
+    }))
+}
+
+/// Takes the guard off all interfaces and removes its pins, without a daemon. Returns the interfaces;
+/// none when there was nothing to do.
+pub fn detach_pinned(pin_path: &Path) -> Result<Vec<String>, DatapathError> {
+    let pins = Pins::at(pin_path);
+    if !pin_path.exists() {
+        return Ok(Vec::new());
+    }
+    let _lock = pins.lock()?;
+    remove_all(&pins)
+}
+
+/// Removes links, maps and folder. Links first: a guard whose tables are gone would still drop.
+pub(super) fn remove_all(pins: &Pins) -> Result<Vec<String>, DatapathError> {
+    let interfaces = pins.links()?;
+    for interface in &interfaces {
+        attach::detach(pins, interface)?;
+    }
+    pins.remove_maps()?;
+    match std::fs::remove_dir(pins.path()) {
+        Ok(()) => Ok(interfaces),
+        // Somebody else keeps something there; ours is gone.
+        Err(error) if error.kind() == std::io::ErrorKind::DirectoryNotEmpty => Ok(interfaces),
+        Err(error) => Err(DatapathError::kernel(
+            format!("remove the folder {}", pins.path().display()),
+            error,
+        )),
+    }
+}

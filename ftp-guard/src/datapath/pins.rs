@@ -1,0 +1,160 @@
+//! Where maps and links are pinned, so that they outlive the daemon, and the lock on that place.
+
+use std::{
+    fs::{self, File},
+    io,
+    path::{Path, PathBuf},
+};
+
+use ftp_guard_common::names::PINNED_MAPS;
+use nix::{
+    errno::Errno,
+    fcntl::{Flock, FlockArg},
+    sys::statfs::{BPF_FS_MAGIC, statfs},
+};
+
+use super::error::DatapathError;
+
+const LINK_PREFIX: &str = "link-";
+
+/// A folder on a bpf file system that holds the pins of one guard.
+#[derive(Clone, Debug)]
+pub struct Pins {
+    path: PathBuf,
+}
+
+impl Pins {
+    /// The pins below `path`; nothing is touched.
+    pub fn at(path: &Path) -> Self {
+        Self {
+            path: path.to_owned(),
+        }
+    }
+
+    /// The folder.
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// Makes the folder if it is missing.
+    pub fn create(&self) -> Result<(), DatapathError> {
+        fs::create_dir_all(&self.path).map_err(|error| {
+            DatapathError::kernel(format!("make the folder {}", self.path.display()), error)
+        })?;
+        let kind = statfs(&self.path)
+            .map_err(|error| {
+                DatapathError::kernel(format!("examine {}", self.path.display()), error)
+            })?
+            .filesystem_type();
+        if kind != BPF_FS_MAGIC {
+            // Only if it is empty, that is, if the line above made it.
+            let _ = fs::remove_dir(&self.path);
+            return Err(DatapathError::NotBpffs {
+                pin_path: self.path.clone(),
+            });
+        }
+        Ok(())
+    }
+
+    /// Takes the lock that keeps a second daemon away; the kernel gives it back when the holder ends,
+    /// however it ends.
+    pub fn lock(&self) -> Result<Flock<File>, DatapathError> {
+        let folder = File::open(&self.path).map_err(|error| {
+            DatapathError::kernel(format!("open {}", self.path.display()), error)
+        })?;
+        Flock::lock(folder, FlockArg::LockExclusiveNonblock).map_err(|(_, errno)| match errno {
+            Errno::EWOULDBLOCK => DatapathError::Busy {
+                pin_path: self.path.clone(),
+            },
+            errno => DatapathError::kernel(format!("lock {}", self.path.display()), errno),
+        })
+    }
+
+    /// The pin of a map.
+    pub fn map(&self, name: &str) -> PathBuf {
+        self.path.join(name)
+    }
+
+    /// The pin of the link on an interface.
+    pub fn link(&self, interface: &str) -> PathBuf {
+        self.path.join(link_name(interface))
+    }
+
+    /// Names of the interfaces that have a pinned link, in order.
+    pub fn links(&self) -> Result<Vec<String>, DatapathError> {
+        let failed = |error| {
+            DatapathError::kernel(format!("read the folder {}", self.path.display()), error)
+        };
+        let entries = match fs::read_dir(&self.path) {
+            Ok(entries) => entries,
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
+            Err(error) => return Err(failed(error)),
+        };
+        let mut interfaces = Vec::new();
+        for entry in entries {
+            let name = entry.map_err(failed)?.file_name();
+            interfaces.extend(name.to_str().and_then(interface_of));
+        }
+        interfaces.sort();
+        Ok(interfaces)
+    }
+
+    /// Removes one pin; whether it was there.
+    pub fn remove(&self, pin: &Path) -> Result<bool, DatapathError> {
+        match fs::remove_file(pin) {
+            Ok(()) => Ok(true),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(false),
+            Err(error) => Err(DatapathError::kernel(
+                format!("remove the pin {}", pin.display()),
+                error,
+            )),
+        }
+    }
+
+    /// Removes the pins of all maps.
+    pub fn remove_maps(&self) -> Result<(), DatapathError> {
+        for name in PINNED_MAPS {
+            self.remove(&self.map(name))?;
+        }
+        Ok(())
+    }
+}
+
+/// The name of an interface's link pin. Dots are reserved on a bpf file system, and interfaces of
+/// VLANs have them.
+fn link_name(interface: &str) -> String {
+    format!(
+        "{LINK_PREFIX}{}",
+        interface.replace('%', "%25").replace('.', "%2e")
+    )
+}
+
+fn interface_of(pin: &str) -> Option<String> {
+    Some(
+        pin.strip_prefix(LINK_PREFIX)?
+            .replace("%2e", ".")
+            .replace("%25", "%"),
+    )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn interface_names_survive_their_pins() {
+        for name in ["eth0", "eth0.100", "a%b", "a%2eb", "%25"] {
+            assert!(!link_name(name).contains('.'));
+            assert_eq!(interface_of(&link_name(name)).as_deref(), Some(name));
+        }
+        assert_eq!(interface_of("FTPG_STATS"), None);
+    }
+
+    #[test]
+    fn an_ordinary_folder_is_refused_and_not_left_behind() {
+        let folder = tempfile::tempdir().unwrap();
+        let pins = Pins::at(&folder.path().join("pins"));
+        assert!(matches!(pins.create(), Err(DatapathError::NotBpffs { .. })));
+        assert!(!pins.path().exists());
+    }
+}

@@ -1,0 +1,253 @@
+//! The pinned maps, typed.
+
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+use aya::maps::{Array, LpmTrie, Map, MapData, MapError, MapInfo, PerCpuArray, lpm_trie::Key};
+use ftp_guard_common::{
+    allow::AllowValue,
+    config::{GuardConfig, Mode},
+    names,
+    ports::PortTable,
+    stats::{Counter, StatsKey},
+};
+use ipnet::{IpNet, Ipv4Net, Ipv6Net};
+
+use super::{error::DatapathError, pins::Pins};
+
+/// The maps of one guard, opened by their pins.
+pub struct Tables {
+    config: Array<MapData, GuardConfig>,
+    ports: Array<MapData, PortTable>,
+    allow_v4: LpmTrie<MapData, [u8; 4], AllowValue>,
+    allow_v6: LpmTrie<MapData, [u8; 16], AllowValue>,
+    stats: PerCpuArray<MapData, Counter>,
+}
+
+impl Tables {
+    /// Opens the pinned maps.
+    pub fn open(pins: &Pins) -> Result<Self, DatapathError> {
+        fn open<T>(pins: &Pins, name: &str, kind: fn(MapData) -> Map) -> Result<T, DatapathError>
+        where
+            T: TryFrom<Map, Error = MapError>,
+        {
+            MapData::from_pin(pins.map(name))
+                .and_then(|data| T::try_from(kind(data)))
+                .map_err(|error| {
+                    DatapathError::kernel(format!("open the pinned map {name}"), error)
+                })
+        }
+        Ok(Self {
+            config: open(pins, names::CONFIG_MAP, Map::Array)?,
+            ports: open(pins, names::PORTS_MAP, Map::Array)?,
+            allow_v4: open(pins, names::ALLOW_V4_MAP, Map::LpmTrie)?,
+            allow_v6: open(pins, names::ALLOW_V6_MAP, Map::LpmTrie)?,
+            stats: open(pins, names::STATS_MAP, Map::PerCpuArray)?,
+        })
+    }
+
+    /// The mode.
+    pub fn mode(&self) -> Result<Mode, DatapathError> {
+        Ok(Mode::from_number(self.config()?.mode))
+    }
+
+    /// Changes the mode.
+    pub fn set_mode(&mut self, mode: Mode) -> Result<(), DatapathError> {
+        let config = GuardConfig {
+            mode: mode as u32,
+            ..self.config()?
+        };
+        self.set_config(config)
+    }
+
+    /// Tells the programs how far TAI, the clock that they read, is ahead of UTC.
+    pub fn refresh_clock(&mut self) -> Result<(), DatapathError> {
+        let tai_offset_ns = tai_offset()?;
+        let config = self.config()?;
+        if config.tai_offset_ns == tai_offset_ns {
+            return Ok(());
+        }
+        self.set_config(GuardConfig {
+            tai_offset_ns,
+            ..config
+        })
+    }
+
+    fn config(&self) -> Result<GuardConfig, DatapathError> {
+        self.config
+            .get(&0, 0)
+            .map_err(|error| DatapathError::kernel("read the configuration map", error))
+    }
+
+    fn set_config(&mut self, config: GuardConfig) -> Result<(), DatapathError> {
+        self.config
+            .set(0, config, 0)
+            .map_err(|error| DatapathError::kernel("write the configuration map", error))
+    }
+
+    /// Replaces the port table. Readers see each port's class change at once, old or new.
+    pub fn set_ports(&mut self, ports: &PortTable) -> Result<(), DatapathError> {
+        self.ports
+            .set(0, ports, 0)
+            .map_err(|error| DatapathError::kernel("write the port table", error))
+    }
+
+    /// Inserts or replaces an entry.
+    pub fn insert(&mut self, prefix: &IpNet, value: AllowValue) -> Result<(), DatapathError> {
+        match prefix {
+            IpNet::V4(net) => self.allow_v4.insert(&key_v4(net), value, 0),
+            IpNet::V6(net) => self.allow_v6.insert(&key_v6(net), value, 0),
+        }
+        .map_err(|error| {
+            DatapathError::kernel(format!("insert {prefix} into the allowlist"), error)
+        })
+    }
+
+    /// Removes an entry; one that is not there is removed already.
+    pub fn remove(&mut self, prefix: &IpNet) -> Result<(), DatapathError> {
+        let result = match prefix {
+            IpNet::V4(net) => self.allow_v4.remove(&key_v4(net)),
+            IpNet::V6(net) => self.allow_v6.remove(&key_v6(net)),
+        };
+        match result {
+            Ok(()) | Err(MapError::KeyNotFound) => Ok(()),
+            Err(error) if is_absent(&error) => Ok(()),
+            Err(error) => Err(DatapathError::kernel(
+                format!("remove {prefix} from the allowlist"),
+                error,
+            )),
+        }
+    }
+
+    /// The entry of the longest prefix that covers all of `prefix`.
+    pub fn covering(&self, prefix: &IpNet) -> Result<Option<AllowValue>, DatapathError> {
+        let result = match prefix {
+            IpNet::V4(net) => self.allow_v4.get(&key_v4(net), 0),
+            IpNet::V6(net) => self.allow_v6.get(&key_v6(net), 0),
+        };
+        match result {
+            Ok(value) => Ok(Some(value)),
+            Err(MapError::KeyNotFound) => Ok(None),
+            Err(error) if is_absent(&error) => Ok(None),
+            Err(error) => Err(DatapathError::kernel("look up the allowlist", error)),
+        }
+    }
+
+    /// The entry of exactly this prefix.
+    pub fn exact(&self, prefix: &IpNet) -> Result<Option<AllowValue>, DatapathError> {
+        let covering = self.covering(prefix)?;
+        Ok(covering.filter(|value| value.prefix_len == prefix.prefix_len()))
+    }
+
+    /// Every entry.
+    pub fn entries(&self) -> Result<Vec<(IpNet, AllowValue)>, DatapathError> {
+        let failed = |error| DatapathError::kernel("read the allowlist", error);
+        let mut entries = Vec::new();
+        for item in self.allow_v4.iter() {
+            let (key, value) = item.map_err(failed)?;
+            let net = Ipv4Net::new(key.data().into(), key.prefix_len() as u8);
+            entries.extend(net.ok().map(|net| (IpNet::V4(net), value)));
+        }
+        for item in self.allow_v6.iter() {
+            let (key, value) = item.map_err(failed)?;
+            let net = Ipv6Net::new(key.data().into(), key.prefix_len() as u8);
+            entries.extend(net.ok().map(|net| (IpNet::V6(net), value)));
+        }
+        Ok(entries)
+    }
+
+    /// Every counter that has counted, summed over the CPUs.
+    pub fn counters(&self) -> Result<Vec<(StatsKey, Counter)>, DatapathError> {
+        read_counters(&self.stats)
+    }
+}
+
+/// Every counter of a counter table that has counted, summed over the CPUs.
+pub(super) fn read_counters<T: std::borrow::Borrow<MapData>>(
+    stats: &PerCpuArray<T, Counter>,
+) -> Result<Vec<(StatsKey, Counter)>, DatapathError> {
+    let mut counters = Vec::new();
+    for key in StatsKey::all() {
+        let values = stats
+            .get(&key.index(), 0)
+            .map_err(|error| DatapathError::kernel("read the counters", error))?;
+        let sum = values
+            .iter()
+            .fold(Counter::default(), |sum, value| Counter {
+                packets: sum.packets + value.packets,
+                bytes: sum.bytes + value.bytes,
+            });
+        if sum.packets > 0 {
+            counters.push((key, sum));
+        }
+    }
+    Ok(counters)
+}
+
+/// The number of entries that a pinned map was made for, or nothing when it is not pinned.
+pub fn pinned_capacity(pins: &Pins, name: &str) -> Result<Option<u32>, DatapathError> {
+    let pin = pins.map(name);
+    if !pin.exists() {
+        return Ok(None);
+    }
+    MapInfo::from_pin(&pin)
+        .map(|info| Some(info.max_entries()))
+        .map_err(|error| DatapathError::kernel(format!("open the pinned map {name}"), error))
+}
+
+/// The layout number that the pins carry; nothing when there are no pins, 0 when a daemon died before
+/// it wrote one.
+pub fn pinned_abi(pins: &Pins) -> Result<Option<u32>, DatapathError> {
+    if !pins.map(names::ABI_MAP).exists() {
+        return Ok(None);
+    }
+    let failed = |error| DatapathError::kernel("read the layout number of the pins", error);
+    let map = open_abi(pins)?;
+    map.get(&0, 0).map(Some).map_err(failed)
+}
+
+/// Writes the layout number beside the pins.
+pub fn write_abi(pins: &Pins, number: u32) -> Result<(), DatapathError> {
+    open_abi(pins)?
+        .set(0, number, 0)
+        .map_err(|error| DatapathError::kernel("write the layout number of the pins", error))
+}
+
+fn open_abi(pins: &Pins) -> Result<Array<MapData, u32>, DatapathError> {
+    MapData::from_pin(pins.map(names::ABI_MAP))
+        .and_then(|data| Array::try_from(Map::Array(data)))
+        .map_err(|error| DatapathError::kernel("read the layout number of the pins", error))
+}
+
+/// Unix time in seconds, as the programs count it.
+pub fn unix_time_s() -> u64 {
+    SystemTime::now()
+        .duration_since(UNIX_EPOCH)
+        .unwrap_or(Duration::ZERO)
+        .as_secs()
+}
+
+/// Nanoseconds by which CLOCK_TAI is ahead of CLOCK_REALTIME: whole seconds, 0 until a time daemon
+/// sets them.
+fn tai_offset() -> Result<i64, DatapathError> {
+    // SAFETY: all fields of `timex` are integers, for which zero is a value.
+    let mut clock: libc::timex = unsafe { std::mem::zeroed() };
+    // SAFETY: `clock` is a valid `timex`; modes 0 only reads (adjtimex(2)).
+    let state = unsafe { libc::adjtimex(&raw mut clock) };
+    if state < 0 {
+        let error = std::io::Error::last_os_error();
+        return Err(DatapathError::kernel("read the clock", error));
+    }
+    Ok(i64::from(clock.tai) * 1_000_000_000)
+}
+
+fn key_v4(net: &Ipv4Net) -> Key<[u8; 4]> {
+    Key::new(u32::from(net.prefix_len()), net.network().octets())
+}
+
+fn key_v6(net: &Ipv6Net) -> Key<[u8; 16]> {
+    Key::new(u32::from(net.prefix_len()), net.network().octets())
+}
+
+fn is_absent(error: &MapError) -> bool {
+    super::error::errno(error) == Some(nix::errno::Errno::ENOENT)
+}

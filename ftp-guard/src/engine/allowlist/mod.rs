@@ -1,0 +1,27 @@
+//! The allowlist: reading its files, asking it, and the steps from one table to the next.
+//!
+//! A file has one entry a line, `PREFIX [key=value ...] [# comment]`:
+//!
+//! ```text
+//! # partner X
+//! 192.0.2.7 label="scanner, hall 3"
+//! 198.51.100.0/24 profile=bulk expires=2026-12-31T23:59:59Z
+//! !198.51.100.66
+//! 2001:db8:7::/48
+//! ```
+
+mod entry;
+mod exchange;
+mod expiry;
+mod line;
+mod plan;
+mod prefix;
+mod set;
+
+pub use entry::{Entry, EntryRecord, RecordKind, check_label};
+pub use exchange::{export_json, export_list, import_list};
+pub use expiry::{expires_s, parse_expiry};
+pub(crate) use line::{trailing_comment, written_entry, written_prefix};
+pub use plan::{AllowTable, Change, plan};
+pub use prefix::parse_prefix;
+pub use set::{AllowSet, MOST_REPORTED, Profiles};

@@ -1,0 +1,10 @@
+//! Files: reading the allowlists, editing the one that belongs to the command line, writing so that
+//! a crash leaves either the old file or the new one.
+
+mod atomic;
+mod cli_list;
+mod read;
+
+pub use atomic::write_atomically;
+pub use cli_list::{add_entries, remove_prefix};
+pub use read::{StoreError, read_allowlists};

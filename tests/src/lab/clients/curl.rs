@@ -1,0 +1,34 @@
+//! curl.
+
+use std::process::Command;
+
+use super::{Direction, Negotiation, Order};
+use crate::lab::{PASSWORD, USER};
+
+pub(super) fn command(order: &Order<'_>) -> Command {
+    let mut command = Command::new("curl");
+    command
+        .args([
+            "--silent",
+            "--show-error",
+            "--verbose",
+            "--connect-timeout",
+            "5",
+        ])
+        .args(["--user", &format!("{USER}:{PASSWORD}")]);
+    match order.transfer.negotiation {
+        Negotiation::Pasv => command.arg("--disable-epsv"),
+        Negotiation::Epsv => &mut command,
+        Negotiation::Port => command.args(["--ftp-port", "-", "--disable-eprt"]),
+        Negotiation::Eprt => command.args(["--ftp-port", "-"]),
+    };
+    if let Some(rate) = order.transfer.rate {
+        command.args(["--limit-rate", &rate.to_string()]);
+    }
+    match order.transfer.direction {
+        Direction::Download => command.arg("--output").arg(order.local),
+        Direction::Upload => command.arg("--upload-file").arg(order.local),
+    };
+    command.arg(format!("ftp://{}/{}", order.server, order.remote));
+    command
+}

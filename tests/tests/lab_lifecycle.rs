@@ -1,0 +1,254 @@
+//! Enforcement outlives the daemon, and ends only when it is told to.
+
+use std::{process::Command, time::Duration};
+
+use anyhow::{Context, Result, ensure};
+use ftp_guard_tests::lab::{
+    Family, Identity, SERVER, STRANGER, Site,
+    clients::{Client, Direction, Negotiation, Transfer},
+    flood::{Flood, Pace, Sources},
+    guard::{self, Guard},
+    probe::{Answer, knock},
+    servers::{self, FtpServer, Make},
+    tap::Tap,
+    wait_until,
+};
+use serde_json::Value;
+
+const LIMIT: Duration = Duration::from_secs(30);
+
+/// Long enough for a SYN and its first retransmission (after 1 s).
+const PATIENCE: Duration = Duration::from_millis(1500);
+
+/// How often the daemon is replaced under fire.
+const TAKEOVERS: usize = 5;
+
+#[test]
+fn a_killed_daemon_leaves_enforcement_and_its_successor_takes_over() {
+    Site::test(|site| {
+        let server = FtpServer::start(Make::Vsftpd, &site.server, &servers::Settings::default())?;
+        let mut guard = Guard::start(&site.server, guard::Settings::default())?;
+        guard.ask(&[
+            "allow",
+            "add",
+            "192.0.2.0/24",
+            "2001:db8::7",
+            "--label",
+            "a partner",
+        ])?;
+        let program = program_id(&guard)?;
+
+        let slow = Transfer {
+            size: 3 << 20,
+            rate: Some(256 << 10),
+            ..upload()
+        };
+        let mut transfer = slow.start(&site.client, &server)?;
+        wait_until("the transfer flows", LIMIT, || {
+            Ok((transfer.arrived() > 100 << 10).then_some(()))
+        })?;
+
+        let tap = Tap::open(&site.server, Site::INTERFACE)?;
+        let targets = [SERVER.at(Family::V4, 21), SERVER.at(Family::V6, 50000)];
+        let pace = Pace::PerMillisecond(10);
+        let flood = Flood::start(
+            &site.stranger,
+            &STRANGER,
+            &SERVER,
+            &targets,
+            Sources::Own,
+            pace,
+        )?;
+
+        guard.kill9()?;
+        ensure!(
+            guard.ask(&["status"])?["running"] == false,
+            "a killed daemon answers"
+        );
+        let before = flood.sent();
+        expect(site, Answer::Nothing)?;
+        ensure!(
+            flood.sent() > before + 1000,
+            "the flood is too thin to prove anything"
+        );
+
+        for _ in 0..TAKEOVERS {
+            guard.launch()?;
+            guard.kill9()?;
+        }
+        guard.launch()?;
+        ensure!(
+            transfer.goes_on()?,
+            "the transfer ended before the new daemon had taken over"
+        );
+        ensure!(
+            program_id(&guard)? != program,
+            "the successor runs the old program"
+        );
+        let sent = flood.stop()?;
+        let counted = guard.counted(&[("verdict", "drop"), ("reason", "not_listed")])?;
+        ensure!(
+            counted >= sent / 2,
+            "{sent} SYNs were sent and only {counted} dropped"
+        );
+        let leaked = tap.tcp_segments_from(&STRANGER.ips())?;
+        ensure!(leaked == 0, "{leaked} of {sent} SYNs came through");
+
+        transfer.finish(LIMIT)?;
+        // To the passive range over IPv4 there was nothing but the transfer.
+        let hurt = [
+            ("verdict", "drop"),
+            ("class", "passive_data"),
+            ("family", "ipv4"),
+        ];
+        let hurt = guard.counted(&hurt)?;
+        ensure!(hurt == 0, "{hurt} packets of the transfer were dropped");
+
+        let list = guard.cli(&["allow", "list"])?;
+        list.expect(0)?
+            .says("192.0.2.0/24")?
+            .says("2001:db8::7")?
+            .says("a partner")?;
+        ensure!(
+            guard.ask(&["allow", "test", "192.0.2.77"])?["allowed"] == true,
+            "not in the kernel"
+        );
+        Ok(())
+    });
+}
+
+#[test]
+fn sigterm_leaves_enforcement_in_place_and_says_so() {
+    Site::test(|site| {
+        let mut guard = Guard::start(&site.server, guard::Settings::default())?;
+        let output = guard.terminate()?;
+        ensure!(output.success(), "SIGTERM: {}", output.status);
+        ensure!(
+            output.stderr.contains("enforcement stays in place"),
+            "{}",
+            output.stderr
+        );
+        expect(site, Answer::Nothing)?;
+        let status = guard.ask(&["status"])?;
+        ensure!(
+            status["running"] == false && status["mode"] == "enforce",
+            "{status}"
+        );
+        ensure!(attached(&status) == [Site::INTERFACE], "{status}");
+        Ok(())
+    });
+}
+
+#[test]
+fn detach_ends_enforcement_with_and_without_a_daemon() {
+    Site::test(|site| {
+        let mut guard = Guard::start(&site.server, guard::Settings::default())?;
+        expect(site, Answer::Nothing)?;
+        guard.cli(&["detach"])?.expect(0)?.says(Site::INTERFACE)?;
+        let output = guard.join()?;
+        ensure!(output.success(), "the daemon ended with {}", output.status);
+        nothing_is_left(site, &guard)?;
+        expect(site, Answer::Refused)?;
+
+        guard.launch()?;
+        expect(site, Answer::Nothing)?;
+        guard.kill9()?;
+        guard.cli(&["detach"])?.expect(0)?.says(Site::INTERFACE)?;
+        nothing_is_left(site, &guard)?;
+        expect(site, Answer::Refused)?;
+        guard.cli(&["detach"])?.expect(0)?;
+        Ok(())
+    });
+}
+
+#[test]
+fn an_interface_that_comes_back_is_guarded_again() {
+    Site::test(|site| {
+        let guard = Guard::start(&site.server, guard::Settings::default())?;
+        site.unplug_server()?;
+        wait_until("the guard misses the interface", LIMIT, || {
+            let status = guard.ask(&["status"])?;
+            let missing = status["missing_interfaces"] == Value::from(vec![Site::INTERFACE]);
+            Ok((missing && attached(&status).is_empty()).then_some(()))
+        })?;
+        site.plug_server()?;
+        wait_until("the guard is back on the interface", LIMIT, || {
+            Ok((attached(&guard.ask(&["status"])?) == [Site::INTERFACE]).then_some(()))
+        })?;
+        expect(site, Answer::Nothing)?;
+        let answers = knock(&site.client, &[SERVER.at(Family::V4, 21)], PATIENCE);
+        ensure!(answers[0].1 == Answer::Refused, "the client is shut out");
+        Ok(())
+    });
+}
+
+#[test]
+fn a_second_daemon_is_refused_and_the_first_goes_on() {
+    Site::test(|site| {
+        let guard = Guard::start(&site.server, guard::Settings::default())?;
+        let output = guard.run_in_vain(Identity::Root)?;
+        ensure!(
+            output.code() == 1,
+            "exit code {}: {}",
+            output.code(),
+            output.stderr
+        );
+        ensure!(
+            output.stderr.contains("another ftp-guard daemon"),
+            "{}",
+            output.stderr
+        );
+        ensure!(
+            guard.ask(&["status"])?["running"] == true,
+            "the first daemon is gone"
+        );
+        expect(site, Answer::Nothing)
+    });
+}
+
+/// What the stranger finds on port 21, over both IP versions. Nobody listens there, so that an
+/// unguarded stack refuses.
+fn expect(site: &Site, wanted: Answer) -> Result<()> {
+    let targets = Family::BOTH.map(|family| SERVER.at(family, 21));
+    for (target, answer) in knock(&site.stranger, &targets, PATIENCE) {
+        ensure!(
+            answer == wanted,
+            "the stranger at {target}: {answer:?}, {wanted:?} expected"
+        );
+    }
+    Ok(())
+}
+
+/// Neither a program on the interface nor a pin.
+fn nothing_is_left(site: &Site, guard: &Guard) -> Result<()> {
+    let mut command = Command::new("ip");
+    command.args(["-details", "link", "show", "dev", Site::INTERFACE]);
+    let link = site.server.run(command, LIMIT)?.stdout;
+    ensure!(!link.contains("xdp"), "{link}");
+    let pins = guard.folder().outside(&guard.settings().pins());
+    ensure!(!pins.exists(), "the folder of the pins is still there");
+    Ok(())
+}
+
+fn program_id(guard: &Guard) -> Result<u64> {
+    let status = guard.ask(&["status"])?;
+    let id = status["interfaces"][0]["program_id"].as_u64();
+    id.with_context(|| format!("no program: {status}"))
+}
+
+/// The interfaces of a status.
+fn attached(status: &Value) -> Vec<&str> {
+    let interfaces = status["interfaces"].as_array().into_iter().flatten();
+    interfaces
+        .filter_map(|interface| interface["interface"].as_str())
+        .collect()
+}
+
+fn upload() -> Transfer {
+    Transfer::new(
+        Client::Curl,
+        Family::V4,
+        Negotiation::Pasv,
+        Direction::Upload,
+    )
+}
