@@ -15,6 +15,7 @@ pub mod names;
 pub mod ports;
 pub mod reason;
 pub mod stats;
+pub mod trace;
 
 /// Number of the layout of all pinned maps. A daemon refuses pins that carry another number.
 ///

@@ -1,27 +1,37 @@
 //! A diagnostic aid: the kernel side's own word on each packet that it drops or would drop.
-//!
-//! The loader sets aya-log's level, a read-only global. Below `debug` the verifier finds the branch
-//! dead and removes it, so that it costs nothing unless `run --trace-packets` asks for it.
 
-use aya_ebpf::programs::XdpContext;
+use aya_ebpf::{Global, programs::XdpContext};
 use aya_log_ebpf::debug;
-use ftp_guard_common::reason::Verdict;
+use ftp_guard_common::{reason::Verdict, trace::TRACE_OFF};
 
 use crate::policy::Judgement;
 
-/// Logs a packet that did not simply pass.
+/// Set by the loader. While it is off the verifier finds the branch below dead and removes it.
+#[unsafe(no_mangle)]
+static TRACE_PACKETS: Global<u32> = Global::new(TRACE_OFF);
+
+/// Logs a packet that did not simply pass, when `run --trace-packets` asks for it.
 #[inline(always)]
 pub fn judged(ctx: &XdpContext, verdict: Verdict, judgement: &Judgement) {
-    if verdict == Verdict::Pass {
-        return;
+    if verdict != Verdict::Pass && TRACE_PACKETS.load() != TRACE_OFF {
+        log(
+            ctx,
+            verdict as u8,
+            judgement.reason as u8,
+            judgement.class as u8,
+        );
     }
+}
+
+/// A subprogram of its own, so that its arguments do not live on the stack of every packet.
+#[inline(never)]
+fn log(ctx: &XdpContext, verdict: u8, reason: u8, class: u8) {
     debug!(
         ctx,
-        "verdict {} reason {} class {} family {} ifindex {}",
-        verdict as u8,
-        judgement.reason as u8,
-        judgement.class as u8,
-        judgement.family as u8,
+        "verdict {} reason {} class {} ifindex {}",
+        verdict,
+        reason,
+        class,
         ctx.ingress_ifindex()
     );
 }

@@ -1,8 +1,13 @@
 //! ftp-guard as a library: what the `ftp-guard` binary is made of and what the test suites use.
 
+pub mod cli;
 pub mod config;
+pub mod control;
+pub mod daemon;
 pub mod datapath;
 pub mod diagnostic;
 pub mod engine;
 pub mod frame;
+pub mod netlink;
 pub mod store;
+pub mod telemetry;

@@ -1,2 +1,10 @@
-//! placeholder
-fn main() {}
+//! The `ftp-guard` command.
+
+use std::process::ExitCode;
+
+use clap::Parser;
+use ftp_guard::cli::{self, Cli};
+
+fn main() -> ExitCode {
+    ExitCode::from(cli::main(Cli::parse()))
+}

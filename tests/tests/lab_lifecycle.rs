@@ -62,7 +62,7 @@ fn a_killed_daemon_leaves_enforcement_and_its_successor_takes_over() {
 
         guard.kill9()?;
         ensure!(
-            guard.ask(&["status"])?["running"] == false,
+            guard.status()?["running"] == false,
             "a killed daemon answers"
         );
         let before = flood.sent();
@@ -129,12 +129,12 @@ fn sigterm_leaves_enforcement_in_place_and_says_so() {
             output.stderr
         );
         expect(site, Answer::Nothing)?;
-        let status = guard.ask(&["status"])?;
+        let status = guard.status()?;
         ensure!(
             status["running"] == false && status["mode"] == "enforce",
             "{status}"
         );
-        ensure!(attached(&status) == [Site::INTERFACE], "{status}");
+        ensure!(guard.attached()? == [Site::INTERFACE], "{status}");
         Ok(())
     });
 }
@@ -167,13 +167,13 @@ fn an_interface_that_comes_back_is_guarded_again() {
         let guard = Guard::start(&site.server, guard::Settings::default())?;
         site.unplug_server()?;
         wait_until("the guard misses the interface", LIMIT, || {
-            let status = guard.ask(&["status"])?;
+            let status = guard.status()?;
             let missing = status["missing_interfaces"] == Value::from(vec![Site::INTERFACE]);
-            Ok((missing && attached(&status).is_empty()).then_some(()))
+            Ok((missing && guard.attached()?.is_empty()).then_some(()))
         })?;
         site.plug_server()?;
         wait_until("the guard is back on the interface", LIMIT, || {
-            Ok((attached(&guard.ask(&["status"])?) == [Site::INTERFACE]).then_some(()))
+            Ok((guard.attached()? == [Site::INTERFACE]).then_some(()))
         })?;
         expect(site, Answer::Nothing)?;
         let answers = knock(&site.client, &[SERVER.at(Family::V4, 21)], PATIENCE);
@@ -199,7 +199,7 @@ fn a_second_daemon_is_refused_and_the_first_goes_on() {
             output.stderr
         );
         ensure!(
-            guard.ask(&["status"])?["running"] == true,
+            guard.status()?["running"] == true,
             "the first daemon is gone"
         );
         expect(site, Answer::Nothing)
@@ -231,17 +231,9 @@ fn nothing_is_left(site: &Site, guard: &Guard) -> Result<()> {
 }
 
 fn program_id(guard: &Guard) -> Result<u64> {
-    let status = guard.ask(&["status"])?;
+    let status = guard.status()?;
     let id = status["interfaces"][0]["program_id"].as_u64();
     id.with_context(|| format!("no program: {status}"))
-}
-
-/// The interfaces of a status.
-fn attached(status: &Value) -> Vec<&str> {
-    let interfaces = status["interfaces"].as_array().into_iter().flatten();
-    interfaces
-        .filter_map(|interface| interface["interface"].as_str())
-        .collect()
 }
 
 fn upload() -> Transfer {

@@ -39,10 +39,17 @@ fn unknown_at_top(root: &Table, name: &str, item: &Item, problems: &mut Problems
     let message = if item.is_table_like() || item.is_array_of_tables() {
         let known = named_tables().chain([PROFILE_TABLE]);
         match nearest(name, known.clone()) {
-            Some(near) => format!("unknown table [{name}]; did you mean [{near}]?"),
+            Some(near) => format!(
+                "unknown table [{}]; did you mean [{near}]?",
+                name.escape_debug()
+            ),
             None => {
                 let known: Vec<_> = known.map(|table| format!("[{table}]")).collect();
-                format!("unknown table [{name}]; known are {}", known.join(", "))
+                format!(
+                    "unknown table [{}]; known are {}",
+                    name.escape_debug(),
+                    known.join(", ")
+                )
             }
         }
     } else {
@@ -69,13 +76,21 @@ fn check_profiles(profiles: &dyn TableLike, problems: &mut Problems<'_>) {
             );
         }
         let Some(profile) = item.as_table_like() else {
-            problems.wrong_type(&format!("profile.{name}"), span, "a table", type_name(item));
+            problems.wrong_type(
+                &format!("profile.{}", name.escape_debug()),
+                span,
+                "a table",
+                type_name(item),
+            );
             continue;
         };
         for (key, item) in profile.iter() {
             problems.note(
                 span_of(profile, key, item),
-                format!("unknown key {key:?} in [profile.{name}]; profiles have no settings yet"),
+                format!(
+                    "unknown key {key:?} in [profile.{}]; profiles have no settings yet",
+                    name.escape_debug()
+                ),
             );
         }
     }

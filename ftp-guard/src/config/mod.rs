@@ -1,7 +1,7 @@
 //! The configuration file: its model, its checks, its reference.
 //!
-//! [`schema`] is the one description of all keys: the check for unknown keys, the defaults and the
-//! reference in `docs/configuration.md` come from it. [`parse`](mod@parse) reads a text into a
+//! `schema` is the one description of all keys: the check for unknown keys, the defaults and the
+//! reference in `docs/configuration.md` come from it. `parse` reads a text into a
 //! [`Config`], which is valid by construction: whoever holds one need not check anything again.
 
 mod keys;

@@ -62,3 +62,83 @@ fn behind_leading_comment(text: &str) -> usize {
     }
     start
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[track_caller]
+    fn becomes(text: &str, mode: Mode, expected: &str) {
+        let changed = with_mode(text, mode).unwrap();
+        assert_eq!(changed, expected);
+        // What was said is what is read.
+        let document = toml_edit::Document::parse(changed.as_str()).unwrap();
+        assert_eq!(document["mode"].as_str(), Some(mode.as_str()));
+    }
+
+    #[test]
+    fn only_the_value_changes() {
+        becomes(
+            "# c\n  mode   =  'monitor'   # why\r\nx=1 # mode = \"monitor\"\n\n",
+            Mode::Enforce,
+            "# c\n  mode   =  \"enforce\"   # why\r\nx=1 # mode = \"monitor\"\n\n",
+        );
+        becomes("mode = \"monitor\"", Mode::Monitor, "mode = \"monitor\"");
+        becomes(
+            "\u{feff}mode=\"x\"\n",
+            Mode::Enforce,
+            "\u{feff}mode=\"enforce\"\n",
+        );
+        becomes("mode = 7\n", Mode::Monitor, "mode = \"monitor\"\n");
+        // The `mode` of another table is not ours.
+        becomes(
+            "\"mode\" = \"\"\n[a]\nmode = 1\n",
+            Mode::Monitor,
+            "\"mode\" = \"monitor\"\n[a]\nmode = 1\n",
+        );
+    }
+
+    #[test]
+    fn a_missing_line_is_added_at_the_top() {
+        becomes("", Mode::Monitor, "mode = \"monitor\"\n");
+        becomes("[ftp]\n", Mode::Monitor, "mode = \"monitor\"\n[ftp]\n");
+        becomes(
+            "# about x\nx = 1\n",
+            Mode::Monitor,
+            "mode = \"monitor\"\n# about x\nx = 1\n",
+        );
+        becomes(
+            "# head\n# more\n\nx = 1\n",
+            Mode::Monitor,
+            "# head\n# more\n\nmode = \"monitor\"\nx = 1\n",
+        );
+        becomes(
+            "\n# head\n\n[a]\nmode = 1\n",
+            Mode::Monitor,
+            "\n# head\n\nmode = \"monitor\"\n[a]\nmode = 1\n",
+        );
+        becomes(
+            "\u{feff}# head\r\n\r\nx = 1\r\n",
+            Mode::Enforce,
+            "\u{feff}# head\r\n\r\nmode = \"enforce\"\r\nx = 1\r\n",
+        );
+        becomes(
+            "\u{feff}x = 1",
+            Mode::Enforce,
+            "\u{feff}mode = \"enforce\"\nx = 1",
+        );
+    }
+
+    #[test]
+    fn what_is_no_configuration_is_refused() {
+        let syntax = with_mode("x = 1\nmode =\n", Mode::Enforce).unwrap_err();
+        assert_eq!((syntax.0[0].line, syntax.0.len()), (2, 1));
+        let table = with_mode("[mode]\n", Mode::Enforce).unwrap_err();
+        assert!(
+            table
+                .to_string()
+                .contains("mode must be a string, not a table"),
+            "{table}"
+        );
+    }
+}

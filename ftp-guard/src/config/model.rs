@@ -10,6 +10,7 @@ use ftp_guard_common::config::Mode;
 use ftp_guard_common::ports::{PORTS, PortTable};
 
 use crate::diagnostic::{Diagnostic, Diagnostics, position};
+use crate::engine::allowlist::DEFAULT_PROFILE;
 
 /// A valid configuration.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -155,8 +156,8 @@ impl Config {
     /// Where the configuration is when nothing else is said.
     pub const DEFAULT_PATH: &str = "/etc/ftp-guard/ftp-guard.toml";
 
-    /// The profile of entries that name none. It exists without being configured; its number is 0.
-    pub const DEFAULT_PROFILE: &str = "default";
+    /// The profile that exists without being configured, [`DEFAULT_PROFILE`].
+    pub const DEFAULT_PROFILE: &str = DEFAULT_PROFILE;
 
     /// Reads the configuration file at `path`.
     ///

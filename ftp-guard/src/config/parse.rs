@@ -138,7 +138,10 @@ impl<'a> Reader<'a> {
             let span = self.item(&schema::FILES).and_then(Item::span);
             self.problems.note(
                 span,
-                format!("{key} is missing: without a pattern in allow.files, `allow add` has no file to write"),
+                format!(
+                    "{key} is missing: without a pattern in allow.files, `allow add` has no file \
+                     to write"
+                ),
             );
             return None;
         };
@@ -146,7 +149,10 @@ impl<'a> Reader<'a> {
         if folder.to_string_lossy().contains(['*', '?', '[']) {
             self.problems.note(
                 span.clone(),
-                format!("{key} is missing: the folder of the last pattern, {pattern:?}, is itself a pattern, so that `allow add` has no file to write"),
+                format!(
+                    "{key} is missing: the folder of the last pattern, {pattern:?}, is itself \
+                     a pattern, so that `allow add` has no file to write"
+                ),
             );
             return None;
         }

@@ -12,10 +12,10 @@ pub fn reference_markdown() -> String {
          \n\
          # Configuration\n\
          \n\
-         ftp-guard reads one TOML file, `/etc/ftp-guard/ftp-guard.toml` unless `--config` names another. \
-         Unknown keys are mistakes. `ftp-guard check` reports all mistakes at once, each with file, \
-         line and column, and a daemon that is told to reload a file with mistakes goes on with what \
-         it has. `dist/ftp-guard.toml` is an example with every key.\n",
+         ftp-guard reads one TOML file, `/etc/ftp-guard/ftp-guard.toml` unless `--config` names \
+         another. Unknown keys are mistakes. `ftp-guard check` reports all mistakes at once, each \
+         with file, line and column, and a daemon that is told to reload a file with mistakes \
+         goes on with what it has. `dist/ftp-guard.toml` is an example with every key.\n",
     );
     for table in &TABLES {
         match table.name {

@@ -173,7 +173,7 @@ pub(super) const MAX_ENTRIES: Key = Key {
     default: Default::Value("1000000"),
     doc: "Size of the kernel's allowlist tables: so many entries for IPv4 and as many for IPv6. \
           Memory is taken for entries that exist only. An allowlist that does not fit is refused \
-          whole. A change needs `ftp-guard detach` and a new start.",
+          whole. A change takes effect at the next start of the daemon.",
 };
 
 pub(super) const LISTEN: Key = Key {

@@ -23,8 +23,8 @@ fn fold(name: &str) -> Vec<char> {
         .collect()
 }
 
-/// Insertions, removals, replacements and swaps of neighbours that turn `a` into `b` (optimal string
-/// alignment).
+/// Insertions, removals, replacements and swaps of neighbours that turn `a` into `b` (optimal
+/// string alignment).
 fn distance(a: &[char], b: &[char]) -> usize {
     let mut before_last: Vec<usize> = Vec::new();
     let mut last: Vec<usize> = (0..=b.len()).collect();

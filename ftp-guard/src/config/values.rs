@@ -116,7 +116,10 @@ pub(super) fn patterns<'i>(
         } else if !is_absolute_file(pattern) {
             problems.note(
                 span.clone(),
-                format!("{pattern:?} must be the absolute path or pattern of files, such as \"/etc/ftp-guard/allow.d/*.list\""),
+                format!(
+                    "{pattern:?} must be the absolute path or pattern of files, such as \
+                     \"/etc/ftp-guard/allow.d/*.list\""
+                ),
             );
             good = false;
         }

@@ -3,25 +3,24 @@
 use std::io;
 
 use aya::{Ebpf, EbpfLoader, programs::Xdp};
-use ftp_guard_common::names::{ALLOW_V4_MAP, ALLOW_V6_MAP, XDP_PROGRAM};
+use ftp_guard_common::{
+    names::{ALLOW_V4_MAP, ALLOW_V6_MAP, XDP_PROGRAM},
+    trace::{TRACE_GLOBAL, TRACE_OFF, TRACE_ON},
+};
 
 use super::{error::DatapathError, object, pins::Pins};
-
-/// aya-log's level of the programs that logs nothing, and the one of `--trace-packets`.
-pub const LOG_OFF: u8 = 0;
-/// See [`LOG_OFF`].
-pub const LOG_DEBUG: u8 = 4;
 
 /// Loads the object's maps and programs. Maps in `pinned` are opened by their pins, or made and
 /// pinned; the others belong to this instance. `allow_entries` sizes the allowlist of new maps.
 pub fn object<'a>(
     pins: &Pins,
     pinned: impl Iterator<Item = &'a str>,
-    log_level: u8,
+    trace: bool,
     allow_entries: Option<u32>,
 ) -> Result<Ebpf, DatapathError> {
     let mut loader = EbpfLoader::new();
-    loader.override_global("AYA_LOG_LEVEL", &log_level, true);
+    let switch = if trace { &TRACE_ON } else { &TRACE_OFF };
+    loader.override_global(TRACE_GLOBAL, switch, true);
     for name in pinned {
         loader.map_pin_path(name, pins.map(name));
     }

@@ -80,7 +80,7 @@ impl Datapath {
         let mut ebpf = load::object(
             &pins,
             PINNED_MAPS.into_iter(),
-            level,
+            settings.trace,
             Some(table_size(settings.max_entries)),
         )?;
         load::program(&mut ebpf)?;

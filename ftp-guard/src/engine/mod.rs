@@ -1,4 +1,4 @@
-//! Decisions that need no kernel, sans-IO: events and the time come in as arguments, commands go out
-//! as values. Nothing here opens a file, reads a clock or knows of aya or tokio.
+//! Decisions that need no kernel, sans-IO: events and the time come in as arguments, commands go
+//! out as values. Nothing here opens a file, reads a clock or knows of aya or tokio.
 
 pub mod allowlist;

@@ -11,23 +11,25 @@ use crate::engine::allowlist::{Entry, trailing_comment, written_entry, written_p
 /// `text` with `entries` in it, or `None` if it says all that already.
 ///
 /// A line of the same prefix is replaced; it keeps its comment, and its label if the new entry has
-/// none. Further lines of that prefix go. New entries come at the end, in the order given. Of several
-/// entries of one prefix the last one counts.
+/// none. Further lines of that prefix go, unless they say the same. New entries come at the end, in
+/// the order given. Of several entries of one prefix the last one counts.
 #[must_use]
 pub fn add_entries(text: &str, entries: &[Entry]) -> Option<String> {
     let wanted: HashMap<IpNet, &Entry> = entries.iter().map(|e| (e.prefix, e)).collect();
     let mut present = HashSet::new();
+    let mut replaced = HashSet::new();
     let (mark, lines) = split_mark(text);
     let mut edited = String::from(mark);
     for line in lines.split_inclusive('\n') {
         let prefix = written_prefix(line);
         match prefix.and_then(|prefix| wanted.get(&prefix)) {
-            Some(entry) if says(line, entry) => {
+            Some(entry) if !replaced.contains(&entry.prefix) && says(line, entry) => {
                 present.insert(entry.prefix);
                 edited.push_str(line);
             }
             Some(entry) => {
                 if present.insert(entry.prefix) {
+                    replaced.insert(entry.prefix);
                     edited.push_str(&replacement(line, entry));
                 }
             }
@@ -84,5 +86,115 @@ fn replacement(line: &str, entry: &Entry) -> String {
     match trailing_comment(line) {
         Some(comment) => format!("{entry} {comment}{ending}"),
         None => format!("{entry}{ending}"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::path::Path;
+
+    use ftp_guard_common::allow::EntryKind;
+
+    use super::*;
+    use crate::engine::allowlist::AllowSet;
+
+    fn entry(line: &str) -> Entry {
+        written_entry(line).unwrap()
+    }
+
+    #[track_caller]
+    fn adding(text: &str, lines: &[&str], expected: &str) {
+        let entries: Vec<_> = lines.iter().map(|line| entry(line)).collect();
+        let edited = add_entries(text, &entries).expect("a change");
+        assert_eq!(edited, expected);
+        assert_eq!(add_entries(&edited, &entries), None, "twice is no change");
+    }
+
+    #[test]
+    fn new_entries_come_at_the_end() {
+        adding(
+            "",
+            &["::1", "192.0.2.1 label=\"x\""],
+            "::1\n192.0.2.1 label=\"x\"\n",
+        );
+        adding(
+            "# c\n\n10.0.0.0/8 # a",
+            &["::1"],
+            "# c\n\n10.0.0.0/8 # a\n::1\n",
+        );
+        adding("\u{feff}", &["::1"], "\u{feff}::1\n");
+        adding("10.0.0.0/8\r\n", &["::1"], "10.0.0.0/8\r\n::1\r\n");
+        // The same network, one part of it.
+        adding(
+            "10.0.0.0/8\n",
+            &["10.0.0.0/16"],
+            "10.0.0.0/8\n10.0.0.0/16\n",
+        );
+    }
+
+    #[test]
+    fn what_is_said_already_is_no_change() {
+        let text = "\u{feff}  10.0.0.0/8   label=\"a\" profile=x # c\n!::1\n";
+        for line in [
+            "10.0.0.0/8 profile=x",
+            "10.0.0.0/8 profile=x label=\"a\"",
+            "!::1",
+        ] {
+            assert_eq!(add_entries(text, &[entry(line)]), None, "{line}");
+        }
+        assert_eq!(add_entries(text, &[]), None);
+    }
+
+    #[test]
+    fn other_settings_replace_the_line_in_its_place() {
+        let text = "\u{feff}# head\r\n 10.0.0.0/8  label=\"a#b\" # c\r\nunreadable !\r\n::1";
+        adding(
+            text,
+            &["10.0.0.0/8 expires=2030-01-01T00:00:00Z"],
+            "\u{feff}# head\r\n10.0.0.0/8 expires=2030-01-01T00:00:00Z label=\"a#b\" # c\r\nunreadable !\r\n::1",
+        );
+        adding(
+            text,
+            &["10.0.0.0/8 label=\"b\""],
+            &text.replace(" 10.0.0.0/8  label=\"a#b\"", "10.0.0.0/8 label=\"b\""),
+        );
+        adding(text, &["!::1"], &text.replace("::1", "!::1"));
+        // A line that cannot be read is put right.
+        adding("10.0.0.0/8 lable=x\n", &["10.0.0.0/8"], "10.0.0.0/8\n");
+    }
+
+    #[test]
+    fn a_prefix_that_is_there_twice_ends_up_once() {
+        adding(
+            "::1\n10.0.0.0/8\n::1 # b\n",
+            &["!::1"],
+            "!::1\n10.0.0.0/8\n",
+        );
+        adding("::1\n!::1\n", &["!::1"], "!::1\n");
+        adding("", &["::1", "!::1"], "!::1\n");
+    }
+
+    #[test]
+    fn removing_takes_all_lines_of_the_prefix_and_nothing_else() {
+        let text = "\u{feff}::1 # a\n# ::1\n10.0.0.0/8\n  !::1 bad\n::1/127\n::1x\n";
+        let prefix = "::1/128".parse().unwrap();
+        let edited = remove_prefix(text, &prefix).unwrap();
+        assert_eq!(edited, "\u{feff}# ::1\n10.0.0.0/8\n::1/127\n::1x\n");
+        assert_eq!(remove_prefix(&edited, &prefix), None);
+        assert_eq!(remove_prefix("", &prefix), None);
+    }
+
+    #[test]
+    fn a_hundred_thousand_entries_are_added_at_once() {
+        let of = |n: u32| Entry {
+            kind: EntryKind::Exclude,
+            ..Entry::allow(std::net::IpAddr::from(n.to_be_bytes()).into())
+        };
+        let entries: Vec<_> = (0..100_000).map(of).collect();
+        let text = add_entries("0.0.1.1\n", &entries).unwrap();
+        let set = AllowSet::parse([(Path::new("x"), text.as_str())], &|_| Some(0)).unwrap();
+        assert_eq!(set.len(), 100_000);
+        assert!(text.starts_with("!0.0.1.1\n!0.0.0.0\n"));
+        assert_eq!(add_entries(&text, &entries), None);
     }
 }

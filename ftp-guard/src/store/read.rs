@@ -5,7 +5,7 @@ use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
 
-use glob::{MatchOptions, glob_with};
+use glob::{MatchOptions, Pattern, glob_with};
 
 use crate::config::AllowConfig;
 use crate::diagnostic::position;
@@ -38,7 +38,10 @@ pub enum StoreError {
         source: io::Error,
     },
     /// A folder, a pipe or a device.
-    #[error("{}: not a regular file: the patterns of allow.files must match files only", path.display())]
+    #[error(
+        "{}: not a regular file: the patterns of allow.files must match files only",
+        path.display()
+    )]
     NotAFile {
         /// The path.
         path: PathBuf,
@@ -57,6 +60,7 @@ pub enum StoreError {
 
 /// Reads all files that the patterns match, and `cli_file` if it exists: sorted by path, each file
 /// once, however many patterns and links lead to it. A pattern that matches nothing is no mistake.
+/// Patterns do not match file names that are not UTF-8.
 ///
 /// # Errors
 /// The first file or folder that cannot be read, by name. A list that is not whole is never
@@ -87,20 +91,30 @@ fn expand(pattern: &str) -> Result<Vec<PathBuf>, StoreError> {
         let path = PathBuf::from(pattern);
         return Ok(exists(&path)?.then_some(path).into_iter().collect());
     }
-    let options = MatchOptions {
-        case_sensitive: true,
-        require_literal_separator: true,
-        require_literal_leading_dot: true,
-    };
-    let found = glob_with(pattern, options).map_err(|source| StoreError::Pattern {
+    // As `glob` itself does, so that its results can be matched again.
+    let normal: PathBuf = Path::new(pattern).components().collect();
+    let bad_pattern = |source| StoreError::Pattern {
         pattern: pattern.to_owned(),
         source,
-    })?;
-    let found = found.map(|path| {
-        path.map_err(|error| StoreError::Folder {
+    };
+    let normal = normal.to_string_lossy();
+    let matcher = Pattern::new(&normal).map_err(bad_pattern)?;
+    let mut options = MatchOptions {
+        case_sensitive: true,
+        require_literal_separator: true,
+        require_literal_leading_dot: false,
+    };
+    let found = glob_with(&normal, options).map_err(bad_pattern)?;
+    // Hidden files are the temporary ones of editors and our own. `glob` 0.3.4 could leave them out
+    // while it walks, but then panics at file names that are not UTF-8, and misses `.*`.
+    options.require_literal_leading_dot = true;
+    let found = found.filter_map(|path| match path {
+        Ok(path) if matcher.matches_path_with(&path, options) => Some(Ok(path)),
+        Ok(_) => None,
+        Err(error) => Some(Err(StoreError::Folder {
             path: error.path().to_owned(),
             source: error.into(),
-        })
+        })),
     });
     found.collect()
 }
@@ -138,5 +152,181 @@ fn read_error(path: &Path, source: io::Error) -> StoreError {
     StoreError::Read {
         path: path.to_owned(),
         source,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::os::unix::ffi::OsStrExt as _;
+    use std::os::unix::fs::symlink;
+
+    use tempfile::TempDir;
+
+    use super::*;
+
+    struct Folder(TempDir);
+
+    impl Folder {
+        fn new() -> Self {
+            Self(tempfile::tempdir().unwrap())
+        }
+
+        fn path(&self, name: &str) -> PathBuf {
+            self.0.path().join(name)
+        }
+
+        fn write(&self, name: &str, content: &[u8]) -> &Self {
+            let path = self.path(name);
+            fs::create_dir_all(path.parent().unwrap()).unwrap();
+            fs::write(path, content).unwrap();
+            self
+        }
+
+        fn config(&self, patterns: &[&str], cli_file: &str) -> AllowConfig {
+            let pattern = |name: &&str| self.path(name).to_str().unwrap().to_owned();
+            AllowConfig {
+                files: patterns.iter().map(pattern).collect(),
+                cli_file: self.path(cli_file),
+                max_entries: 1,
+            }
+        }
+
+        /// Names and texts of what is read.
+        fn read(&self, patterns: &[&str], cli_file: &str) -> Vec<(String, String)> {
+            let files = read_allowlists(&self.config(patterns, cli_file)).unwrap();
+            let name = |path: PathBuf| {
+                let name = path.strip_prefix(self.0.path()).unwrap();
+                name.to_str().unwrap().to_owned()
+            };
+            files
+                .into_iter()
+                .map(|(path, text)| (name(path), text))
+                .collect()
+        }
+
+        fn names(&self, patterns: &[&str], cli_file: &str) -> Vec<String> {
+            let files = self.read(patterns, cli_file);
+            files.into_iter().map(|(name, _)| name).collect()
+        }
+
+        fn mistake(&self, patterns: &[&str], cli_file: &str) -> String {
+            let error = read_allowlists(&self.config(patterns, cli_file)).unwrap_err();
+            let message = error.to_string();
+            let prefix = format!("{}/", self.0.path().display());
+            message.replace(&prefix, "")
+        }
+    }
+
+    #[test]
+    fn files_are_read_sorted_and_once() {
+        let folder = Folder::new();
+        folder
+            .write("b.list", b"B")
+            .write("a.list", b"A")
+            .write("cli.list", b"C");
+        folder
+            .write("c.txt", b"-")
+            .write(".hidden.list", b"-")
+            .write("sub/d.list", b"D");
+        let read = folder.read(&["*.list", "?.list", "a.list"], "cli.list");
+        let expected = [("a.list", "A"), ("b.list", "B"), ("cli.list", "C")];
+        assert_eq!(read, expected.map(|(a, b)| (a.to_owned(), b.to_owned())));
+        assert_eq!(
+            folder.names(&["**/*.list"], "cli.list").last().unwrap(),
+            "sub/d.list"
+        );
+        assert_eq!(folder.names(&[".*.list"], "x"), [".hidden.list"]);
+    }
+
+    #[test]
+    fn hidden_folders_and_strange_names_are_passed_over() {
+        let folder = Folder::new();
+        folder.write(".git/a.list", b"-").write("sub/a.list", b"");
+        assert_eq!(folder.names(&["**/*.list"], "x"), ["sub/a.list"]);
+        assert_eq!(folder.names(&["./*//./a.list"], "x"), ["sub/a.list"]);
+        let strange = std::ffi::OsStr::from_bytes(b"\xff.list");
+        fs::write(folder.0.path().join(strange), b"").unwrap();
+        assert_eq!(folder.names(&["*.list", "**/*.list"], "x"), ["sub/a.list"]);
+    }
+
+    #[test]
+    fn what_is_not_there_is_no_mistake() {
+        let folder = Folder::new();
+        assert!(
+            folder
+                .names(&["*.list", "no.list", "no/*.list"], "cli.list")
+                .is_empty()
+        );
+        assert!(folder.names(&[], "no/cli.list").is_empty());
+    }
+
+    #[test]
+    fn the_file_of_the_command_line_is_read_wherever_it_is() {
+        let folder = Folder::new();
+        folder.write("etc/a.list", b"").write("var/cli", b"");
+        assert_eq!(
+            folder.names(&["etc/*.list"], "var/cli"),
+            ["etc/a.list", "var/cli"]
+        );
+        assert_eq!(folder.names(&[], "var/cli"), ["var/cli"]);
+    }
+
+    #[test]
+    fn a_file_behind_two_names_is_read_once() {
+        let folder = Folder::new();
+        folder.write("etc/a.list", b"");
+        symlink("a.list", folder.path("etc/z.list")).unwrap();
+        assert_eq!(folder.names(&["etc/*.list"], "etc/../etc/a.list").len(), 1);
+    }
+
+    #[test]
+    fn what_cannot_be_read_is_named() {
+        let folder = Folder::new();
+        folder.write("bad.list", b"ok\n\xc3\xa4 \xff\n");
+        assert_eq!(
+            folder.mistake(&["*.list"], "x"),
+            "bad.list:2:3: not UTF-8 text; save the file as UTF-8"
+        );
+        assert!(folder.mistake(&["[*"], "x").starts_with("bad pattern "));
+
+        let folder = Folder::new();
+        fs::create_dir(folder.path("sub.list")).unwrap();
+        assert!(
+            folder
+                .mistake(&["*.list"], "x")
+                .starts_with("sub.list: not a regular file")
+        );
+        assert!(
+            folder
+                .mistake(&["sub.list"], "x")
+                .starts_with("sub.list: not a regular file")
+        );
+
+        let folder = Folder::new();
+        nix::unistd::mkfifo(&folder.path("pipe.list"), nix::sys::stat::Mode::S_IRWXU).unwrap();
+        assert!(
+            folder
+                .mistake(&["*.list"], "x")
+                .starts_with("pipe.list: not a regular file")
+        );
+
+        let folder = Folder::new();
+        symlink("nowhere", folder.path("link.list")).unwrap();
+        for patterns in [&["*.list"][..], &["link.list"], &[]] {
+            let message = folder.mistake(patterns, "link.list");
+            assert!(
+                message.starts_with("link.list: cannot read: No such file"),
+                "{message}"
+            );
+        }
+
+        // A file where a folder should be: not the same as nothing there.
+        let folder = Folder::new();
+        folder.write("file", b"");
+        let message = folder.mistake(&[], "file/cli.list");
+        assert!(
+            message.starts_with("file/cli.list: cannot read: Not a directory"),
+            "{message}"
+        );
     }
 }

@@ -11,7 +11,9 @@ use serde::{Deserialize, Serialize};
 
 use super::expiry::expires_s;
 use super::prefix::written;
-use crate::config::Config;
+
+/// The profile of entries that name none. It exists without being configured; its number is 0.
+pub const DEFAULT_PROFILE: &str = "default";
 
 /// An entry and where it comes from.
 ///
@@ -22,7 +24,7 @@ pub struct Entry {
     pub prefix: IpNet,
     /// Whether it allows or excludes them.
     pub kind: EntryKind,
-    /// The name of its profile; [`Config::DEFAULT_PROFILE`] if it names none.
+    /// The name of its profile; [`DEFAULT_PROFILE`] if it names none.
     pub profile: String,
     /// From when on it is as good as absent.
     pub expires: Option<Timestamp>,
@@ -41,7 +43,7 @@ impl Entry {
         Self {
             prefix: prefix.trunc(),
             kind: EntryKind::Allow,
-            profile: Config::DEFAULT_PROFILE.to_owned(),
+            profile: DEFAULT_PROFILE.to_owned(),
             expires: None,
             label: None,
             file: Arc::from(Path::new("")),
@@ -77,7 +79,7 @@ impl fmt::Display for Entry {
             write!(f, "!")?;
         }
         write!(f, "{}", written(&self.prefix))?;
-        if self.profile != Config::DEFAULT_PROFILE {
+        if self.profile != DEFAULT_PROFILE {
             write!(f, " profile={}", self.profile)?;
         }
         if let Some(expires) = self.expires {

@@ -4,10 +4,9 @@ use ftp_guard_common::allow::EntryKind;
 use ipnet::IpNet;
 use jiff::Timestamp;
 
-use super::entry::{Entry, check_label};
+use super::entry::{DEFAULT_PROFILE, Entry, check_label};
 use super::expiry::parse_expiry;
 use super::prefix::parse_prefix;
-use crate::config::Config;
 use crate::diagnostic::quoted;
 
 /// A mistake in a line: its byte offset in the line, and what it is.
@@ -220,7 +219,7 @@ impl<'a> Cursor<'a> {
 /// The entry of a line by itself, in no file; its profile may not exist.
 pub(crate) fn written_entry(line: &str) -> Option<Entry> {
     let line = parse_line(line, &mut Vec::new())?;
-    let (profile, _) = line.profile.unwrap_or((Config::DEFAULT_PROFILE, 0));
+    let (profile, _) = line.profile.unwrap_or((DEFAULT_PROFILE, 0));
     Some(Entry {
         kind: line.kind,
         profile: profile.to_owned(),

@@ -18,10 +18,13 @@ mod plan;
 mod prefix;
 mod set;
 
-pub use entry::{Entry, EntryRecord, RecordKind, check_label};
+pub use entry::{DEFAULT_PROFILE, Entry, EntryRecord, RecordKind, check_label};
 pub use exchange::{export_json, export_list, import_list};
 pub use expiry::{expires_s, parse_expiry};
 pub(crate) use line::{trailing_comment, written_entry, written_prefix};
 pub use plan::{AllowTable, Change, plan};
 pub use prefix::parse_prefix;
 pub use set::{AllowSet, MOST_REPORTED, Profiles};
+
+#[cfg(test)]
+mod tests;

@@ -24,11 +24,13 @@ pub enum Change {
 /// single step each address is decided either by the entry that decided before or by the one that
 /// decides in the end, never by a third:
 ///
-/// - While inserting, all wanted entries down to some length are there. Of the entries that contain an
-///   address the longest is therefore either such a wanted one, and then the longest wanted one, or
-///   an old one, and then the longest old one.
-/// - While removing, an old entry goes only when all old ones around it that have to go are gone, so
-///   that below it nothing but wanted ones come to light.
+/// - While inserting, all wanted entries down to some length are there. Of the entries that contain
+///   an address the longest is therefore either such a wanted one, and then the longest wanted one,
+///   or an old one, and then the longest old one.
+/// - While removing, an old entry goes only when all old ones around it that have to go are gone,
+///   so that below it nothing but wanted ones come to light.
+///
+/// It holds at every moment at which no entry of `wanted` has expired; those of `current` may have.
 #[must_use]
 pub fn plan(current: &AllowTable, wanted: &AllowTable) -> Vec<Change> {
     let mut inserts: Vec<_> = wanted

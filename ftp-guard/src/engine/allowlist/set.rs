@@ -9,10 +9,10 @@ use ftp_guard_common::allow::AllowValue;
 use ipnet::IpNet;
 use jiff::Timestamp;
 
-use super::entry::Entry;
+use super::entry::{DEFAULT_PROFILE, Entry};
 use super::line::{Line, Mistake, parse_line};
 use super::plan::AllowTable;
-use crate::config::Config;
+use super::prefix::written;
 use crate::diagnostic::{BYTE_ORDER_MARK, Diagnostic, Diagnostics, quoted};
 
 /// The numbers of profiles by name; `None`: there is no such profile.
@@ -42,9 +42,9 @@ impl AllowSet {
     /// first label that is given.
     ///
     /// # Errors
-    /// All mistakes in all files, at most [`MOST_REPORTED`] of them and then one that counts the rest:
-    /// lines that are no entry, profiles that do not exist, prefixes listed twice with different
-    /// settings.
+    /// All mistakes in all files, at most [`MOST_REPORTED`] of them and then one that counts the
+    /// rest: lines that are no entry, profiles that do not exist, prefixes listed twice with
+    /// different settings.
     pub fn parse<'a>(
         files: impl IntoIterator<Item = (&'a Path, &'a str)>,
         profiles: Profiles<'_>,
@@ -63,7 +63,8 @@ impl AllowSet {
         }
     }
 
-    /// The entries in the order of their prefixes, IPv4 first, a wider prefix before those inside it.
+    /// The entries in the order of their prefixes, IPv4 first, a wider prefix before those inside
+    /// it.
     pub fn iter(&self) -> impl Iterator<Item = &Entry> {
         self.entries.values().map(|listed| &listed.entry)
     }
@@ -172,7 +173,7 @@ impl Reader<'_> {
     }
 
     fn line(&mut self, line: Line<'_>, file: &Arc<Path>, number: u32, mistakes: &mut Vec<Mistake>) {
-        let (profile, at) = line.profile.unwrap_or((Config::DEFAULT_PROFILE, 0));
+        let (profile, at) = line.profile.unwrap_or((DEFAULT_PROFILE, 0));
         let Some(profile_number) = (self.profiles)(profile) else {
             let message = format!(
                 "unknown profile {}: the configuration has no table [profile.NAME] of this name",
@@ -202,7 +203,7 @@ impl Reader<'_> {
                 let first = &first.entry;
                 let message = format!(
                     "{} is listed already, with other settings, at {}:{}: keep one of the two",
-                    entry.prefix,
+                    written(&entry.prefix),
                     first.file.display(),
                     first.line
                 );

@@ -68,10 +68,7 @@ impl Guard {
             if let Some(status) = daemon.ended()? {
                 bail!("it ended, {status}: {}{}", daemon.stdout(), daemon.stderr());
             }
-            let answer = self.cli(&["status", "--json"])?;
-            // Before the socket is there, `status` tells of the pins alone.
-            let running = answer.success() && answer.json()?["running"] == Value::Bool(true);
-            Ok(running.then_some(()))
+            Ok(self.cli(&["status"])?.success().then_some(()))
         })?;
         self.daemon = Some(daemon);
         Ok(())
@@ -161,13 +158,39 @@ impl Guard {
         answer.json()
     }
 
+    /// The guard's status, with a daemon (exit code 0) or without (exit code 1).
+    ///
+    /// # Errors
+    /// When the exit code and what is said of the daemon do not agree.
+    pub fn status(&self) -> Result<Value> {
+        let answer = self.cli(&["status", "--json"])?;
+        let status = answer.json()?;
+        answer.expect(i32::from(status["running"] != true))?;
+        Ok(status)
+    }
+
+    /// The interfaces that the guard is attached to, as the kernel tells it.
+    ///
+    /// # Errors
+    /// As [`Guard::status`].
+    pub fn attached(&self) -> Result<Vec<String>> {
+        let status = self.status()?;
+        let interfaces = status["interfaces"]
+            .as_array()
+            .context("no interfaces in the status")?;
+        let names = interfaces
+            .iter()
+            .filter_map(|interface| interface["interface"].as_str());
+        Ok(names.map(str::to_owned).collect())
+    }
+
     /// How many packets the kernel has counted whose labels are these, for example
     /// `("verdict", "drop")`.
     ///
     /// # Errors
     /// When the guard does not tell.
     pub fn counted(&self, labels: &[(&str, &str)]) -> Result<u64> {
-        let status = self.ask(&["status"])?;
+        let status = self.status()?;
         let counters = status["counters"]
             .as_array()
             .context("no counters in the status")?;

@@ -1,0 +1,135 @@
+//! `ftp-guard codegen`: pages of the documentation that are made from the code.
+
+use std::fmt::Write as _;
+
+use ftp_guard_common::reason::Reason;
+
+use super::{Outcome, output};
+use crate::{config::reference_markdown, telemetry::metrics::METRICS};
+
+/// Print a page of the documentation.
+#[derive(Debug, clap::Args)]
+#[command(hide = true)]
+pub(super) struct Args {
+    /// The page.
+    page: Page,
+}
+
+#[derive(Clone, Copy, Debug, clap::ValueEnum)]
+enum Page {
+    /// docs/configuration.md
+    Configuration,
+    /// docs/reasons.md
+    Reasons,
+    /// docs/metrics.md
+    Metrics,
+}
+
+impl Args {
+    pub(super) fn run(self) -> Outcome {
+        output::print(&match self.page {
+            Page::Configuration => reference_markdown(),
+            Page::Reasons => reasons(),
+            Page::Metrics => metrics(),
+        })?;
+        Ok(0)
+    }
+}
+
+fn reasons() -> String {
+    let mut page = String::from(
+        "<!-- Made by `ftp-guard codegen reasons`. -->\n\
+         # Reasons\n\n\
+         Every packet that the guard sees is counted with one of these reasons. Numbers and names \
+         are append-only: a retired one is never used again. *Drop* is what enforce mode does; in \
+         monitor mode the packet passes and counts as `would_drop`.\n\n\
+         | Number | Name | Verdict | Explanation |\n\
+         | ---: | --- | --- | --- |\n",
+    );
+    for reason in Reason::ALL {
+        // Writing to a String cannot fail.
+        let _ = writeln!(
+            page,
+            "| {} | `{}` | {} | {} |",
+            *reason as u8,
+            reason.as_str(),
+            reason.verdict().as_str(),
+            reason.explanation().trim().replace('|', "\\|")
+        );
+    }
+    page
+}
+
+fn metrics() -> String {
+    let mut page = String::from(
+        "<!-- Made by `ftp-guard codegen metrics`. -->\n\
+         # Metrics\n\n\
+         The daemon serves the Prometheus text format at `/metrics` on `metrics.listen` (default \
+         127.0.0.1:9721; `\"off\"` turns it off). Each scrape reads the kernel; when that fails, the \
+         answer is status 500, not a part of the truth. No client address is ever a label. Counters \
+         belong to the pinned tables: they survive a restart of the daemon and begin anew after \
+         `ftp-guard detach`. Names of reasons are in [reasons.md](reasons.md). Whoever may connect \
+         to the address may read the metrics: keep it on the loopback interface, or behind a \
+         firewall.\n\n\
+         | Name | Type | Labels | Meaning |\n\
+         | --- | --- | --- | --- |\n",
+    );
+    for metric in METRICS {
+        let labels: Vec<String> = metric
+            .labels
+            .iter()
+            .map(|label| format!("`{label}`"))
+            .collect();
+        let _ = writeln!(
+            page,
+            "| `{}` | {} | {} | {} |",
+            metric.name,
+            metric.kind,
+            labels.join(", "),
+            metric.help
+        );
+    }
+    page.push_str(
+        "\nBeside these there are the usual `process_*` metrics of the daemon: CPU time, memory, \
+         file descriptors, threads and start time.\n\n\
+         | Label | Values |\n\
+         | --- | --- |\n\
+         | `verdict` | `pass`, `drop`, `would_drop` (monitor mode: enforce mode would have dropped) |\n\
+         | `class` | `control`, `active_data`, `passive_data`, `other` (no FTP port, or none that the packet shows) |\n\
+         | `family` | `ipv4`, `ipv6`, `other` |\n",
+    );
+    page
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn committed(name: &str) -> String {
+        let path = concat!(env!("CARGO_MANIFEST_DIR"), "/../docs/");
+        std::fs::read_to_string(format!("{path}{name}")).unwrap_or_default()
+    }
+
+    #[test]
+    fn the_reason_page_is_current() {
+        let hint = "run `cargo run -- codegen reasons > docs/reasons.md`";
+        assert!(committed("reasons.md") == reasons(), "{hint}");
+    }
+
+    #[test]
+    fn the_metric_page_is_current() {
+        let hint = "run `cargo run -- codegen metrics > docs/metrics.md`";
+        assert!(committed("metrics.md") == metrics(), "{hint}");
+    }
+
+    #[test]
+    fn every_reason_has_a_row() {
+        let page = reasons();
+        for reason in Reason::ALL {
+            assert!(page.contains(&format!("| `{}` | ", reason.as_str())));
+        }
+        assert!(
+            page.contains("| 16 | `not_listed` | drop | The source is not on the allowlist. |")
+        );
+    }
+}

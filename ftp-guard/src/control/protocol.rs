@@ -1,0 +1,455 @@
+//! Requests, reply lines and failures as they travel.
+
+use std::{net::IpAddr, path::PathBuf};
+
+use ftp_guard_common::config::Mode;
+use ipnet::IpNet;
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+
+use super::VERSION;
+use crate::engine::allowlist::parse_prefix;
+
+/// Exit code: the command failed.
+pub const EXIT_FAILED: u8 = 1;
+/// Exit code: the command was not understood.
+pub const EXIT_USAGE: u8 = 2;
+/// Exit code: not permitted (sysexits.h, EX_NOPERM).
+pub const EXIT_NOT_PERMITTED: u8 = 77;
+/// Exit code: a mistake in the configuration or in an allowlist (sysexits.h, EX_CONFIG).
+pub const EXIT_CONFIGURATION: u8 = 78;
+
+/// The guard's mode on the wire and on the command line.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, clap::ValueEnum)]
+#[serde(rename_all = "lowercase")]
+pub enum ModeName {
+    /// Count what would be dropped, and let it pass.
+    Monitor,
+    /// Drop what the rules say to drop.
+    Enforce,
+}
+
+impl From<Mode> for ModeName {
+    fn from(mode: Mode) -> Self {
+        match mode {
+            Mode::Monitor => Self::Monitor,
+            Mode::Enforce => Self::Enforce,
+        }
+    }
+}
+
+impl From<ModeName> for Mode {
+    fn from(mode: ModeName) -> Self {
+        match mode {
+            ModeName::Monitor => Self::Monitor,
+            ModeName::Enforce => Self::Enforce,
+        }
+    }
+}
+
+/// What `allow-add` says of all prefixes that it names.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct EntrySettings {
+    /// Exclude the prefixes from wider ones instead of allowing them.
+    #[serde(default)]
+    pub exclude: bool,
+    /// The profile; the default one if absent.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub profile: Option<String>,
+    /// From when on the entry is as good as absent.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub expires: Option<Timestamp>,
+    /// Free text that lists and `explain` show.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub label: Option<String>,
+}
+
+/// The packet that `explain` asks about.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Question {
+    /// Source address.
+    pub source: IpAddr,
+    /// Destination address; one of the documentation ranges if absent.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub destination: Option<IpAddr>,
+    /// TCP destination port.
+    pub port: u16,
+    /// TCP flags as on the wire (FIN 1, SYN 2, RST 4, PSH 8, ACK 16, URG 32, ECE 64, CWR 128).
+    pub flags: u8,
+    /// VLAN identifiers of the frame's tags, outermost first.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub vlans: Vec<u16>,
+    /// The interface that the packet arrives on.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub interface: Option<String>,
+}
+
+/// What a client asks for. `verb` on the wire is the name in kebab case.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "verb", rename_all = "kebab-case")]
+pub enum Request {
+    /// The state of the guard: [`Status`](super::view::Status).
+    Status,
+    /// Read all files again: [`ReloadReport`](super::view::ReloadReport).
+    Reload,
+    /// Take everything out of the kernel and end: [`Detached`](super::view::Detached).
+    Detach,
+    /// Tell or change the mode: [`ModeReport`](super::view::ModeReport).
+    Mode {
+        /// The mode to change to.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        set: Option<ModeName>,
+    },
+    /// Add entries to the file of the command line: [`AddReport`](super::view::AddReport).
+    AllowAdd {
+        /// The prefixes; a bare address is a host.
+        prefixes: Vec<Prefix>,
+        /// What is said of all of them.
+        #[serde(default)]
+        settings: EntrySettings,
+    },
+    /// Remove entries from the file of the command line:
+    /// [`RemoveReport`](super::view::RemoveReport).
+    AllowRemove {
+        /// The prefixes, exactly as they are listed.
+        prefixes: Vec<Prefix>,
+    },
+    /// All entries: parts of [`EntryView`](super::view::EntryView), then
+    /// [`ListReport`](super::view::ListReport).
+    AllowList,
+    /// Add all entries of a text in the format of the allowlist files, or none of them:
+    /// [`AddReport`](super::view::AddReport).
+    AllowImport {
+        /// What diagnostics call the text.
+        name: PathBuf,
+        /// The text, or the next piece of it.
+        text: String,
+        /// Another piece follows as the next request; only the last one is answered.
+        #[serde(default)]
+        more: bool,
+    },
+    /// Which entry an address matches: [`TestReport`](super::view::TestReport).
+    AllowTest {
+        /// The address.
+        address: IpAddr,
+    },
+    /// What happens to a packet: [`Explanation`](super::view::Explanation).
+    Explain {
+        /// The packet.
+        packet: Question,
+    },
+}
+
+/// The verbs of the protocol, as an error names them.
+pub const VERBS: [&str; 10] = [
+    "status",
+    "reload",
+    "detach",
+    "mode",
+    "allow-add",
+    "allow-remove",
+    "allow-list",
+    "allow-import",
+    "allow-test",
+    "explain",
+];
+
+/// A prefix in a request: as in an allowlist file, a bare address is a host.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(try_from = "String", into = "String")]
+pub struct Prefix(pub IpNet);
+
+impl std::str::FromStr for Prefix {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        parse_prefix(text).map(Self)
+    }
+}
+
+impl TryFrom<String> for Prefix {
+    type Error = String;
+
+    fn try_from(text: String) -> Result<Self, Self::Error> {
+        text.parse()
+    }
+}
+
+impl From<Prefix> for String {
+    fn from(prefix: Prefix) -> Self {
+        prefix.0.to_string()
+    }
+}
+
+/// One mistake in a file.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct DiagnosticView {
+    /// The file.
+    pub file: PathBuf,
+    /// Line, from 1; 0 if it is the file as a whole.
+    pub line: u32,
+    /// Column, from 1; 0 as for the line.
+    pub column: u32,
+    /// What is wrong and what was expected.
+    pub message: String,
+}
+
+impl std::fmt::Display for DiagnosticView {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "{}:", self.file.display())?;
+        if self.line > 0 {
+            write!(f, "{}:{}:", self.line, self.column)?;
+        }
+        write!(f, " {}", self.message)
+    }
+}
+
+/// Why a request failed.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, thiserror::Error)]
+#[error("{message}")]
+pub struct Failure {
+    /// What the command line exits with.
+    pub exit_code: u8,
+    /// One line for people.
+    pub message: String,
+    /// The mistakes in files, if that is what it failed for.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub diagnostics: Vec<DiagnosticView>,
+}
+
+impl Failure {
+    /// A failure without diagnostics.
+    pub fn new(exit_code: u8, message: impl Into<String>) -> Self {
+        Self {
+            exit_code,
+            message: message.into(),
+            diagnostics: Vec::new(),
+        }
+    }
+
+    /// A failure of the work itself.
+    pub fn failed(message: impl Into<String>) -> Self {
+        Self::new(EXIT_FAILED, message)
+    }
+
+    /// A request that was not understood.
+    pub fn usage(message: impl Into<String>) -> Self {
+        Self::new(EXIT_USAGE, message)
+    }
+}
+
+/// One line from the server: some parts may come, then exactly one result or error.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Reply {
+    /// Some members of a list.
+    Part(Vec<Value>),
+    /// The end of a request that was done.
+    Result(Value),
+    /// The end of a request that failed.
+    Error(Failure),
+}
+
+#[derive(Serialize)]
+struct Outgoing<'a, T> {
+    version: u32,
+    #[serde(flatten)]
+    body: &'a T,
+}
+
+#[derive(Deserialize)]
+struct Incoming {
+    version: u32,
+    #[serde(flatten)]
+    reply: Reply,
+}
+
+/// The line of a request or a reply, without the newline.
+///
+/// # Errors
+///
+/// When a value cannot be written as JSON: a path that is no UTF-8.
+pub fn encode<T: Serialize>(body: &T) -> serde_json::Result<String> {
+    serde_json::to_string(&Outgoing {
+        version: VERSION,
+        body,
+    })
+}
+
+/// Reads a request.
+///
+/// # Errors
+///
+/// A [`Failure`] that says whether the line, the version, the verb or its arguments were wrong.
+pub fn decode_request(line: &str) -> Result<Request, Failure> {
+    let mut value: Value = serde_json::from_str(line)
+        .map_err(|error| Failure::usage(format!("the request is no JSON object: {error}")))?;
+    let object = value
+        .as_object_mut()
+        .ok_or_else(|| Failure::usage("the request is no JSON object"))?;
+    match object.shift_remove("version") {
+        Some(Value::Number(number)) if number.as_u64() == Some(u64::from(VERSION)) => {}
+        Some(other) => {
+            return Err(Failure::usage(format!(
+                "protocol version {other} is not spoken here; this daemon speaks version {VERSION}"
+            )));
+        }
+        None => {
+            return Err(Failure::usage(format!(
+                "the request names no protocol version; expected \"version\": {VERSION}"
+            )));
+        }
+    }
+    let verb = match object.get("verb") {
+        Some(Value::String(verb)) => verb.clone(),
+        _ => return Err(Failure::usage("the request names no verb")),
+    };
+    if !VERBS.contains(&verb.as_str()) {
+        return Err(Failure::usage(format!(
+            "the verb `{verb}` is unknown; this daemon knows {}",
+            VERBS.join(", ")
+        )));
+    }
+    serde_json::from_value(value)
+        .map_err(|error| Failure::usage(format!("bad arguments of `{verb}`: {error}")))
+}
+
+/// Reads a reply line.
+///
+/// # Errors
+///
+/// When the line is no reply of this version of the protocol.
+pub fn decode_reply(line: &str) -> Result<Reply, Failure> {
+    let incoming: Incoming = serde_json::from_str(line)
+        .map_err(|error| Failure::failed(format!("the daemon's reply is unreadable: {error}")))?;
+    if incoming.version != VERSION {
+        return Err(Failure::failed(format!(
+            "the daemon speaks protocol version {}, this program version {VERSION}; \
+             restart the daemon after an upgrade",
+            incoming.version
+        )));
+    }
+    Ok(incoming.reply)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn every_request() -> Vec<Request> {
+        let prefix: Prefix = "192.0.2.0/24".parse().unwrap();
+        vec![
+            Request::Status,
+            Request::Reload,
+            Request::Detach,
+            Request::Mode {
+                set: Some(ModeName::Monitor),
+            },
+            Request::AllowAdd {
+                prefixes: vec![prefix, "2001:db8::1".parse().unwrap()],
+                settings: EntrySettings {
+                    exclude: true,
+                    profile: Some("bulk".into()),
+                    expires: Some("2030-01-01T00:00:00Z".parse().unwrap()),
+                    label: Some("a \"partner\"".into()),
+                },
+            },
+            Request::AllowRemove {
+                prefixes: vec![prefix],
+            },
+            Request::AllowList,
+            Request::AllowImport {
+                name: "-".into(),
+                text: "192.0.2.1\n".into(),
+                more: true,
+            },
+            Request::AllowTest {
+                address: "192.0.2.1".parse().unwrap(),
+            },
+            Request::Explain {
+                packet: Question {
+                    source: "192.0.2.1".parse().unwrap(),
+                    destination: None,
+                    port: 21,
+                    flags: 2,
+                    vlans: vec![7],
+                    interface: Some("eth0".into()),
+                },
+            },
+        ]
+    }
+
+    #[test]
+    fn every_verb_round_trips_on_one_line() {
+        let mut verbs = Vec::new();
+        for request in every_request() {
+            let line = encode(&request).unwrap();
+            assert!(!line.contains('\n'), "{line}");
+            assert_eq!(decode_request(&line), Ok(request), "{line}");
+            let value: Value = serde_json::from_str(&line).unwrap();
+            verbs.push(value["verb"].as_str().unwrap().to_owned());
+        }
+        assert_eq!(verbs, VERBS);
+    }
+
+    #[test]
+    fn replies_round_trip() {
+        for reply in [
+            Reply::Part(vec![Value::from(1), Value::from("two")]),
+            Reply::Result(serde_json::json!({"a": 1})),
+            Reply::Error(Failure {
+                exit_code: EXIT_CONFIGURATION,
+                message: "no".into(),
+                diagnostics: vec![DiagnosticView {
+                    file: "a.list".into(),
+                    line: 3,
+                    column: 1,
+                    message: "what".into(),
+                }],
+            }),
+        ] {
+            let line = encode(&reply).unwrap();
+            assert_eq!(decode_reply(&line), Ok(reply), "{line}");
+        }
+    }
+
+    fn refusal(line: &str) -> String {
+        let failure = decode_request(line).unwrap_err();
+        assert_eq!(failure.exit_code, EXIT_USAGE, "{line}");
+        failure.message
+    }
+
+    #[test]
+    fn a_bad_request_is_told_apart() {
+        assert!(refusal("hello").contains("no JSON object"));
+        assert!(refusal("[1]").contains("no JSON object"));
+        assert!(refusal(r#"{"verb":"status"}"#).contains("names no protocol version"));
+        assert!(refusal(r#"{"version":2,"verb":"status"}"#).contains("version 2 is not spoken"));
+        assert!(refusal(r#"{"version":"1","verb":"status"}"#).contains("is not spoken"));
+        assert!(refusal(r#"{"version":1}"#).contains("names no verb"));
+        assert!(refusal(r#"{"version":1,"verb":"dance"}"#).contains("`dance` is unknown"));
+        let arguments = refusal(r#"{"version":1,"verb":"allow-test","address":"nobody"}"#);
+        assert!(arguments.contains("bad arguments of `allow-test`"));
+        let settings = r#"{"version":1,"verb":"allow-add","prefixes":[],"settings":{"foo":1}}"#;
+        assert!(refusal(settings).contains("unknown field `foo`"));
+    }
+
+    #[test]
+    fn a_prefix_with_host_bits_is_refused_with_the_likely_meaning() {
+        let error = "192.0.2.7/24".parse::<Prefix>().unwrap_err();
+        assert!(error.contains("write 192.0.2.0/24"), "{error}");
+        assert!("partner.example".parse::<Prefix>().is_err());
+        let host: Prefix = "2001:db8::1".parse().unwrap();
+        assert_eq!(String::from(host), "2001:db8::1/128");
+    }
+
+    #[test]
+    fn a_reply_of_another_version_is_named() {
+        let failure = decode_reply(r#"{"version":9,"result":{}}"#).unwrap_err();
+        assert!(failure.message.contains("version 9"), "{}", failure.message);
+        assert!(decode_reply("garbage").is_err());
+    }
+}

@@ -1,0 +1,234 @@
+//! The guard: what is configured, what the kernel was given, and what keeps the two together.
+
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    path::{Path, PathBuf},
+    time::Instant,
+};
+
+use ftp_guard_common::class::Family;
+use ipnet::IpNet;
+use jiff::Timestamp;
+
+use super::{
+    inputs::{Fingerprint, Inputs},
+    kernel::Kernel,
+    wanted::Wanted,
+};
+use crate::{
+    config::Config,
+    control::{protocol::Failure, view::LastReload},
+    datapath::DatapathError,
+    engine::allowlist::AllowSet,
+    telemetry::metrics::{EntryCounts, Snapshot},
+};
+
+/// How reloads went so far.
+#[derive(Clone, Debug)]
+pub(super) struct Reloads {
+    pub(super) applied: u64,
+    pub(super) refused: u64,
+    pub(super) last: LastReload,
+    pub(super) last_applied: Timestamp,
+}
+
+/// The daemon's state, owned by one thread: all changes come one after the other.
+#[derive(Debug)]
+pub struct Guard<K> {
+    pub(super) kernel: K,
+    /// The configuration in force.
+    pub(super) config: Config,
+    /// The configuration that the process started with: some keys count only then.
+    pub(super) at_start: Config,
+    /// The control socket that is really used.
+    pub(super) socket: PathBuf,
+    pub(super) set: AllowSet,
+    /// What the kernel was given; kept so that a small change needs no reading of a large table.
+    pub(super) wanted: Wanted,
+    pub(super) fingerprint: Fingerprint,
+    pub(super) reloads: Reloads,
+    pub(super) started: Timestamp,
+    pub(super) started_at: Instant,
+    last_tick: Timestamp,
+    /// Index under which each interface carries the program.
+    attached: BTreeMap<String, u32>,
+    complaints: BTreeSet<String>,
+}
+
+impl<K: Kernel> Guard<K> {
+    /// Takes over a kernel that [`start`](super::start::start) has brought to `wanted`.
+    pub(super) fn new(kernel: K, inputs: Inputs, wanted: Wanted, socket: &Path) -> Self {
+        let now = Timestamp::now();
+        let attached = wanted
+            .interfaces
+            .iter()
+            .filter_map(|name| Some((name.clone(), kernel.index_of(name)?)))
+            .collect();
+        Self {
+            kernel,
+            at_start: inputs.config.clone(),
+            config: inputs.config,
+            socket: socket.to_owned(),
+            set: inputs.set,
+            wanted,
+            fingerprint: inputs.fingerprint,
+            reloads: Reloads {
+                applied: 0,
+                refused: 0,
+                last: LastReload {
+                    time: now,
+                    cause: "start".into(),
+                    success: true,
+                    error: None,
+                },
+                last_applied: now,
+            },
+            started: now,
+            started_at: Instant::now(),
+            last_tick: now,
+            attached,
+            complaints: BTreeSet::new(),
+        }
+    }
+
+    /// The configuration in force.
+    pub fn config(&self) -> &Config {
+        &self.config
+    }
+
+    /// What is due every second: the programs' clock, entries that expire, interfaces that came
+    /// back.
+    pub fn tick(&mut self, now: Timestamp) {
+        let clock = self.kernel.refresh_clock();
+        self.note("clock", clock.map_err(Failure::from));
+        let due = self
+            .set
+            .next_expiry(self.last_tick)
+            .is_some_and(|expiry| expiry <= now);
+        // A clock that was set back makes entries valid again that were swept.
+        if due || now < self.last_tick {
+            let mut next = self.wanted.clone();
+            next.table = self.set.table(now);
+            let before = self.wanted.table.len();
+            let swept = self.change_to(next);
+            if swept.is_ok() {
+                let count = before.saturating_sub(self.wanted.table.len());
+                if count > 0 {
+                    tracing::info!("{count} allowlist entries have expired");
+                }
+                self.last_tick = now;
+            }
+            self.note("sweep", swept.map_err(Failure::from));
+        } else {
+            self.last_tick = now;
+        }
+        self.follow_interfaces();
+    }
+
+    /// Attaches to interfaces that appeared (again) and notes those that went.
+    pub fn follow_interfaces(&mut self) {
+        for name in self.wanted.interfaces.clone() {
+            let index = self.kernel.index_of(&name);
+            if index == self.attached.get(&name).copied() {
+                continue;
+            }
+            let Some(index) = index else {
+                self.attached.remove(&name);
+                tracing::warn!("interface {name} is gone; it is guarded again when it comes back");
+                continue;
+            };
+            let result = self.kernel.attach(&name, self.wanted.xdp_mode);
+            if let Ok(attachment) = &result {
+                let mode = attachment.mode.as_str();
+                tracing::info!("interface {name} is back (index {index}): attached, {mode} mode");
+                self.attached.insert(name.clone(), attachment.ifindex);
+            }
+            self.note(&name, result.map(drop).map_err(Failure::from));
+        }
+    }
+
+    /// Brings the kernel to `next`, or leaves it as it is.
+    pub(super) fn change_to(&mut self, next: Wanted) -> Result<(), DatapathError> {
+        self.wanted.change_to(&next, &mut self.kernel)?;
+        self.wanted = next;
+        let (kernel, attached) = (&self.kernel, &mut self.attached);
+        attached.retain(|name, _| self.wanted.interfaces.contains(name));
+        for name in &self.wanted.interfaces {
+            if !attached.contains_key(name)
+                && let Some(index) = kernel.index_of(name)
+            {
+                attached.insert(name.clone(), index);
+            }
+        }
+        Ok(())
+    }
+
+    /// Logs a failure of something that is tried every second once, until it succeeds again.
+    fn note(&mut self, what: &str, result: Result<(), Failure>) {
+        let begins = format!("{what}: ");
+        match result {
+            Ok(()) => self.complaints.retain(|old| !old.starts_with(&begins)),
+            Err(failure) => {
+                let complaint = format!("{begins}{failure}");
+                if !self.complaints.contains(&complaint) {
+                    tracing::error!("{complaint}");
+                    self.complaints.retain(|old| !old.starts_with(&begins));
+                    self.complaints.insert(complaint);
+                }
+            }
+        }
+    }
+
+    /// Configured interfaces that the kernel has no program of ours on.
+    pub(super) fn missing(&self, attached: &[crate::datapath::Attachment]) -> Vec<String> {
+        self.wanted
+            .interfaces
+            .iter()
+            .filter(|name| attached.iter().all(|a| a.interface != **name))
+            .cloned()
+            .collect()
+    }
+
+    /// What a scrape tells.
+    ///
+    /// # Errors
+    ///
+    /// The kernel refuses.
+    pub fn snapshot(&self) -> Result<Snapshot, DatapathError> {
+        let attachments = self.kernel.attachments()?;
+        let mut entries = EntryCounts::new();
+        for (prefix, value) in self.kernel.allow_table()? {
+            *entries
+                .entry((family(&prefix), value.excludes()))
+                .or_default() += 1;
+        }
+        Ok(Snapshot {
+            counters: self.kernel.counters()?,
+            entries,
+            max_entries: self.at_start.allow.max_entries,
+            missing: self.missing(&attachments),
+            attached: attachments
+                .into_iter()
+                .map(|attachment| (attachment.interface, attachment.mode.as_str()))
+                .collect(),
+            mode: self.kernel.mode()?,
+            reloads_applied: self.reloads.applied,
+            reloads_refused: self.reloads.refused,
+            last_reload_success: self.reloads.last.success,
+            last_reload_seconds: self.reloads.last_applied.as_millisecond() as f64 / 1e3,
+        })
+    }
+
+    /// Takes the guard out of the kernel.
+    pub(super) fn detach(self) -> Result<Vec<String>, DatapathError> {
+        self.kernel.detach_all()
+    }
+}
+
+/// The family of a prefix.
+pub(super) fn family(prefix: &IpNet) -> Family {
+    match prefix {
+        IpNet::V4(_) => Family::Ipv4,
+        IpNet::V6(_) => Family::Ipv6,
+    }
+}

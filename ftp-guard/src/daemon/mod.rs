@@ -1,0 +1,259 @@
+//! `ftp-guard run`: the daemon.
+//!
+//! One thread owns the [`Guard`](guard::Guard) and with it the kernel ([`owner`]). Around it tokio
+//! tasks bring what happens: requests on the control socket, scrapes, signals, file changes,
+//! interfaces that come and go, and the time.
+
+pub mod edit;
+pub mod ephemeral;
+mod failure;
+pub mod guard;
+pub mod inputs;
+pub mod kernel;
+pub mod owner;
+pub mod query;
+pub mod reload;
+pub mod start;
+pub mod status;
+pub mod wanted;
+pub mod watch;
+
+#[cfg(test)]
+mod tests;
+
+use std::{net::TcpListener, path::PathBuf, pin::pin, time::Duration};
+
+use futures_util::StreamExt;
+use tokio::{
+    signal::unix::{Signal, SignalKind, signal},
+    task::JoinSet,
+    time::{MissedTickBehavior, interval},
+};
+
+use self::{
+    guard::Guard,
+    inputs::Inputs,
+    kernel::Kernel,
+    owner::{Ended, Owner},
+    reload::Cause,
+};
+use crate::{
+    control::{
+        protocol::Failure,
+        server::{Limits, Server},
+        socket::ControlSocket,
+    },
+    datapath::{Datapath, Settings},
+    netlink,
+    telemetry::exporter,
+};
+
+/// How the daemon is started.
+#[derive(Clone, Debug)]
+pub struct Options {
+    /// The configuration file.
+    pub config: PathBuf,
+    /// A control socket other than the configured one.
+    pub socket: Option<PathBuf>,
+    /// Whether the programs log every packet that they drop.
+    pub trace_packets: bool,
+}
+
+/// Runs the daemon until a signal or a command ends it.
+///
+/// # Errors
+///
+/// When it cannot start, or dies.
+pub fn run(options: &Options) -> Result<(), Failure> {
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .worker_threads(2)
+        .enable_all()
+        .build()
+        .map_err(|error| Failure::failed(format!("cannot start the runtime: {error}")))?;
+    // The datapath's packet log, the sockets and the signals belong to the runtime.
+    let entered = runtime.enter();
+    let signals = Signals::new()
+        .map_err(|error| Failure::failed(format!("cannot listen for signals: {error}")))?;
+    let inputs = Inputs::load(&options.config)?;
+    let config = &inputs.config;
+    let datapath = Datapath::open(&Settings {
+        pin_path: config.bpf.pin_path.clone(),
+        max_entries: config.allow.max_entries,
+        trace: options.trace_packets,
+    })?;
+    let adopted = datapath.adopted();
+    let socket = options
+        .socket
+        .clone()
+        .unwrap_or_else(|| config.control.socket.clone());
+    // Both are taken before anything is attached: a daemon that cannot start leaves no trace.
+    let listeners = listen(&inputs, &socket);
+    let (control, metrics) = match listeners {
+        Ok(listeners) => listeners,
+        Err(failure) => return Err(abandon(datapath, adopted, failure)),
+    };
+    let guard = start::start(datapath, inputs, adopted, &socket)?;
+    log_ready(&guard, adopted);
+    drop(entered);
+    runtime.block_on(serve(guard, control, metrics, signals))
+}
+
+fn listen(
+    inputs: &Inputs,
+    socket: &std::path::Path,
+) -> Result<(ControlSocket, Option<TcpListener>), Failure> {
+    let control = ControlSocket::bind(socket)?;
+    let metrics = inputs
+        .config
+        .metrics
+        .listen
+        .map(exporter::bind)
+        .transpose()?;
+    Ok((control, metrics))
+}
+
+fn abandon(datapath: Datapath, adopted: bool, failure: Failure) -> Failure {
+    if !adopted && let Err(error) = datapath.detach_all() {
+        tracing::error!("cannot undo the start: {error}");
+    }
+    failure
+}
+
+fn log_ready<K: Kernel>(guard: &Guard<K>, adopted: bool) {
+    let status = match guard.status() {
+        Ok(status) => status,
+        Err(failure) => {
+            tracing::warn!("the state cannot be read: {failure}");
+            return;
+        }
+    };
+    for warning in &status.warnings {
+        tracing::warn!("{warning}");
+    }
+    for interface in &status.uncovered_interfaces {
+        tracing::warn!("interface {interface} holds an address and is not guarded");
+    }
+    let interfaces: Vec<String> = status
+        .interfaces
+        .iter()
+        .map(|interface| format!("{} ({})", interface.interface, interface.mode))
+        .collect();
+    tracing::info!(
+        "ready: {} mode on {}; allowlist entries: {}{}",
+        guard.config().mode.as_str(),
+        interfaces.join(", "),
+        status.allowlist.ipv4 + status.allowlist.ipv6,
+        if adopted {
+            "; took over from a predecessor"
+        } else {
+            ""
+        }
+    );
+}
+
+struct Signals {
+    hangup: Signal,
+    terminate: Signal,
+    interrupt: Signal,
+}
+
+impl Signals {
+    fn new() -> std::io::Result<Self> {
+        Ok(Self {
+            hangup: signal(SignalKind::hangup())?,
+            terminate: signal(SignalKind::terminate())?,
+            interrupt: signal(SignalKind::interrupt())?,
+        })
+    }
+}
+
+async fn serve<K: Kernel>(
+    guard: Guard<K>,
+    mut control: ControlSocket,
+    metrics: Option<TcpListener>,
+    mut signals: Signals,
+) -> Result<(), Failure> {
+    let broken = |what: &str, error: std::io::Error| Failure::failed(format!("{what}: {error}"));
+    let (owner, reports) = Owner::spawn(guard).map_err(|error| broken("owner thread", error))?;
+    let (stop, stopped) = tokio::sync::watch::channel(false);
+    let mut tasks = JoinSet::new();
+
+    let listener = control
+        .listener()
+        .map_err(|error| broken("control socket", error))?;
+    let server = Server::new(owner.clone(), control.group(), Limits::default());
+    let serving = tokio::spawn(server.run(listener, stopped.clone()));
+    if let Some(listener) = metrics {
+        let source = owner.clone();
+        tasks.spawn(async move {
+            if let Err(error) = exporter::serve(listener, source, stopped).await {
+                tracing::error!("metrics are no longer served: {error}");
+            }
+        });
+    }
+    tasks.spawn(watch::run(reports.watched, owner.clone()));
+    tasks.spawn(tick(owner.clone()));
+    tasks.spawn(follow_interfaces(owner.clone()));
+
+    let mut ended = reports.ended;
+    let result = loop {
+        tokio::select! {
+            _ = signals.hangup.recv() => owner.reload(Cause::Signal).await,
+            _ = signals.terminate.recv() => break Ok(()),
+            _ = signals.interrupt.recv() => break Ok(()),
+            ended = ended.wait_for(Option::is_some) => break match ended.map(|end| end.clone()) {
+                Ok(Some(Ended::DetachFailed(failure))) => Err(failure),
+                Ok(_) => {
+                    tracing::info!("detached: nothing is enforced any more");
+                    Ok(())
+                }
+                Err(_) => Err(Failure::failed(
+                    "the thread that owns the guard has died; enforcement stays in place",
+                )),
+            },
+        }
+    };
+    let detached = ended.borrow().is_some();
+    if result.is_ok() && !detached {
+        tracing::info!(
+            "ending; enforcement stays in place, in the kernel (`ftp-guard detach` removes it)"
+        );
+    }
+    stop.send_replace(true);
+    if let Err(error) = serving.await {
+        tracing::error!("control socket: {error}");
+    }
+    tasks.shutdown().await;
+    // With the last way to it the owner's thread ends, behind what it has begun.
+    drop(owner);
+    let idle = async { while ended.changed().await.is_ok() {} };
+    if tokio::time::timeout(Duration::from_secs(10), idle)
+        .await
+        .is_err()
+    {
+        tracing::warn!("a change under way was cut off; the next start puts it right");
+    }
+    result
+}
+
+async fn tick(owner: Owner) {
+    let mut seconds = interval(Duration::from_secs(1));
+    seconds.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    loop {
+        seconds.tick().await;
+        owner.tick();
+    }
+}
+
+async fn follow_interfaces(owner: Owner) {
+    let mut changes = match netlink::changes() {
+        Ok(changes) => pin!(changes),
+        Err(error) => {
+            tracing::warn!("no word of interface changes ({error}); looking every second");
+            return;
+        }
+    };
+    while changes.next().await.is_some() {
+        owner.interfaces_changed().await;
+    }
+}

@@ -1,0 +1,189 @@
+//! The thread that owns the guard. Everything that reads or changes the kernel goes through its
+//! queue, one after the other; it may block on files and on the kernel without delaying the rest
+//! of the daemon.
+
+use std::thread;
+
+use jiff::Timestamp;
+use tokio::sync::{mpsc, oneshot, watch};
+
+use super::{guard::Guard, kernel::Kernel, reload::Cause, watch::Watched};
+use crate::{
+    control::{
+        protocol::{Failure, Request},
+        server::{Answer, Service},
+        view::{Detached, ListReport},
+    },
+    telemetry::{exporter::Source, metrics::Snapshot},
+};
+
+/// Commands that may wait. Beyond that those who send them wait.
+const QUEUE: usize = 64;
+
+#[derive(Debug)]
+enum Command {
+    Call(Request, oneshot::Sender<Result<Answer, Failure>>),
+    Snapshot(oneshot::Sender<Result<Snapshot, String>>),
+    Reload(Cause),
+    FilesChanged,
+    InterfacesChanged,
+    Tick,
+}
+
+/// Why the owner's thread ended.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Ended {
+    /// The guard was taken out of the kernel, by command.
+    Detached,
+    /// That was tried, and the kernel refused.
+    DetachFailed(Failure),
+}
+
+/// The way to the owner's thread.
+#[derive(Clone, Debug)]
+pub struct Owner {
+    queue: mpsc::Sender<Command>,
+}
+
+/// What the owner's thread tells.
+#[derive(Clone, Debug)]
+pub struct Reports {
+    /// Files to watch.
+    pub watched: watch::Receiver<Watched>,
+    /// Set when the thread ended by command; closed without it when the thread died.
+    pub ended: watch::Receiver<Option<Ended>>,
+}
+
+impl Owner {
+    /// Starts the thread.
+    ///
+    /// # Errors
+    ///
+    /// When the system has no room for a thread.
+    pub fn spawn<K: Kernel>(guard: Guard<K>) -> std::io::Result<(Self, Reports)> {
+        let (queue, commands) = mpsc::channel(QUEUE);
+        let (tell_watched, watched) = watch::channel(Watched::of(guard.config()));
+        let (tell_ended, ended) = watch::channel(None);
+        thread::Builder::new()
+            .name("owner".to_owned())
+            .spawn(move || {
+                if let Some(end) = work(guard, commands, &tell_watched) {
+                    tell_ended.send_replace(Some(end));
+                }
+            })?;
+        Ok((Self { queue }, Reports { watched, ended }))
+    }
+
+    /// Reloads; the result is logged.
+    pub async fn reload(&self, cause: Cause) {
+        self.tell(Command::Reload(cause)).await;
+    }
+
+    /// Looks whether the files say something new.
+    pub async fn files_changed(&self) {
+        self.tell(Command::FilesChanged).await;
+    }
+
+    /// Looks for interfaces that came or went.
+    pub async fn interfaces_changed(&self) {
+        self.tell(Command::InterfacesChanged).await;
+    }
+
+    /// Does what is due every second. While the owner is busy ticks are left out.
+    pub fn tick(&self) {
+        // A full queue means that the owner is busy, a closed one that the daemon ends.
+        let _ = self.queue.try_send(Command::Tick);
+    }
+
+    async fn tell(&self, command: Command) {
+        if self.queue.send(command).await.is_err() {
+            tracing::debug!("the guard is gone already");
+        }
+    }
+}
+
+const GONE: &str = "the daemon is ending";
+
+impl Service for Owner {
+    async fn call(&self, request: Request) -> Result<Answer, Failure> {
+        let (reply, answer) = oneshot::channel();
+        self.tell(Command::Call(request, reply)).await;
+        answer.await.unwrap_or_else(|_| Err(Failure::failed(GONE)))
+    }
+}
+
+impl Source for Owner {
+    async fn snapshot(&self) -> Result<Snapshot, String> {
+        let (reply, snapshot) = oneshot::channel();
+        self.tell(Command::Snapshot(reply)).await;
+        snapshot.await.unwrap_or_else(|_| Err(GONE.to_owned()))
+    }
+}
+
+/// Works until all senders are gone, or the guard is detached.
+fn work<K: Kernel>(
+    mut guard: Guard<K>,
+    mut commands: mpsc::Receiver<Command>,
+    watched: &watch::Sender<Watched>,
+) -> Option<Ended> {
+    while let Some(command) = commands.blocking_recv() {
+        // Those who asked may have gone meanwhile; what was done is done.
+        match command {
+            Command::Call(Request::Detach, reply) => {
+                let result = guard.detach();
+                let ended = match &result {
+                    Ok(_) => Ended::Detached,
+                    Err(error) => Ended::DetachFailed(Failure::failed(error.to_string())),
+                };
+                let answer = result
+                    .map_err(Failure::from)
+                    .and_then(|interfaces| Answer::of(&Detached { interfaces }));
+                let _ = reply.send(answer);
+                return Some(ended);
+            }
+            Command::Call(request, reply) => {
+                let _ = reply.send(answer(&mut guard, request));
+            }
+            Command::Snapshot(reply) => {
+                let _ = reply.send(guard.snapshot().map_err(|error| error.to_string()));
+            }
+            Command::Reload(cause) => {
+                // The result is logged, and `status` tells it.
+                let _ = guard.reload(cause);
+            }
+            Command::FilesChanged => guard.files_changed(),
+            Command::InterfacesChanged => guard.follow_interfaces(),
+            Command::Tick => guard.tick(Timestamp::now()),
+        }
+        watched.send_if_modified(|old| {
+            let new = Watched::of(guard.config());
+            let changed = *old != new;
+            *old = new;
+            changed
+        });
+    }
+    None
+}
+
+fn answer<K: Kernel>(guard: &mut Guard<K>, request: Request) -> Result<Answer, Failure> {
+    match request {
+        Request::Status => Answer::of(&guard.status()?),
+        Request::Reload => Answer::of(&guard.reload(Cause::Command)?),
+        Request::Mode { set } => Answer::of(&guard.mode(set)?),
+        Request::AllowAdd { prefixes, settings } => {
+            Answer::of(&guard.allow_add(&prefixes, &settings)?)
+        }
+        Request::AllowRemove { prefixes } => Answer::of(&guard.allow_remove(&prefixes)?),
+        Request::AllowImport { name, text, .. } => Answer::of(&guard.allow_import(&name, &text)?),
+        Request::AllowTest { address } => Answer::of(&guard.allow_test(address)?),
+        Request::Explain { packet } => Answer::of(&guard.explain(&packet)?),
+        Request::AllowList => {
+            let entries = guard.allow_list()?;
+            let report = Answer::of(&ListReport {
+                entries: entries.len() as u64,
+            })?;
+            Ok(Answer { entries, ..report })
+        }
+        Request::Detach => Err(Failure::failed(GONE)),
+    }
+}

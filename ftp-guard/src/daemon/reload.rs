@@ -1,0 +1,200 @@
+//! Reading all files again: the new state replaces the old one whole, or not at all.
+
+use jiff::Timestamp;
+
+use super::{
+    guard::Guard,
+    inputs::{Fingerprint, Inputs},
+    kernel::Kernel,
+    start::require_interfaces,
+    wanted::Wanted,
+};
+use crate::{
+    config::Config,
+    control::{
+        protocol::Failure,
+        view::{LastReload, ReloadReport},
+    },
+    engine::allowlist::{Change, plan},
+};
+
+/// Who asked for a reload.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Cause {
+    /// SIGHUP.
+    Signal,
+    /// `ftp-guard reload`.
+    Command,
+    /// A file changed.
+    Files,
+}
+
+impl Cause {
+    /// The name in JSON and text.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Signal => "signal",
+            Self::Command => "command",
+            Self::Files => "files",
+        }
+    }
+}
+
+impl<K: Kernel> Guard<K> {
+    /// Reads the files again and applies the difference.
+    ///
+    /// # Errors
+    ///
+    /// A mistake in a file, or what the kernel refused; nothing has changed then.
+    pub fn reload(&mut self, cause: Cause) -> Result<ReloadReport, Failure> {
+        let result = self.try_reload();
+        let now = Timestamp::now();
+        self.reloads.last = LastReload {
+            time: now,
+            cause: cause.as_str().into(),
+            success: result.is_ok(),
+            error: result.as_ref().err().map(one_line),
+        };
+        match &result {
+            Ok(report) => {
+                self.reloads.applied += 1;
+                self.reloads.last_applied = now;
+                log_report(cause, report);
+            }
+            Err(failure) => {
+                self.reloads.refused += 1;
+                let cause = cause.as_str();
+                tracing::error!("reload ({cause}) refused, nothing changed: {failure}");
+                for diagnostic in &failure.diagnostics {
+                    tracing::error!("{diagnostic}");
+                }
+            }
+        }
+        result
+    }
+
+    /// Reloads if the files hold something else than they did when they were last read or
+    /// written here.
+    pub fn files_changed(&mut self) {
+        let now = Fingerprint::of(&self.config.path, &self.config.allow);
+        if now != self.fingerprint {
+            // The failure is logged, and `status` tells it.
+            let _ = self.reload(Cause::Files);
+        }
+    }
+
+    fn try_reload(&mut self) -> Result<ReloadReport, Failure> {
+        self.fingerprint = Fingerprint::of(&self.config.path, &self.config.allow);
+        let inputs = Inputs::load(&self.config.path)?;
+        let next = Wanted::of(&inputs.config, &inputs.set, Timestamp::now());
+        require_interfaces(
+            &self.kernel,
+            next.interfaces.difference(&self.wanted.interfaces),
+        )?;
+        // Whatever another program did to the tables ends here.
+        self.wanted.table = self.kernel.allow_table()?;
+        self.wanted.mode = self.kernel.mode()?;
+        let changes = plan(&self.wanted.table, &next.table);
+        let removed = changes
+            .iter()
+            .filter(|change| matches!(change, Change::Remove(_)))
+            .count() as u64;
+        let report = ReloadReport {
+            inserted: changes.len() as u64 - removed,
+            removed,
+            entries: next.table.len() as u64,
+            mode: (self.wanted.mode != next.mode).then(|| next.mode.into()),
+            ports_changed: self.wanted.ports != next.ports,
+            attached: difference(&next, &self.wanted),
+            detached: difference(&self.wanted, &next),
+            restart_needed: restart_needed(&self.at_start, &inputs.config),
+            warnings: Vec::new(),
+        };
+        self.change_to(next)?;
+        self.config = inputs.config;
+        self.set = inputs.set;
+        self.fingerprint = inputs.fingerprint;
+        self.follow_interfaces();
+        Ok(ReloadReport {
+            warnings: self.warnings(&self.kernel.attachments()?),
+            ..report
+        })
+    }
+}
+
+fn difference(one: &Wanted, other: &Wanted) -> Vec<String> {
+    one.interfaces
+        .difference(&other.interfaces)
+        .cloned()
+        .collect()
+}
+
+/// Keys that differ from those at the start and that only a start reads.
+pub(super) fn restart_needed(at_start: &Config, now: &Config) -> Vec<String> {
+    [
+        (
+            "control.socket",
+            at_start.control.socket != now.control.socket,
+        ),
+        ("bpf.pin_path", at_start.bpf.pin_path != now.bpf.pin_path),
+        (
+            "metrics.listen",
+            at_start.metrics.listen != now.metrics.listen,
+        ),
+        (
+            "allow.max_entries",
+            at_start.allow.max_entries != now.allow.max_entries,
+        ),
+    ]
+    .into_iter()
+    .filter(|(_, differs)| *differs)
+    .map(|(key, _)| key.to_owned())
+    .collect()
+}
+
+fn one_line(failure: &Failure) -> String {
+    match failure.diagnostics.first() {
+        Some(first) if failure.diagnostics.len() == 1 => first.to_string(),
+        Some(first) => format!("{first} (and {} more)", failure.diagnostics.len() - 1),
+        None => failure.message.clone(),
+    }
+}
+
+fn log_report(cause: Cause, report: &ReloadReport) {
+    let cause = cause.as_str();
+    tracing::info!("reloaded ({cause}): {}", summary(report));
+    for key in &report.restart_needed {
+        tracing::warn!("{key} has changed; it takes effect when the daemon is started again");
+    }
+}
+
+/// What a reload changed, in one line.
+#[must_use]
+pub fn summary(report: &ReloadReport) -> String {
+    if !report.changed() {
+        return format!("nothing changed, {} entries", report.entries);
+    }
+    let mut parts = Vec::new();
+    if report.inserted + report.removed > 0 {
+        parts.push(format!(
+            "{} entries added or changed, {} removed",
+            report.inserted, report.removed
+        ));
+    }
+    parts.push(format!("{} entries", report.entries));
+    if let Some(mode) = report.mode {
+        let mode: ftp_guard_common::config::Mode = mode.into();
+        parts.push(format!("mode is now {}", mode.as_str()));
+    }
+    if report.ports_changed {
+        parts.push("ports changed".to_owned());
+    }
+    if !report.attached.is_empty() {
+        parts.push(format!("attached to {}", report.attached.join(", ")));
+    }
+    if !report.detached.is_empty() {
+        parts.push(format!("detached from {}", report.detached.join(", ")));
+    }
+    parts.join("; ")
+}

@@ -1,0 +1,109 @@
+//! From files to a guard that is in force.
+
+use std::path::Path;
+
+use jiff::Timestamp;
+
+use super::{guard::Guard, inputs::Inputs, kernel::Kernel, wanted::Wanted};
+use crate::{control::protocol::Failure, datapath::DatapathError};
+
+/// Fills the tables, then attaches: no interface ever carries the program with half a table.
+///
+/// `adopted` says that the tables are a predecessor's, whose program may be running over them; then
+/// only the difference is written, and each program is replaced in place.
+///
+/// # Errors
+///
+/// An interface that does not exist, or what the kernel refused. What this start made is gone then;
+/// what a predecessor left in place stays.
+pub fn start<K: Kernel>(
+    mut kernel: K,
+    inputs: Inputs,
+    adopted: bool,
+    socket: &Path,
+) -> Result<Guard<K>, Failure> {
+    let wanted = Wanted::of(&inputs.config, &inputs.set, Timestamp::now());
+    let before = match kernel.pinned_interfaces() {
+        Ok(before) => before,
+        Err(error) => return Err(give_up(kernel, adopted, &[], error.into())),
+    };
+    let result = require_interfaces(&kernel, &inputs.config.interfaces)
+        .and_then(|()| enforce(&mut kernel, &wanted, &before).map_err(Failure::from));
+    match result {
+        Ok(()) => Ok(Guard::new(kernel, inputs, wanted, socket)),
+        Err(failure) => {
+            let new: Vec<_> = wanted
+                .interfaces
+                .iter()
+                .filter(|name| !before.contains(name))
+                .collect();
+            Err(give_up(kernel, adopted, &new, failure))
+        }
+    }
+}
+
+fn enforce<K: Kernel>(
+    kernel: &mut K,
+    wanted: &Wanted,
+    before: &[String],
+) -> Result<(), DatapathError> {
+    // The port table cannot be read back; written again it changes nothing that was right.
+    kernel.set_ports(&wanted.ports)?;
+    let found = Wanted {
+        table: kernel.allow_table()?,
+        mode: kernel.mode()?,
+        ..wanted.clone()
+    };
+    found.change_to(wanted, kernel)?;
+    kernel.refresh_clock()?;
+    for interface in &wanted.interfaces {
+        kernel.attach(interface, wanted.xdp_mode)?;
+    }
+    for interface in before {
+        if !wanted.interfaces.contains(interface) {
+            kernel.detach_interface(interface)?;
+            tracing::info!("detached from {interface}, which is no longer configured");
+        }
+    }
+    Ok(())
+}
+
+/// Fails with the names of all interfaces that do not exist, and of those that do.
+pub(super) fn require_interfaces<'a>(
+    kernel: &impl Kernel,
+    names: impl IntoIterator<Item = &'a String>,
+) -> Result<(), Failure> {
+    let missing: Vec<&str> = names
+        .into_iter()
+        .filter(|name| kernel.index_of(name).is_none())
+        .map(String::as_str)
+        .collect();
+    if missing.is_empty() {
+        return Ok(());
+    }
+    let existing: Vec<_> = kernel
+        .interfaces()
+        .unwrap_or_default()
+        .into_iter()
+        .map(|interface| interface.name)
+        .collect();
+    Err(Failure::failed(format!(
+        "no interface `{}` (there are: {}); correct `interfaces` in the configuration",
+        missing.join("`, `"),
+        existing.join(", ")
+    )))
+}
+
+/// Undoes what this start made.
+fn give_up<K: Kernel>(mut kernel: K, adopted: bool, new: &[&String], failure: Failure) -> Failure {
+    let undone = if adopted {
+        new.iter()
+            .try_for_each(|interface| kernel.detach_interface(interface).map(drop))
+    } else {
+        kernel.detach_all().map(drop)
+    };
+    if let Err(error) = undone {
+        tracing::error!("cannot undo the start: {error}");
+    }
+    failure
+}

@@ -1,0 +1,110 @@
+//! What is to be enforced, and the way from one such state to another: whole or not at all.
+
+use std::collections::BTreeSet;
+
+use ftp_guard_common::{config::Mode, ports::PortTable};
+use jiff::Timestamp;
+
+use super::kernel::Kernel;
+use crate::{
+    config::{Config, XdpChoice},
+    datapath::DatapathError,
+    engine::allowlist::{AllowSet, AllowTable, plan},
+};
+
+/// A state of the kernel.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Wanted {
+    /// The allowlist.
+    pub table: AllowTable,
+    /// Port classes.
+    pub ports: Box<PortTable>,
+    /// The mode.
+    pub mode: Mode,
+    /// Interfaces that carry the program.
+    pub interfaces: BTreeSet<String>,
+    /// How it is attached to them.
+    pub xdp_mode: XdpChoice,
+}
+
+impl Wanted {
+    /// What configuration and allowlist say at `now`.
+    pub fn of(config: &Config, set: &AllowSet, now: Timestamp) -> Self {
+        Self {
+            table: set.table(now),
+            ports: config.port_table(),
+            mode: config.mode,
+            interfaces: config.interfaces.iter().cloned().collect(),
+            xdp_mode: config.xdp_mode,
+        }
+    }
+
+    /// Brings the kernel from this state to `next`.
+    ///
+    /// An interface of `next` that the host does not have (any more) is left to those who watch
+    /// for it.
+    ///
+    /// # Errors
+    ///
+    /// What the kernel refused. What was done before that is undone; what cannot be undone is
+    /// logged.
+    pub fn change_to<K: Kernel>(&self, next: &Self, kernel: &mut K) -> Result<(), DatapathError> {
+        // New permissions before new restrictions, so that no packet meets a mixture that is
+        // stricter than both states; detaching last, since it is what opens the door.
+        let steps: [Step<K>; 5] = [set_table, set_ports, set_mode, attach_new, detach_old];
+        for (number, step) in steps.iter().enumerate() {
+            let Err(error) = step(kernel, self, next) else {
+                continue;
+            };
+            // The step that failed halfway is undone as well: each can be repeated.
+            for step in steps[..=number].iter().rev() {
+                if let Err(error) = step(kernel, next, self) {
+                    tracing::error!("cannot restore what was enforced before: {error}");
+                }
+            }
+            return Err(error);
+        }
+        Ok(())
+    }
+}
+
+type Step<K> = fn(&mut K, &Wanted, &Wanted) -> Result<(), DatapathError>;
+
+fn set_table<K: Kernel>(kernel: &mut K, from: &Wanted, to: &Wanted) -> Result<(), DatapathError> {
+    let changes = plan(&from.table, &to.table);
+    if changes.is_empty() {
+        return Ok(());
+    }
+    kernel.apply(&changes, &to.table)
+}
+
+fn set_ports<K: Kernel>(kernel: &mut K, from: &Wanted, to: &Wanted) -> Result<(), DatapathError> {
+    if from.ports == to.ports {
+        return Ok(());
+    }
+    kernel.set_ports(&to.ports)
+}
+
+fn set_mode<K: Kernel>(kernel: &mut K, from: &Wanted, to: &Wanted) -> Result<(), DatapathError> {
+    if from.mode == to.mode {
+        return Ok(());
+    }
+    kernel.set_mode(to.mode)
+}
+
+fn attach_new<K: Kernel>(kernel: &mut K, from: &Wanted, to: &Wanted) -> Result<(), DatapathError> {
+    for interface in &to.interfaces {
+        let stays = from.interfaces.contains(interface) && from.xdp_mode == to.xdp_mode;
+        if !stays && kernel.index_of(interface).is_some() {
+            kernel.attach(interface, to.xdp_mode)?;
+        }
+    }
+    Ok(())
+}
+
+fn detach_old<K: Kernel>(kernel: &mut K, from: &Wanted, to: &Wanted) -> Result<(), DatapathError> {
+    for interface in from.interfaces.difference(&to.interfaces) {
+        kernel.detach_interface(interface)?;
+    }
+    Ok(())
+}

@@ -1,0 +1,107 @@
+//! What is written is what is read.
+
+use std::path::Path;
+
+use proptest::prelude::*;
+
+use super::super::line::{trailing_comment, written_entry, written_prefix};
+use super::super::{
+    AllowSet, Entry, EntryRecord, check_label, export_json, export_list, import_list,
+};
+use super::arbitrary::entry;
+use super::{parse, profile_number};
+
+proptest! {
+    #[test]
+    fn an_entry_reads_back(entry in entry()) {
+        let line = entry.to_string();
+        prop_assert_eq!(trailing_comment(&line), None);
+        prop_assert_eq!(written_prefix(&line), Some(entry.prefix));
+        prop_assert_eq!(written_entry(&line), Some(entry.clone()), "{}", line);
+        let commented = format!("  {line}\t# a \"comment\" # more\r");
+        prop_assert_eq!(written_entry(&commented), Some(entry), "{}", commented);
+        prop_assert_eq!(trailing_comment(&commented), Some("# a \"comment\" # more"));
+    }
+
+    #[test]
+    fn a_record_reads_back_from_json(entry in entry()) {
+        let record = EntryRecord::from(&entry);
+        let json = serde_json::to_string(&record).unwrap();
+        prop_assert_eq!(serde_json::from_str::<EntryRecord>(&json).unwrap(), record);
+    }
+
+    #[test]
+    fn any_text_is_read_or_refused_with_places_in_it(text in any::<String>()) {
+        if let Err(mistakes) = parse(&text) {
+            let lines = text.lines().count();
+            for mistake in &mistakes.0 {
+                prop_assert!((1..=lines).contains(&(mistake.line as usize)), "{}", mistake);
+                prop_assert!(!mistake.message.chars().any(char::is_control), "{}", mistake);
+            }
+        }
+    }
+
+    #[test]
+    fn near_entries_are_read_or_refused(
+        line in r#"!?(10\.0\.0\.[0-9]|::1)(/[0-9]{1,3})?( (profile|expires|label|x)?=?["a-z0-9\\:-]{0,6}){0,3} ?#?"#,
+    ) {
+        match parse(&line) {
+            Ok(set) => prop_assert_eq!(set.len(), 1),
+            Err(mistakes) => prop_assert!(!mistakes.0.is_empty()),
+        }
+    }
+}
+
+#[test]
+fn an_entry_is_one_line_whatever_its_label_holds() {
+    let entry = Entry {
+        label: Some("a\n10.0.0.0/8\r\u{1b}[31m\u{85}".to_owned()),
+        ..Entry::allow("192.0.2.1/32".parse().unwrap())
+    };
+    assert!(check_label(entry.label.as_deref().unwrap()).is_err());
+    let line = entry.to_string();
+    assert!(!line.chars().any(char::is_control), "{line:?}");
+    let set = parse(&line).unwrap();
+    assert_eq!(set.len(), 1);
+    assert!(check_label("ordinary \"text\" \\ ü").is_ok());
+}
+
+#[test]
+fn export_and_import() {
+    let text =
+        "::1 label=\"six\"\n!10.0.0.0/8\n192.0.2.1 profile=bulk expires=2030-01-01T00:00:00Z\n";
+    let path = Path::new("import.list");
+    let imported = import_list(path, text, &profile_number).unwrap();
+    assert_eq!(
+        export_list(&imported),
+        text,
+        "the order of the lines is kept"
+    );
+    let wrong = import_list(path, "::1\nx\n", &profile_number).unwrap_err();
+    assert!(
+        wrong.to_string().starts_with("import.list:2:1: "),
+        "{wrong}"
+    );
+
+    let set = AllowSet::parse([(path, text)], &profile_number).unwrap();
+    assert_eq!(
+        export_json(set.iter()),
+        serde_json::json!({
+            "version": 1,
+            "entries": [
+                {
+                    "prefix": "10.0.0.0/8", "kind": "exclude", "profile": "default",
+                    "expires": null, "label": null, "file": "import.list", "line": 2,
+                },
+                {
+                    "prefix": "192.0.2.1/32", "kind": "allow", "profile": "bulk",
+                    "expires": "2030-01-01T00:00:00Z", "label": null, "file": "import.list", "line": 3,
+                },
+                {
+                    "prefix": "::1/128", "kind": "allow", "profile": "default",
+                    "expires": null, "label": "six", "file": "import.list", "line": 1,
+                },
+            ],
+        })
+    );
+}

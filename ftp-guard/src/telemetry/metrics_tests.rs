@@ -1,0 +1,78 @@
+//! What a scrape looks like.
+
+use ftp_guard_common::{
+    class::PortClass,
+    reason::{Reason, Verdict},
+};
+
+use super::*;
+
+fn snapshot() -> Snapshot {
+    let key = StatsKey {
+        verdict: Verdict::Drop,
+        reason: Reason::NotListed,
+        class: PortClass::Control,
+        family: Family::Ipv4,
+    };
+    let count = Counter {
+        packets: 3,
+        bytes: 180,
+    };
+    Snapshot {
+        counters: vec![(key, count)],
+        entries: EntryCounts::from([((Family::Ipv4, false), 12), ((Family::Ipv6, true), 1)]),
+        max_entries: 1000,
+        attached: vec![("eth0".into(), "native")],
+        missing: vec!["eth1".into()],
+        mode: Mode::Monitor,
+        reloads_applied: 4,
+        reloads_refused: 1,
+        last_reload_success: true,
+        last_reload_seconds: 1_700_000_000.5,
+    }
+}
+
+#[test]
+fn every_sample_of_a_snapshot() {
+    let text = render(&snapshot()).unwrap();
+    let version = env!("CARGO_PKG_VERSION");
+    for line in [
+        r#"ftp_guard_packets_total{class="control",family="ipv4",reason="not_listed",verdict="drop"} 3"#,
+        r#"ftp_guard_bytes_total{class="control",family="ipv4",reason="not_listed",verdict="drop"} 180"#,
+        r#"ftp_guard_allowlist_entries{family="ipv4",kind="allow"} 12"#,
+        r#"ftp_guard_allowlist_entries{family="ipv4",kind="exclude"} 0"#,
+        r#"ftp_guard_allowlist_entries{family="ipv6",kind="exclude"} 1"#,
+        "ftp_guard_allowlist_max_entries 1000",
+        r#"ftp_guard_interface_attached{interface="eth0",mode="native"} 1"#,
+        r#"ftp_guard_interface_attached{interface="eth1",mode="none"} 0"#,
+        r#"ftp_guard_mode{mode="enforce"} 0"#,
+        r#"ftp_guard_mode{mode="monitor"} 1"#,
+        r#"ftp_guard_reloads_total{result="success"} 4"#,
+        r#"ftp_guard_reloads_total{result="failure"} 1"#,
+        "ftp_guard_last_reload_success 1",
+        "ftp_guard_last_reload_success_timestamp_seconds 1700000000.5",
+        &format!(r#"ftp_guard_build_info{{abi="{ABI_VERSION}",version="{version}"}} 1"#),
+    ] {
+        assert!(
+            text.lines().any(|found| found == line),
+            "{line}\nnot in\n{text}"
+        );
+    }
+    assert!(text.contains("process_resident_memory_bytes"), "{text}");
+}
+
+#[test]
+fn the_table_of_metrics_is_what_a_scrape_tells() {
+    let text = render(&snapshot()).unwrap();
+    let told: Vec<&str> = text
+        .lines()
+        .filter_map(|line| line.strip_prefix("# TYPE "))
+        .filter(|line| line.starts_with("ftp_guard_"))
+        .collect();
+    let mut known: Vec<String> = METRICS
+        .iter()
+        .map(|metric| format!("{} {}", metric.name, metric.kind))
+        .collect();
+    known.sort();
+    assert_eq!(told, known);
+}

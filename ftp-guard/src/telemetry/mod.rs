@@ -1,0 +1,5 @@
+//! What the daemon tells about itself: its log and its metrics.
+
+pub mod exporter;
+pub mod logging;
+pub mod metrics;
