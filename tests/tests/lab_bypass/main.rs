@@ -10,7 +10,7 @@ mod shapes;
 mod variant;
 
 use anyhow::{Result, ensure};
-use attacker::{Attacker, Cable, OTHER_PORT, Phase, Site};
+use attacker::{Attacker, Cable, OTHER_PORT, Site};
 use aya::programs::xdp::XdpMode;
 use ftp_guard_tests::lab::{
     Family,
@@ -64,7 +64,7 @@ fn shapes_fail(mode: XdpMode, cable: Cable) {
         );
 
         site.attach(mode)?;
-        attacker.enter(Phase::Guarded);
+        attacker.expect_guard();
         let before = site.segments_received()?;
         let reached = attacker.send(&shapes)?;
         ensure!(reached.is_empty(), "the server answered: {reached:#?}");
@@ -109,7 +109,7 @@ fn sequences_fail(mode: XdpMode, cable: Cable, longest: usize) {
         }
 
         site.attach(mode)?;
-        attacker.enter(Phase::Guarded);
+        attacker.expect_guard();
         for (sequences, unguarded) in &sets {
             let reached = attacker.send(sequences)?;
             let at_ftp: Vec<_> = reached.iter().filter(|name| !is_other(name)).collect();
