@@ -6,7 +6,9 @@ use std::{
     time::Duration,
 };
 
-use aya_obj::generated::{__BindgenBitfieldUnit, bpf_attr, bpf_cmd, bpf_insn, bpf_prog_type};
+use aya_obj::generated::{
+    __BindgenBitfieldUnit, bpf_attach_type, bpf_attr, bpf_cmd, bpf_insn, bpf_prog_type,
+};
 use ftp_guard_common::stats::{Counter, STATS_LEN};
 
 fn bpf(command: bpf_cmd, attributes: &mut bpf_attr) -> io::Result<i64> {
@@ -85,6 +87,22 @@ pub fn load_pass_program() -> io::Result<OwnedFd> {
         instruction(MOV64_IMM, 0, 0, 0, crate::program::XDP_PASS as i32),
         EXIT,
     ])
+}
+
+/// Attaches an XDP program to an interface of the calling thread's network namespace, for as long as
+/// the link lives that is returned (kernel 5.9).
+///
+/// # Errors
+///
+/// What the kernel says.
+pub fn attach_xdp(program: BorrowedFd<'_>, ifindex: u32) -> io::Result<OwnedFd> {
+    let mut attributes = zeroed();
+    attributes.link_create.__bindgen_anon_1.prog_fd = program.as_raw_fd() as u32;
+    attributes.link_create.__bindgen_anon_2.target_ifindex = ifindex;
+    attributes.link_create.attach_type = bpf_attach_type::BPF_XDP as u32;
+    let fd = bpf(bpf_cmd::BPF_LINK_CREATE, &mut attributes)?;
+    // SAFETY: the kernel has just made this descriptor, and nobody else has it.
+    Ok(unsafe { OwnedFd::from_raw_fd(fd as i32) })
 }
 
 const EXIT: bpf_insn = instruction(0x95, 0, 0, 0, 0);

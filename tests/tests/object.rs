@@ -19,13 +19,12 @@ use ftp_guard_common::{
     },
     ports::PortTable,
     stats::{Counter, STATS_LEN},
+    trace::{TRACE_GLOBAL, TRACE_ON},
 };
 
 /// aya-log's own map, which the loader does not pin. The log is off unless `run --trace-packets`
 /// asks for it.
 const LOG_MAP: &str = "AYA_LOGS";
-/// aya-log's level, which the loader sets.
-const LOG_LEVEL: &str = "AYA_LOG_LEVEL";
 
 /// What the arrays may take in the kernel, together and for each CPU. The allowlists come on top,
 /// as long as they are.
@@ -146,10 +145,10 @@ fn the_arrays_stay_within_their_memory_budget() {
 }
 
 #[test]
-fn the_level_of_the_log_can_be_set() {
+fn the_packet_trace_can_be_switched() {
     let mut object = parsed();
     object
-        .patch_map_data([(LOG_LEVEL, (&[0_u8][..], true))].into())
+        .patch_map_data([(TRACE_GLOBAL, (&TRACE_ON.to_ne_bytes()[..], true))].into())
         .unwrap();
 }
 

@@ -72,11 +72,6 @@ impl Datapath {
         pins.create()?;
         let lock = pins.lock()?;
         let adopted = adopt(&pins, settings.max_entries)?;
-        let level = if settings.trace {
-            load::LOG_DEBUG
-        } else {
-            load::LOG_OFF
-        };
         let mut ebpf = load::object(
             &pins,
             PINNED_MAPS.into_iter(),
