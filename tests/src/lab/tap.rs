@@ -2,7 +2,6 @@
 
 use std::{
     io,
-    mem::MaybeUninit,
     net::IpAddr,
     time::{Duration, Instant},
 };
@@ -61,14 +60,13 @@ impl Tap {
     /// # Errors
     /// As `recv(2)`.
     pub fn receive(&self) -> io::Result<Option<Vec<u8>>> {
-        let mut buffer = vec![MaybeUninit::<u8>::uninit(); LONGEST];
-        match self.socket.recv(&mut buffer) {
+        let mut frame = Vec::with_capacity(LONGEST);
+        match self.socket.recv(frame.spare_capacity_mut()) {
             Ok(length) => {
                 // SAFETY: the kernel has written the first `length` bytes.
-                let frame = buffer[..length]
-                    .iter()
-                    .map(|byte| unsafe { byte.assume_init() });
-                Ok(Some(frame.collect()))
+                unsafe { frame.set_len(length) };
+                frame.shrink_to_fit();
+                Ok(Some(frame))
             }
             Err(error) if error.kind() == io::ErrorKind::WouldBlock => Ok(None),
             Err(error) => Err(error),

@@ -60,6 +60,10 @@ pub(crate) fn unreadable() -> Vec<Variant> {
             ));
         }
     }
+    // Linux as a bridge cuts such a packet down to its header.
+    variants.push(v6("a SYN with a payload length of 0", false, |packet| {
+        packet.payload_length = Some(0);
+    }));
     variants
 }
 
@@ -339,7 +343,9 @@ fn ipv4_headers() -> Vec<Variant> {
 }
 
 fn ipv6_headers() -> Vec<Variant> {
-    let chains: [(&[Extension], bool); 19] = [
+    // Linux takes hop-by-hop options in the first place only, one fragment header, and AH with a
+    // security association only.
+    let chains: [(&[Extension], bool); 20] = [
         (&[HopByHop(0)], true),
         (&[HopByHop(3)], true),
         (&[DestinationOptions(0)], true),
@@ -365,9 +371,9 @@ fn ipv6_headers() -> Vec<Variant> {
         (&[DestinationOptions(0); 8], true),
         (&[DestinationOptions(0); 9], true),
         (&[DestinationOptions(0); 20], true),
-        (&[Extension::ATOMIC; 8], true),
-        (&[Extension::ATOMIC; 9], true),
-        // Hop-by-hop options are taken in the first place only, AH with a security association only.
+        (&[Extension::ATOMIC; 2], false),
+        (&[Extension::ATOMIC; 8], false),
+        (&[Extension::ATOMIC; 9], false),
         (&[Routing(0), HopByHop(0)], false),
         (&[Authentication(4)], false),
         (
@@ -387,7 +393,7 @@ fn ipv6_headers() -> Vec<Variant> {
             })
         })
         .collect();
-    for length in [0, 19, 21, 1500] {
+    for length in [19, 21, 1500] {
         variants.push(v6(
             format!("a SYN with a payload length of {length}"),
             false,
