@@ -38,7 +38,7 @@ impl Args {
 
 fn reasons() -> String {
     let mut page = String::from(
-        "<!-- Made by `ftp-guard codegen reasons`. -->\n\
+        "<!-- Made from the code by `cargo xtask codegen`. Do not edit. -->\n\n\
          # Reasons\n\n\
          Every packet that the guard sees is counted with one of these reasons. Numbers and names \
          are append-only: a retired one is never used again. *Drop* is what enforce mode does; in \
@@ -62,7 +62,7 @@ fn reasons() -> String {
 
 fn metrics() -> String {
     let mut page = String::from(
-        "<!-- Made by `ftp-guard codegen metrics`. -->\n\
+        "<!-- Made from the code by `cargo xtask codegen`. Do not edit. -->\n\n\
          # Metrics\n\n\
          The daemon serves the Prometheus text format at `/metrics` on `metrics.listen` (default \
          127.0.0.1:9721; `\"off\"` turns it off). Each scrape reads the kernel; when that fails, the \
@@ -112,13 +112,13 @@ mod tests {
 
     #[test]
     fn the_reason_page_is_current() {
-        let hint = "run `cargo run -- codegen reasons > docs/reasons.md`";
+        let hint = "run `cargo xtask codegen`";
         assert!(committed("reasons.md") == reasons(), "{hint}");
     }
 
     #[test]
     fn the_metric_page_is_current() {
-        let hint = "run `cargo run -- codegen metrics > docs/metrics.md`";
+        let hint = "run `cargo xtask codegen`";
         assert!(committed("metrics.md") == metrics(), "{hint}");
     }
 

@@ -1,6 +1,6 @@
 //! `ftp-guard run`: the daemon.
 //!
-//! One thread owns the [`Guard`](guard::Guard) and with it the kernel ([`owner`]). Around it tokio
+//! One thread owns the [`Guard`] and with it the kernel ([`owner`]). Around it tokio
 //! tasks bring what happens: requests on the control socket, scrapes, signals, file changes,
 //! interfaces that come and go, and the time.
 

@@ -14,7 +14,7 @@ use super::{
     check_abi,
     error::DatapathError,
     pins::Pins,
-    tables::Tables,
+    tables::{Tables, pinned_abi},
 };
 
 /// The state of a guard as its pins show it.
@@ -44,6 +44,10 @@ pub fn observe(pin_path: &Path) -> Result<Option<Observation>, DatapathError> {
                 error,
             ));
         }
+    }
+    // A daemon that is just starting has made the maps and not yet numbered them.
+    if pinned_abi(&pins)? == Some(0) {
+        return Ok(None);
     }
     check_abi(&pins)?;
     let tables = Tables::open(&pins)?;

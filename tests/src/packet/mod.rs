@@ -44,15 +44,22 @@ impl Default for Macs {
 }
 
 /// Wraps `payload` of type `ethertype` into VLAN tags with the given TPIDs, the outermost first, and
-/// an Ethernet header.
+/// an Ethernet header. The VLANs are 100, 101 and so on.
 #[must_use]
 pub fn ethernet(macs: Macs, tags: &[u16], ethertype: u16, payload: &[u8]) -> Vec<u8> {
+    let tags: Vec<_> = tags.iter().copied().zip(100..).collect();
+    tagged(macs, &tags, ethertype, payload)
+}
+
+/// As [`ethernet`], each tag with its tag control information (the VLAN in its low 12 bits).
+#[must_use]
+pub fn tagged(macs: Macs, tags: &[(u16, u16)], ethertype: u16, payload: &[u8]) -> Vec<u8> {
     let mut frame = Vec::with_capacity(14 + 4 * tags.len() + payload.len());
     frame.extend(macs.destination);
     frame.extend(macs.source);
-    for (depth, tag) in tags.iter().enumerate() {
-        frame.extend(tag.to_be_bytes());
-        frame.extend((100 + depth as u16).to_be_bytes());
+    for (tpid, tci) in tags {
+        frame.extend(tpid.to_be_bytes());
+        frame.extend(tci.to_be_bytes());
     }
     frame.extend(ethertype.to_be_bytes());
     frame.extend(payload);

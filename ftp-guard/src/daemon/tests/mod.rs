@@ -1,0 +1,6 @@
+//! The guard over a kernel in memory.
+
+mod edit;
+mod fake;
+mod state;
+mod transition;

@@ -1,0 +1,391 @@
+//! The command line without a kernel: arguments, files, exit codes and messages.
+
+#![expect(clippy::unwrap_used, reason = "a test's helpers fail the test")]
+
+use std::{
+    path::{Path, PathBuf},
+    process::{Command, Output},
+};
+
+/// A folder with a configuration whose daemon does not exist.
+struct Site {
+    folder: tempfile::TempDir,
+}
+
+impl Site {
+    fn new() -> Self {
+        let site = Self {
+            folder: tempfile::tempdir().unwrap(),
+        };
+        std::fs::create_dir(site.path("allow.d")).unwrap();
+        site.configure("mode = \"enforce\"\ninterfaces = [\"lo\"]\n");
+        site.list("192.0.2.1 label=\"one\"\n!192.0.2.2\n2001:db8::/32\n");
+        site
+    }
+
+    fn path(&self, name: &str) -> PathBuf {
+        self.folder.path().join(name)
+    }
+
+    fn configure(&self, top: &str) {
+        let text = format!(
+            "{top}[ftp]\npassive_ports = [\"2000-2010\"]\n[allow]\nfiles = [{:?}]\n[control]\n\
+             socket = {:?}\n[bpf]\npin_path = {:?}\n",
+            self.path("allow.d/*.list"),
+            self.path("guard.sock"),
+            self.path("pins"),
+        );
+        std::fs::write(self.path("guard.toml"), text).unwrap();
+    }
+
+    fn list(&self, text: &str) {
+        std::fs::write(self.path("allow.d/a.list"), text).unwrap();
+    }
+
+    fn guard(&self, arguments: &[&str]) -> Run {
+        run(&self.path("guard.toml"), arguments)
+    }
+}
+
+struct Run {
+    code: i32,
+    out: String,
+    err: String,
+}
+
+impl From<Output> for Run {
+    fn from(output: Output) -> Self {
+        let run = Self {
+            code: output.status.code().unwrap(),
+            out: String::from_utf8(output.stdout).unwrap(),
+            err: String::from_utf8(output.stderr).unwrap(),
+        };
+        assert!(!run.err.contains("panicked"), "{}", run.err);
+        run
+    }
+}
+
+fn run(config: &Path, arguments: &[&str]) -> Run {
+    command()
+        .arg("--config")
+        .arg(config)
+        .args(arguments)
+        .output()
+        .unwrap()
+        .into()
+}
+
+fn command() -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_ftp-guard"));
+    command.env_remove("RUST_LOG").env("NO_COLOR", "1");
+    command
+}
+
+fn plain(arguments: &[&str]) -> Run {
+    command().args(arguments).output().unwrap().into()
+}
+
+#[test]
+fn usage_errors_end_with_2_and_name_the_argument() {
+    for (arguments, named) in [
+        (&["dance"][..], "dance"),
+        (&["allow", "add"], "PREFIX"),
+        (&["allow", "add", "partner.example"], "partner.example"),
+        (&["allow", "add", "192.0.2.1/24"], "192.0.2.0/24"),
+        (
+            &["allow", "add", "192.0.2.1", "--expires", "soon"],
+            "duration such as",
+        ),
+        (
+            &[
+                "allow",
+                "add",
+                "192.0.2.1",
+                "--expires",
+                "2001-01-01T00:00:00Z",
+            ],
+            "is over",
+        ),
+        (&["allow", "test", "192.0.2.0/24"], "192.0.2.0/24"),
+        (&["mode", "off"], "off"),
+        (&["explain"], "SOURCE"),
+        (&["explain", "192.0.2.1", "--flags", "sin"], "sin"),
+        (&["explain", "192.0.2.1", "--port", "70000"], "70000"),
+        (&["explain", "192.0.2.1", "--vlan", "5000"], "5000"),
+        (&["completions", "cmd"], "cmd"),
+        (&["status", "--colour"], "--colour"),
+        (&[], "Usage"),
+    ] {
+        let run = plain(arguments);
+        assert_eq!(run.code, 2, "{arguments:?}: {}", run.err);
+        assert!(run.err.contains(named), "{arguments:?}: {}", run.err);
+        assert!(run.out.is_empty(), "{arguments:?}");
+    }
+}
+
+#[test]
+fn help_and_version_are_on_standard_output() {
+    let help = plain(&["--help"]);
+    assert_eq!((help.code, help.err.as_str()), (0, ""));
+    for verb in [
+        "run",
+        "check",
+        "status",
+        "allow",
+        "mode",
+        "reload",
+        "detach",
+        "explain",
+        "completions",
+        "man",
+    ] {
+        assert!(
+            help.out.contains(&format!("\n  {verb} ")),
+            "{verb}: {}",
+            help.out
+        );
+        assert_eq!(plain(&[verb, "--help"]).code, 0, "{verb}");
+    }
+    assert!(!help.out.contains("codegen"), "{}", help.out);
+    assert!(
+        help.out.contains("77 not permitted, 78 bad"),
+        "{}",
+        help.out
+    );
+    let version = plain(&["--version"]);
+    assert_eq!(
+        version.out,
+        format!("ftp-guard {}\n", env!("CARGO_PKG_VERSION"))
+    );
+}
+
+#[test]
+fn good_files_pass_the_check() {
+    let site = Site::new();
+    let run = site.guard(&["check"]);
+    assert_eq!((run.code, run.err.as_str()), (0, ""));
+    assert!(
+        run.out
+            .ends_with("guard.toml: valid; 3 allowlist entries\n"),
+        "{}",
+        run.out
+    );
+    let json: serde_json::Value =
+        serde_json::from_str(&site.guard(&["check", "--json"]).out).unwrap();
+    assert_eq!(json["valid"], true);
+    assert_eq!(json["entries"], 3);
+}
+
+#[test]
+fn every_mistake_in_the_configuration_is_one_line_with_its_place() {
+    let site = Site::new();
+    site.configure("mode = \"strict\"\ninterfaces = [\"lo\"]\ncolour = 1\n");
+    let run = site.guard(&["check"]);
+    assert_eq!(run.code, 78);
+    let lines: Vec<&str> = run.err.lines().collect();
+    assert_eq!(lines.len(), 2, "{}", run.err);
+    let file = site.path("guard.toml");
+    for (line, place) in lines.iter().zip(["1:8", "3:1"]) {
+        let begins = format!("{}:{place}: ", file.display());
+        assert!(line.starts_with(&begins), "{line}\n{begins}");
+    }
+    let json: serde_json::Value =
+        serde_json::from_str(&site.guard(&["check", "--json"]).out).unwrap();
+    assert_eq!(json["valid"], false);
+    assert_eq!(json["diagnostics"][1]["line"], 3);
+    assert_eq!(json["diagnostics"][1]["column"], 1);
+}
+
+#[test]
+fn every_mistake_in_an_allowlist_is_one_line_with_its_place() {
+    let site = Site::new();
+    site.list("192.0.2.1\n192.0.2.300\n10.0.0.0/8 profile=none\n");
+    let run = site.guard(&["check"]);
+    assert_eq!(run.code, 78);
+    let file = site.path("allow.d/a.list");
+    let begins =
+        [(2, 1), (3, 20)].map(|(line, column)| format!("{}:{line}:{column}:", file.display()));
+    let lines: Vec<&str> = run.err.lines().collect();
+    assert_eq!(lines.len(), 2, "{}", run.err);
+    assert!(
+        lines
+            .iter()
+            .zip(&begins)
+            .all(|(line, begins)| line.starts_with(begins)),
+        "{}",
+        run.err
+    );
+}
+
+#[test]
+fn files_that_cannot_be_read_are_named() {
+    let site = Site::new();
+    std::fs::remove_file(site.path("guard.toml")).unwrap();
+    let run = site.guard(&["check"]);
+    assert_eq!(run.code, 78);
+    assert!(run.err.contains("guard.toml: cannot read"), "{}", run.err);
+
+    let site = Site::new();
+    std::fs::create_dir(site.path("allow.d/folder.list")).unwrap();
+    let run = site.guard(&["check"]);
+    assert_eq!(run.code, 78);
+    assert!(run.err.contains("folder.list"), "{}", run.err);
+    assert_eq!(run.err.lines().count(), 1, "{}", run.err);
+
+    let site = Site::new();
+    std::fs::write(site.path("allow.d/b.list"), b"\xff\n").unwrap();
+    let run = site.guard(&["check"]);
+    assert_eq!(run.code, 78);
+    assert!(run.err.contains("b.list:1:1: not UTF-8"), "{}", run.err);
+}
+
+#[test]
+fn what_is_valid_but_doubtful_is_a_warning() {
+    let site = Site::new();
+    site.configure("interfaces = [\"lo\", \"no-such-iface\"]\n");
+    site.list("192.0.2.1 expires=2001-01-01T00:00:00Z\n");
+    let run = site.guard(&["check"]);
+    assert_eq!(run.code, 0, "{}", run.err);
+    assert!(
+        run.err
+            .contains("warning: no interface `no-such-iface` (there are: "),
+        "{}",
+        run.err
+    );
+    assert!(
+        run.err.contains("warning: the allowlist is empty"),
+        "{}",
+        run.err
+    );
+    assert!(
+        run.out.ends_with("1 allowlist entry, 1 of them expired\n"),
+        "{}",
+        run.out
+    );
+}
+
+#[test]
+fn run_refuses_bad_files_before_it_touches_anything() {
+    let site = Site::new();
+    site.list("nobody\n");
+    let run = site.guard(&["run"]);
+    assert_eq!(run.code, 78, "{}", run.err);
+    assert!(run.err.contains("a.list:1:1: "), "{}", run.err);
+    assert!(!site.path("pins").exists() && !site.path("guard.sock").exists());
+}
+
+#[test]
+fn without_a_daemon_a_client_says_where_it_looked() {
+    let site = Site::new();
+    for arguments in [
+        &["allow", "list"][..],
+        &["allow", "add", "192.0.2.9"],
+        &["allow", "remove", "192.0.2.9"],
+        &["allow", "export"],
+        &["allow", "test", "192.0.2.9"],
+        &["mode"],
+        &["reload"],
+        &["explain", "192.0.2.9"],
+    ] {
+        let run = site.guard(arguments);
+        assert_eq!(run.code, 1, "{arguments:?}: {}", run.err);
+        let socket = site.path("guard.sock");
+        assert!(
+            run.err.contains(&*socket.to_string_lossy()),
+            "{arguments:?}: {}",
+            run.err
+        );
+        assert_eq!(run.err.lines().count(), 1, "{arguments:?}: {}", run.err);
+    }
+    let elsewhere = site.guard(&["--socket", "/nowhere/x.sock", "mode"]);
+    assert!(
+        elsewhere.err.contains("/nowhere/x.sock"),
+        "{}",
+        elsewhere.err
+    );
+}
+
+#[test]
+fn without_a_daemon_a_bad_configuration_is_told_as_well() {
+    let site = Site::new();
+    std::fs::write(site.path("guard.toml"), "mode = \n").unwrap();
+    let run = site.guard(&["reload"]);
+    assert_eq!(run.code, 78, "{}", run.err);
+    assert!(run.err.contains("guard.toml:1:"), "{}", run.err);
+    let run = site.guard(&["detach"]);
+    assert_eq!(run.code, 78, "{}", run.err);
+}
+
+#[test]
+fn status_without_daemon_and_pins_says_that_nothing_is_enforced() {
+    let site = Site::new();
+    let run = site.guard(&["status"]);
+    assert_eq!(run.code, 1, "{}", run.err);
+    assert!(
+        run.out
+            .starts_with("daemon:      not running, and nothing is enforced\n"),
+        "{}",
+        run.out
+    );
+    let json: serde_json::Value =
+        serde_json::from_str(&site.guard(&["status", "--json"]).out).unwrap();
+    assert_eq!(json["running"], false);
+    assert_eq!(json["mode"], serde_json::Value::Null);
+    assert_eq!(json["missing_interfaces"][0], "lo");
+}
+
+#[test]
+fn detach_with_nothing_attached_is_no_error() {
+    let site = Site::new();
+    let run = site.guard(&["detach"]);
+    assert_eq!(
+        (run.code, run.out.as_str()),
+        (0, "nothing was attached\n"),
+        "{}",
+        run.err
+    );
+}
+
+#[test]
+fn an_import_that_cannot_be_read_is_named() {
+    let site = Site::new();
+    let run = site.guard(&["allow", "import", "/no/such.list"]);
+    assert_eq!(run.code, 1);
+    assert!(run.err.contains("/no/such.list"), "{}", run.err);
+}
+
+#[test]
+fn completions_and_manual_pages_are_made() {
+    for shell in ["bash", "zsh", "fish", "elvish", "powershell"] {
+        let run = plain(&["completions", shell]);
+        assert_eq!(run.code, 0, "{shell}");
+        assert!(run.out.contains("explain"), "{shell}");
+    }
+    let page = plain(&["man"]);
+    assert_eq!(page.code, 0);
+    assert!(page.out.contains(".TH ftp-guard 1"), "{}", page.out);
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().to_str().unwrap();
+    assert_eq!(plain(&["man", "--output", path]).code, 0);
+    for page in [
+        "ftp-guard.1",
+        "ftp-guard-allow-add.1",
+        "ftp-guard-explain.1",
+    ] {
+        assert!(folder.path().join(page).exists(), "{page}");
+    }
+}
+
+#[test]
+fn a_reader_that_stops_early_is_no_failure() {
+    let mut child = command()
+        .args(["completions", "zsh"])
+        .stdout(std::process::Stdio::piped())
+        .stderr(std::process::Stdio::piped())
+        .spawn()
+        .unwrap();
+    drop(child.stdout.take());
+    let output = child.wait_with_output().unwrap();
+    assert_eq!(output.status.code(), Some(0));
+    assert!(output.stderr.is_empty());
+}
