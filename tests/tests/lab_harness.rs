@@ -10,8 +10,10 @@ use std::{
 
 use anyhow::{Context, Result, ensure};
 use ftp_guard_tests::lab::{
-    Identity, Lab, Site,
+    Family, Identity, Lab, Site,
+    clients::{Client, Direction, Negotiation, Transfer},
     servers::{FtpServer, Make, Settings},
+    tap::Tap,
     wait_until,
 };
 
@@ -58,6 +60,29 @@ fn nobody_can_do_nothing() {
         ] {
             ensure!(status.contains(line), "not found: {line:?} in\n{status}");
         }
+        Ok(())
+    });
+}
+
+#[test]
+fn the_segment_carries_frames_as_a_wire_would() {
+    Site::test(|site| {
+        for host in [&site.server, &site.client] {
+            host.disable_offloads(Site::INTERFACE)?;
+        }
+        let tap = Tap::open(&site.client, Site::INTERFACE)?;
+        let server = FtpServer::start(Make::Vsftpd, &site.server, &Settings::default())?;
+        let negotiation = Negotiation::Epsv;
+        Transfer::new(Client::Curl, Family::V6, negotiation, Direction::Download)
+            .make(&site.client, &server)?;
+        let frames = tap.drain()?;
+        let longest = frames.iter().map(Vec::len).max();
+        // An Ethernet header and an MTU of 1500 bytes.
+        ensure!(
+            longest == Some(1514),
+            "the longest of {} frames: {longest:?}",
+            frames.len()
+        );
         Ok(())
     });
 }

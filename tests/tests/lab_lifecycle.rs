@@ -86,13 +86,13 @@ fn a_killed_daemon_leaves_enforcement_and_its_successor_takes_over() {
             "the successor runs the old program"
         );
         let sent = flood.stop()?;
+        let leaked = tap.tcp_segments_from(&STRANGER.ips())?;
+        ensure!(leaked == 0, "{leaked} of {sent} SYNs came through");
         let counted = guard.counted(&[("verdict", "drop"), ("reason", "not_listed")])?;
         ensure!(
             counted >= sent / 2,
             "{sent} SYNs were sent and only {counted} dropped"
         );
-        let leaked = tap.tcp_segments_from(&STRANGER.ips())?;
-        ensure!(leaked == 0, "{leaked} of {sent} SYNs came through");
 
         transfer.finish(LIMIT)?;
         // To the passive range over IPv4 there was nothing but the transfer.

@@ -129,18 +129,17 @@ pub struct Transfer {
 
 impl fmt::Display for Transfer {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self {
-            client,
-            family,
-            negotiation,
-            direction,
-            ..
-        } = self;
-        write!(
-            f,
-            "{client:?} {family:?} {} {direction:?}",
-            negotiation.verb()
-        )
+        let client = match self.client {
+            Client::Curl => "curl",
+            Client::Lftp => "lftp",
+            Client::Ftplib => "ftplib",
+        };
+        let direction = match self.direction {
+            Direction::Download => "download",
+            Direction::Upload => "upload",
+        };
+        let (family, verb) = (self.family, self.negotiation.verb());
+        write!(f, "{client} {direction}, {family}, {verb}")
     }
 }
 

@@ -76,7 +76,8 @@ impl Settings {
 pub struct FtpServer {
     make: Make,
     port: u16,
-    process: Process,
+    // Its end is the server's.
+    _process: Process,
     folder: Folder,
 }
 
@@ -112,7 +113,7 @@ impl FtpServer {
         Ok(Self {
             make,
             port: settings.port,
-            process,
+            _process: process,
             folder,
         })
     }
@@ -127,12 +128,6 @@ impl FtpServer {
     #[must_use]
     pub fn port(&self) -> u16 {
         self.port
-    }
-
-    /// The main process.
-    #[must_use]
-    pub fn process(&self) -> &Process {
-        &self.process
     }
 
     /// Puts a file into the FTP user's home.
