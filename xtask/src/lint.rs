@@ -48,6 +48,7 @@ fn clippy(workspace: &Workspace) -> Result<()> {
         "--workspace",
         "--exclude=ftp-guard-ebpf",
         "--all-targets",
+        "--keep-going",
         "--",
         "-Dwarnings",
     ]))
