@@ -182,4 +182,13 @@ impl Host {
         self.enter(|| fs::read_to_string(&path))
             .with_context(|| format!("cannot read {path} of {}", self.name))
     }
+
+    /// Sets a kernel parameter of the namespace, as in `net/ipv4/tcp_syncookies`.
+    ///
+    /// # Errors
+    /// When there is no such parameter or the value is refused.
+    pub fn sysctl(&self, name: &str, value: &str) -> Result<()> {
+        self.enter(|| fs::write(format!("/proc/sys/{name}"), value))
+            .with_context(|| format!("cannot set {name} of {}", self.name))
+    }
 }
