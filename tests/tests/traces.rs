@@ -3,8 +3,6 @@
 //!
 //! `FTP_GUARD_TRACES` names a folder of `.pcap` files; without it the suite takes its own ones.
 
-#![expect(clippy::unwrap_used, reason = "a suite fails by panicking")]
-
 use std::{
     env,
     path::{Path, PathBuf},

@@ -3,6 +3,7 @@
 use std::{
     cell::RefCell,
     collections::BTreeSet,
+    fs,
     net::TcpListener,
     ops::Range,
     thread,
@@ -108,14 +109,12 @@ impl<'a> Site<'a> {
                 .collect();
             site.server.ip(&neighbours)?;
         }
-        // Room and time for thousands of incomplete packets.
-        for parameter in [
-            "net/ipv4/ipfrag_high_thresh",
-            "net/ipv6/ip6frag_high_thresh",
-        ] {
-            site.server.sysctl(parameter, "268435456")?;
-        }
-        site.server.sysctl("net/ipv4/ipfrag_max_dist", "0")?;
+        // Room for thousands of incomplete packets, in any order.
+        site.server.enter(|| -> Result<()> {
+            fs::write("/proc/sys/net/ipv4/ipfrag_high_thresh", "268435456")?;
+            fs::write("/proc/sys/net/ipv6/ip6frag_high_thresh", "268435456")?;
+            Ok(fs::write("/proc/sys/net/ipv4/ipfrag_max_dist", "0")?)
+        })?;
 
         let mut listeners = Vec::new();
         for port in MORE_PORTS.into_iter().chain([OTHER_PORT]) {

@@ -2,9 +2,8 @@
 //! FTP server: first without the guard, so that it shows which of them do reach the server, then with
 //! the guard attached.
 
-#![expect(clippy::unwrap_used, reason = "a suite fails by panicking")]
-
 mod attacker;
+mod headers;
 mod sequences;
 mod shapes;
 mod variant;
