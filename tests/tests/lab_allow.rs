@@ -1,26 +1,13 @@
-//! The allowlist at run time: commands that can be repeated, and entries that end to the second.
+//! The allowlist at run time: commands that can be repeated and are on disk when they answer.
 
-use std::{
-    fs,
-    process::Command,
-    time::{Duration, Instant, SystemTime, UNIX_EPOCH},
-};
+use std::fs;
 
-use anyhow::{Context, Result, ensure};
+use anyhow::{Result, ensure};
 use ftp_guard_tests::lab::{
-    CLIENT, Family, SERVER, STRANGER, Site,
-    flood::{Flood, Pace, Sources},
+    Family, SERVER, STRANGER, Site,
     guard::{Guard, Settings},
-    probe::{Answer, knock},
-    tap::{Tap, tcp_source},
-    wait_until,
+    probe::{self, Answer},
 };
-
-const LIMIT: Duration = Duration::from_secs(30);
-const PATIENCE: Duration = Duration::from_millis(1500);
-
-/// How far from its second an entry may end, for the time that a packet and this test take.
-const SLACK: Duration = Duration::from_millis(500);
 
 #[test]
 fn commands_can_be_repeated_and_are_on_disk_when_they_answer() {
@@ -174,101 +161,7 @@ fn what_is_exported_can_be_imported() {
     });
 }
 
-/// The kernel itself ends the entry: no daemon runs when its second comes.
-#[test]
-fn an_entry_ends_to_the_second_without_a_daemon() {
-    Site::test(|site| {
-        let mut guard = Guard::start(&site.server, Settings::default())?;
-        let now = SystemTime::now().duration_since(UNIX_EPOCH)?.as_secs();
-        let end = now + 6;
-        let stranger = [STRANGER.v4.to_string(), STRANGER.v6.to_string()];
-        let expires = rfc3339(end)?;
-        let add = [
-            "allow",
-            "add",
-            &stranger[0],
-            &stranger[1],
-            "--expires",
-            &expires,
-        ];
-        guard.ask(&add)?;
-        guard.kill9()?;
-
-        let tap = Tap::open(&site.server, Site::INTERFACE)?;
-        let targets = Family::BOTH.map(|family| SERVER.at(family, 50000));
-        let flood = Flood::start(
-            &site.stranger,
-            &STRANGER,
-            &SERVER,
-            &targets,
-            Sources::Own,
-            Pace::PerMillisecond(1),
-        )?;
-        let mut last = None;
-        let mut seen = 0;
-        let watched = Instant::now();
-        while watched.elapsed() < Duration::from_secs(9) {
-            let from = tap.find(SLACK / 5, |frame| {
-                tcp_source(frame).is_some_and(|source| STRANGER.ips().contains(&source))
-            })?;
-            if from.is_some() {
-                seen += 1;
-                last = Some(SystemTime::now().duration_since(UNIX_EPOCH)?);
-            }
-        }
-        let sent = flood.stop()?;
-        let last = last.context("nothing came through while the entry lasted")?;
-        ensure!(
-            seen > 100 && seen < sent,
-            "{seen} of {sent} packets came through"
-        );
-        let distance = last.abs_diff(Duration::from_secs(end));
-        ensure!(
-            distance < SLACK,
-            "the last packet came {distance:?} from the end of the entry"
-        );
-        ensure!(guard.counted(&[("verdict", "drop"), ("reason", "expired")])? > 100);
-        let answers = knock(&site.client, &[SERVER.at(Family::V4, 21)], PATIENCE);
-        ensure!(
-            answers[0].1 == Answer::Refused,
-            "{} has not expired",
-            CLIENT.v4
-        );
-
-        // The next daemon sweeps it out of the kernel; the file keeps it.
-        guard.launch()?;
-        wait_until("the entry is swept", LIMIT, || {
-            Ok((guard.status()?["allowlist"]["ipv4"] == 1).then_some(()))
-        })?;
-        let test = guard.ask(&["allow", "test", &stranger[0]])?;
-        ensure!(
-            test["allowed"] == false && test["reason"] == "expired",
-            "{test}"
-        );
-        Ok(())
-    });
-}
-
-/// A time in seconds since 1970 as RFC 3339 writes it.
-fn rfc3339(seconds: u64) -> Result<String> {
-    let mut command = Command::new("date");
-    command.args([
-        "--utc",
-        &format!("--date=@{seconds}"),
-        "+%Y-%m-%dT%H:%M:%SZ",
-    ]);
-    let output = command.output()?;
-    ensure!(output.status.success(), "date: {}", output.status);
-    Ok(String::from_utf8(output.stdout)?.trim().to_owned())
-}
-
-/// What the stranger finds on port 21, where nobody listens.
+/// What the stranger gets from port 21, where nobody listens.
 fn expect(site: &Site, family: Family, wanted: Answer) -> Result<()> {
-    for (target, answer) in knock(&site.stranger, &[SERVER.at(family, 21)], PATIENCE) {
-        ensure!(
-            answer == wanted,
-            "the stranger at {target}: {answer:?}, {wanted:?} expected"
-        );
-    }
-    Ok(())
+    probe::expect(&site.stranger, &[SERVER.at(family, 21)], wanted)
 }

@@ -8,14 +8,13 @@ use ftp_guard_tests::lab::{
     clients::{Client, Direction, Negotiation, Transfer},
     guard::{Guard, Settings},
     metrics::Scrape,
-    probe::{Answer, knock},
+    probe::{Answer, expect},
     prometheus::{Prometheus, check_metrics},
     servers::{self, FtpServer, Make},
     wait_until,
 };
 
 const LIMIT: Duration = Duration::from_secs(60);
-const PATIENCE: Duration = Duration::from_millis(1500);
 
 const PACKETS: &str = "ftp_guard_packets_total";
 const BYTES: &str = "ftp_guard_bytes_total";
@@ -33,12 +32,7 @@ fn prometheus_reads_what_the_kernel_counted() {
         );
         download.make(&site.client, &server)?;
         let targets = [SERVER.at(Family::V4, 21), SERVER.at(Family::V6, 50003)];
-        for (target, answer) in knock(&site.stranger, &targets, PATIENCE) {
-            ensure!(
-                answer == Answer::Nothing,
-                "the stranger at {target}: {answer:?}"
-            );
-        }
+        expect(&site.stranger, &targets, Answer::Nothing)?;
 
         let scrape = Scrape::of(&site.server, Guard::METRICS)?;
         check_metrics(&site.server, &scrape)?;

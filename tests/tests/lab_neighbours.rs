@@ -13,7 +13,7 @@ use ftp_guard_tests::lab::{
     Family, SERVER, Site,
     guard::{self, Guard},
     metrics::fetch,
-    probe::{Answer, knock},
+    probe::{Answer, expect_control_port},
     stack::listening_ports,
     wait_until,
 };
@@ -49,16 +49,7 @@ fn a_stranger_uses_everything_but_ftp() {
             );
         }
         // And the guard was there all the while.
-        let answers = knock(
-            &site.stranger,
-            &[SERVER.at(Family::V4, 21)],
-            Duration::from_secs(2),
-        );
-        ensure!(
-            answers[0].1 == Answer::Nothing,
-            "port 21 answers the stranger"
-        );
-        Ok(())
+        expect_control_port(&site.stranger, Answer::Nothing)
     });
 }
 

@@ -5,14 +5,12 @@ use std::{fs, os::fd::AsFd, time::Duration};
 use anyhow::{Context, Result, ensure};
 use ftp_guard_tests::{
     lab::{
-        Family, Identity, Output, SERVER, STRANGER, Site,
+        Identity, Output, STRANGER, Site,
         guard::{Guard, Settings},
-        probe::{Answer, knock},
+        probe::{Answer, expect, expect_control_port},
     },
     sys,
 };
-
-const PATIENCE: Duration = Duration::from_millis(1500);
 
 /// Starts a daemon that is to fail in this way, and checks that it left nothing in the kernel.
 fn refused(guard: &Guard, code: i32, words: &[&str]) -> Result<()> {
@@ -238,19 +236,16 @@ fn an_interface_without_native_xdp() {
         );
 
         // It drops all the same: 127.0.0.1 is on no list.
-        let local = [([127, 0, 0, 1], 21).into(), ([127, 0, 0, 1], 22).into()];
-        let answers = knock(&site.server, &local, PATIENCE);
-        ensure!(
-            answers[0].1 == Answer::Nothing,
-            "port 21 of lo: {:?}",
-            answers[0].1
-        );
-        ensure!(
-            answers[1].1 == Answer::Refused,
-            "port 22 of lo: {:?}",
-            answers[1].1
-        );
-        Ok(())
+        expect(
+            &site.server,
+            &[([127, 0, 0, 1], 21).into()],
+            Answer::Nothing,
+        )?;
+        expect(
+            &site.server,
+            &[([127, 0, 0, 1], 22).into()],
+            Answer::Refused,
+        )
     });
 }
 
@@ -267,9 +262,7 @@ fn generic_mode_drops_on_a_segment_too() {
             "not generic"
         );
         shut(site)?;
-        let answers = knock(&site.client, &[SERVER.at(Family::V6, 21)], PATIENCE);
-        ensure!(answers[0].1 == Answer::Refused, "the client is shut out");
-        Ok(())
+        expect_control_port(&site.client, Answer::Refused)
     });
 }
 
@@ -304,20 +297,9 @@ fn a_command_without_a_daemon() {
 
 /// Nobody listens on port 21, so that an unguarded stack refuses.
 fn unguarded(site: &Site) -> Result<()> {
-    expect(site, Answer::Refused)
+    expect_control_port(&site.stranger, Answer::Refused)
 }
 
 fn shut(site: &Site) -> Result<()> {
-    expect(site, Answer::Nothing)
-}
-
-fn expect(site: &Site, wanted: Answer) -> Result<()> {
-    let targets = Family::BOTH.map(|family| SERVER.at(family, 21));
-    for (target, answer) in knock(&site.stranger, &targets, PATIENCE) {
-        ensure!(
-            answer == wanted,
-            "the stranger at {target}: {answer:?}, {wanted:?} expected"
-        );
-    }
-    Ok(())
+    expect_control_port(&site.stranger, Answer::Nothing)
 }

@@ -7,7 +7,9 @@ use std::{
     time::Duration,
 };
 
-use super::Host;
+use anyhow::{Result, ensure};
+
+use super::{Family, Host, SERVER};
 
 /// What came back when a connection was asked for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -26,10 +28,47 @@ pub fn ftp_ports(passive: impl IntoIterator<Item = u16>) -> Vec<u16> {
     [21, 990, 20, 989].into_iter().chain(passive).collect()
 }
 
+impl Answer {
+    /// How long it takes to be sure of this answer: for nothing, a SYN and its first retransmission
+    /// (after 1 s); for anything else, longer than a loaded machine needs.
+    fn patience(self) -> Duration {
+        match self {
+            Self::Nothing => Duration::from_millis(1500),
+            Self::Refused | Self::Connected => Duration::from_secs(15),
+        }
+    }
+}
+
+/// Knocks at all of `targets` and makes sure that each gives the answer `wanted`.
+///
+/// # Errors
+/// With the first target that gives another answer.
+pub fn expect(host: &Host, targets: &[SocketAddr], wanted: Answer) -> Result<()> {
+    for (target, answer) in knock(host, targets, wanted.patience()) {
+        let name = host.name();
+        ensure!(
+            answer == wanted,
+            "{name} at {target}: {answer:?}, {wanted:?} expected"
+        );
+    }
+    Ok(())
+}
+
+/// Makes sure that `host` gets this answer from the server's control port, over both IP versions.
+///
+/// # Errors
+/// When it gets another one.
+pub fn expect_control_port(host: &Host, wanted: Answer) -> Result<()> {
+    expect(
+        host,
+        &Family::BOTH.map(|family| SERVER.at(family, 21)),
+        wanted,
+    )
+}
+
 /// Asks for a connection to each of `targets` at once, and waits for answers for `patience`.
 /// The connections are closed again.
-#[must_use]
-pub fn knock(host: &Host, targets: &[SocketAddr], patience: Duration) -> Vec<(SocketAddr, Answer)> {
+fn knock(host: &Host, targets: &[SocketAddr], patience: Duration) -> Vec<(SocketAddr, Answer)> {
     let asked: Vec<_> = targets
         .iter()
         .map(|target| {

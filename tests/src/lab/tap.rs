@@ -2,8 +2,7 @@
 
 use std::{
     io,
-    net::IpAddr,
-    time::{Duration, Instant},
+    net::{IpAddr, SocketAddr},
 };
 
 use anyhow::{Context, Result};
@@ -88,42 +87,23 @@ impl Tap {
     pub fn tcp_segments_from(&self, sources: &[IpAddr]) -> io::Result<usize> {
         let frames = self.drain()?;
         let from = frames.iter().filter_map(|frame| tcp_source(frame));
-        Ok(from.filter(|source| sources.contains(source)).count())
-    }
-
-    /// Takes frames until one is wanted, for at most `limit`.
-    ///
-    /// # Errors
-    /// As `recv(2)`.
-    pub fn find(
-        &self,
-        limit: Duration,
-        wanted: impl Fn(&[u8]) -> bool,
-    ) -> io::Result<Option<Vec<u8>>> {
-        let start = Instant::now();
-        while start.elapsed() < limit {
-            match self.receive()? {
-                Some(frame) if wanted(&frame) => return Ok(Some(frame)),
-                Some(_) => (),
-                None => std::thread::sleep(Duration::from_millis(1)),
-            }
-        }
-        Ok(None)
+        Ok(from.filter(|source| sources.contains(&source.ip())).count())
     }
 }
 
 /// The source of the TCP segment in a frame, VLAN tags stepped over; none for anything else.
 #[must_use]
-pub fn tcp_source(frame: &[u8]) -> Option<IpAddr> {
+pub fn tcp_source(frame: &[u8]) -> Option<SocketAddr> {
     let packet = SlicedPacket::from_ethernet(frame).ok()?;
-    let Some(TransportSlice::Tcp(_)) = packet.transport else {
+    let Some(TransportSlice::Tcp(segment)) = packet.transport else {
         return None;
     };
-    match packet.net? {
-        NetSlice::Ipv4(packet) => Some(packet.header().source_addr().into()),
-        NetSlice::Ipv6(packet) => Some(packet.header().source_addr().into()),
-        NetSlice::Arp(_) => None,
-    }
+    let address = match packet.net? {
+        NetSlice::Ipv4(packet) => IpAddr::V4(packet.header().source_addr()),
+        NetSlice::Ipv6(packet) => IpAddr::V6(packet.header().source_addr()),
+        NetSlice::Arp(_) => return None,
+    };
+    Some(SocketAddr::new(address, segment.source_port()))
 }
 
 fn is_full(error: &io::Error) -> bool {

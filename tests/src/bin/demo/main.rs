@@ -18,13 +18,10 @@ use ftp_guard_tests::lab::{
     clients::{Client, Direction, Negotiation, Transfer},
     flood::{Flood, Pace, Sources},
     guard::{Guard, Settings},
-    probe::{Answer, ftp_ports, knock},
+    probe::{Answer, expect, ftp_ports},
     servers::{self, FtpServer, Make},
     stack::Counters,
 };
-
-/// Long enough for a SYN and its first retransmission (after 1 s).
-const PATIENCE: Duration = Duration::from_millis(1500);
 
 /// How long each flood lasts.
 const FLOOD: Duration = Duration::from_secs(3);
@@ -189,24 +186,14 @@ fn moves_files(site: &Site, server: &FtpServer) -> Result<usize> {
 /// The stranger is kept from FTP alone.
 fn stack_answers_elsewhere(site: &Site) -> Result<()> {
     let targets = Family::BOTH.map(|family| SERVER.at(family, 22));
-    for (target, answer) in knock(&site.stranger, &targets, PATIENCE) {
-        ensure!(
-            answer == Answer::Refused,
-            "{target} answers the stranger: {answer:?}"
-        );
-    }
+    expect(&site.stranger, &targets, Answer::Refused)?;
     println!("  port 22: the server's stack answers the stranger (nobody listens there)");
     Ok(())
 }
 
 fn knocks_in_vain(site: &Site) -> Result<()> {
     let targets = targets();
-    for (target, answer) in knock(&site.stranger, &targets, PATIENCE) {
-        ensure!(
-            answer == Answer::Nothing,
-            "{target} answers the stranger: {answer:?}"
-        );
-    }
+    expect(&site.stranger, &targets, Answer::Nothing)?;
     println!(
         "  ports 21, 990, 20, 989 and the passive range: {} knocks, no answer",
         targets.len()
