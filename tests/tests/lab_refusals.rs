@@ -255,6 +255,38 @@ fn an_interface_without_native_xdp() {
 }
 
 #[test]
+fn a_mode_that_the_driver_lacks_does_not_cost_the_guard() {
+    Site::test(|site| {
+        let settings = Settings {
+            interfaces: vec!["lo".to_owned()],
+            xdp_mode: "generic",
+            ..Settings::default()
+        };
+        let mut guard = Guard::start(&site.server, settings)?;
+        let file = guard.settings().file();
+        let text = guard.folder().read(&file)?;
+        let native = text.replace("\"generic\"", "\"native\"");
+        guard.folder().write(&file, native)?;
+        let refusal = "does not take a native XDP program";
+        guard.cli(&["reload"])?.expect(1)?.says(refusal)?;
+        ensure!(guard.attached()? == ["lo"], "the reload took the guard off");
+
+        guard.kill9()?;
+        let output = guard.run_in_vain(Identity::Root)?;
+        judge(&output, 1, &[refusal])?;
+        ensure!(guard.attached()? == ["lo"], "the start took the guard off");
+        let local = [([127, 0, 0, 1], 21).into()];
+        let answers = knock(&site.server, &local, PATIENCE);
+        ensure!(answers[0].1 == Answer::Nothing, "{:?}", answers[0].1);
+
+        guard.folder().write(&file, text)?;
+        guard.launch()?;
+        ensure!(guard.status()?["interfaces"][0]["mode"] == "generic");
+        Ok(())
+    });
+}
+
+#[test]
 fn generic_mode_drops_on_a_segment_too() {
     Site::test(|site| {
         let settings = Settings {
