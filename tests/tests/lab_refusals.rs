@@ -255,6 +255,25 @@ fn an_interface_without_native_xdp() {
 }
 
 #[test]
+fn an_interface_without_ethernet() {
+    Site::test(|site| {
+        site.server
+            .ip(&["tuntap add dev tun7 mode tun".to_owned()])?;
+        let settings = Settings {
+            interfaces: vec![Site::INTERFACE.to_owned(), "tun7".to_owned()],
+            ..Settings::default()
+        };
+        let guard = Guard::prepare(&site.server, settings)?;
+        refused(
+            &guard,
+            1,
+            &["interface `tun7` carries no Ethernet frames", "nftables"],
+        )?;
+        unguarded(site)
+    });
+}
+
+#[test]
 fn a_mode_that_the_driver_lacks_does_not_cost_the_guard() {
     Site::test(|site| {
         let settings = Settings {

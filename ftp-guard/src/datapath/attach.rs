@@ -64,6 +64,11 @@ pub fn attach(
     choice: XdpChoice,
 ) -> Result<Attachment, DatapathError> {
     let interface = find(name)?;
+    if !interface.ethernet {
+        return Err(DatapathError::NotEthernet {
+            interface: name.to_owned(),
+        });
+    }
     let guarded = guarded(pins, &interface)?;
     if guarded.is_some_and(|mode| fits(choice, mode)) {
         replace(program, pins, name)?;
