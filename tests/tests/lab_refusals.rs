@@ -178,6 +178,19 @@ fn a_full_table() {
             "the refused entry is on disk: {written}"
         );
         guard.cli(&["allow", "add", "2001:db8::1"])?.expect(0)?;
+
+        // A smaller table that the list does not fit into costs the running guard nothing.
+        guard.kill9()?;
+        let file = guard.settings().file();
+        let smaller = guard
+            .folder()
+            .read(&file)?
+            .replace("max_entries = 10", "max_entries = 9");
+        guard.folder().write(&file, smaller)?;
+        let output = guard.run_in_vain(Identity::Root)?;
+        judge(&output, 1, &["10 IPv4 entries", "room for 9"])?;
+        let status = guard.status()?;
+        ensure!(status["allowlist"]["ipv4"] == 10, "{status}");
         Ok(())
     });
 }

@@ -6,6 +6,7 @@ use std::{
     path::{Path, PathBuf},
 };
 
+use aya::maps::Map;
 use ftp_guard_common::names::PINNED_MAPS;
 use nix::{
     errno::Errno,
@@ -16,6 +17,7 @@ use nix::{
 use super::error::DatapathError;
 
 const LINK_PREFIX: &str = "link-";
+const NEW_PREFIX: &str = "new-";
 
 /// A folder on a bpf file system that holds the pins of one guard.
 #[derive(Clone, Debug)]
@@ -75,6 +77,18 @@ impl Pins {
         self.path.join(name)
     }
 
+    /// Pins a map in the place of another, so that there is one at every moment.
+    pub fn replace_map(&self, name: &str, map: &Map) -> Result<(), DatapathError> {
+        let new = self.path.join(format!("{NEW_PREFIX}{name}"));
+        // What a daemon left that died between the two steps.
+        self.remove(&new)?;
+        map.pin(&new)
+            .map_err(|error| DatapathError::kernel(format!("pin the map {name}"), error))?;
+        fs::rename(&new, self.map(name)).map_err(|error| {
+            DatapathError::kernel(format!("rename the pin {}", new.display()), error)
+        })
+    }
+
     /// The pin of the link on an interface.
     pub fn link(&self, interface: &str) -> PathBuf {
         self.path.join(link_name(interface))
@@ -115,6 +129,7 @@ impl Pins {
     pub fn remove_maps(&self) -> Result<(), DatapathError> {
         for name in PINNED_MAPS {
             self.remove(&self.map(name))?;
+            self.remove(&self.path.join(format!("{NEW_PREFIX}{name}")))?;
         }
         Ok(())
     }
