@@ -316,12 +316,8 @@ fn table_size(max_entries: u32) -> u32 {
 /// Decides what becomes of a predecessor's maps; whether they are adopted.
 fn adopt(pins: &Pins, max_entries: u32) -> Result<bool, DatapathError> {
     match tables::pinned_abi(pins)? {
-        None => {
-            // Made by a daemon that died before it had made them all.
-            pins.remove_maps()?;
-            return Ok(false);
-        }
-        Some(0) => {
+        // None, or pins of a daemon that died before it had made them all.
+        None | Some(0) => {
             pins.remove_maps()?;
             return Ok(false);
         }
