@@ -1,7 +1,7 @@
 //! A diagnostic aid: the kernel side's own word on each packet that it drops or would drop.
 
 use aya_ebpf::{Global, programs::XdpContext};
-use aya_log_ebpf::debug;
+use aya_log_ebpf::info;
 use ftp_guard_common::{reason::Verdict, trace::TRACE_OFF};
 
 use crate::policy::Judgement;
@@ -26,7 +26,7 @@ pub fn judged(ctx: &XdpContext, verdict: Verdict, judgement: &Judgement) {
 /// A subprogram of its own, so that its arguments do not live on the stack of every packet.
 #[inline(never)]
 fn log(ctx: &XdpContext, verdict: u8, reason: u8, class: u8) {
-    debug!(
+    info!(
         ctx,
         "verdict {} reason {} class {} ifindex {}",
         verdict,

@@ -10,3 +10,4 @@ pub mod policy;
 pub mod program;
 pub mod random;
 pub mod sys;
+pub mod trace;

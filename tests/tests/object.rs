@@ -32,11 +32,11 @@ const SHARED_BUDGET: u64 = 512 << 10;
 const PER_CPU_BUDGET: u64 = 256 << 10;
 
 fn parsed() -> Object {
-    Object::parse(object::bytes()).expect("the embedded object is an object")
+    Object::parse(object::bytes()).expect("the embedded object parses")
 }
 
 fn size_of<T>() -> u32 {
-    u32::try_from(std::mem::size_of::<T>()).expect("a type of less than 4 GiB")
+    u32::try_from(std::mem::size_of::<T>()).expect("a type of few bytes")
 }
 
 #[test]

@@ -1,7 +1,5 @@
 //! `lint`: what can be said of the code without running it.
 
-use std::process::Command;
-
 use anyhow::{Result, bail};
 
 use crate::{codegen, compiler::Compiler, shell, workspace::Workspace};
@@ -50,6 +48,7 @@ fn clippy(workspace: &Workspace) -> Result<()> {
         "--workspace",
         "--exclude=ftp-guard-ebpf",
         "--all-targets",
+        "--keep-going",
         "--",
         "-Dwarnings",
     ]))
@@ -82,9 +81,14 @@ fn generated_pages(workspace: &Workspace) -> Result<()> {
 }
 
 fn dependencies(workspace: &Workspace) -> Result<()> {
-    if !shell::succeeds(Command::new("cargo-deny").arg("--version")) {
-        shell::say("lint: cargo-deny is not installed: licences and advisories go unchecked");
+    if !shell::succeeds(workspace.cargo().args(["deny", "--version"])) {
+        shell::say(
+            "lint: cargo-deny is not installed (`cargo install cargo-deny --locked`): licences, \
+             bans and sources go unchecked",
+        );
         return Ok(());
     }
-    shell::run(workspace.cargo().args(["deny", "--locked", "check"]))
+    // Advisories change from day to day and come over the network: they are no property of a commit.
+    let mut deny = workspace.cargo();
+    shell::run(deny.args(["deny", "--locked", "check", "bans", "licenses", "sources"]))
 }

@@ -62,6 +62,20 @@ impl Site {
         self.plug(&self.server, &SERVER)
     }
 
+    /// Sets the MTU of every interface of the segment, in bytes.
+    ///
+    /// # Errors
+    /// When an interface does not take it.
+    pub fn set_mtu(&self, mtu: u32) -> Result<()> {
+        let set = |interface: &str| format!("link set {interface} mtu {mtu}");
+        let hosts = [&self.server, &self.client, &self.stranger];
+        for host in hosts {
+            host.ip(&[set(Self::INTERFACE)])?;
+        }
+        self.switch.ip(&hosts.map(|host| set(host.name())))?;
+        self.switch.ip(&[set("br0")])
+    }
+
     /// Deletes the server's interface.
     ///
     /// # Errors

@@ -2,12 +2,12 @@
 
 use std::{
     io,
-    mem::MaybeUninit,
     net::{IpAddr, SocketAddr},
 };
 
 use anyhow::{Context, Result};
 use etherparse::{NetSlice, SlicedPacket, TransportSlice};
+use nix::sys::socket::{setsockopt, sockopt};
 use socket2::{Domain, Protocol, SockAddr, SockAddrStorage, Socket, Type};
 
 use super::Host;
@@ -35,8 +35,8 @@ impl Tap {
         });
         let socket =
             socket.with_context(|| format!("cannot tap {interface} of {}", host.name()))?;
-        // Enough for what a suite sends while nothing is read.
-        socket.set_recv_buffer_size(8 << 20)?;
+        // Enough for what a suite sends while nothing is read, whatever `net.core.rmem_max` says.
+        setsockopt(&socket, sockopt::RcvBufForce, &(32 << 20))?;
         socket.set_nonblocking(true)?;
         Ok(Self { socket })
     }
@@ -60,14 +60,13 @@ impl Tap {
     /// # Errors
     /// As `recv(2)`.
     pub fn receive(&self) -> io::Result<Option<Vec<u8>>> {
-        let mut buffer = vec![MaybeUninit::<u8>::uninit(); LONGEST];
-        match self.socket.recv(&mut buffer) {
+        let mut frame = Vec::with_capacity(LONGEST);
+        match self.socket.recv(frame.spare_capacity_mut()) {
             Ok(length) => {
                 // SAFETY: the kernel has written the first `length` bytes.
-                let frame = buffer[..length]
-                    .iter()
-                    .map(|byte| unsafe { byte.assume_init() });
-                Ok(Some(frame.collect()))
+                unsafe { frame.set_len(length) };
+                frame.shrink_to_fit();
+                Ok(Some(frame))
             }
             Err(error) if error.kind() == io::ErrorKind::WouldBlock => Ok(None),
             Err(error) => Err(error),

@@ -91,6 +91,9 @@ pub(crate) fn policy() -> Policy {
         .allowing("2001:db8:1::/64")
 }
 
+/// Builds a packet, from the IP header on.
+pub(crate) type Build = Box<dyn Fn(&Flow) -> Vec<u8>>;
+
 /// A packet and what happens to it by source and port.
 pub(crate) struct Case {
     /// What is sent, without saying from where and to which port.
@@ -98,8 +101,7 @@ pub(crate) struct Case {
     /// The FTP port it goes to.
     pub(crate) port: u16,
     pub(crate) families: &'static [Family],
-    /// From the IP header on.
-    pub(crate) packet: Box<dyn Fn(&Flow) -> Vec<u8>>,
+    pub(crate) packet: Build,
     /// From an unlisted source to `port`.
     pub(crate) unlisted: Wanted,
     /// From a listed source to `port`.

@@ -189,7 +189,7 @@ fn malformed() -> Vec<Case> {
             families: BOTH,
             packet: Box::new(move |flow| {
                 flow.plain(segment(flow, |segment| {
-                    segment.options = vec![1; words * 4]
+                    segment.options = vec![1; words * 4];
                 }))
             }),
             unlisted,

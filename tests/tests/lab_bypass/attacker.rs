@@ -3,7 +3,9 @@
 use std::{
     cell::RefCell,
     collections::BTreeSet,
+    fs,
     net::TcpListener,
+    ops::Range,
     thread,
     time::{Duration, Instant},
 };
@@ -57,13 +59,9 @@ pub(crate) enum Cable {
     Switched,
 }
 
-/// Each phase has its own sources: half-open connections of the first one are answered again and
-/// again for a minute.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Phase {
-    Unguarded = 0x33,
-    Guarded = 0x34,
-}
+/// Numbers of the sender's addresses on either segment. Each round of variants has its own: the
+/// server goes on answering half-open connections of the last one for a minute.
+const SENDERS: Range<u8> = 0x40..0x60;
 
 /// A second segment, of the server and the stranger alone.
 const fn direct(number: u8) -> Addresses {
@@ -104,23 +102,19 @@ impl<'a> Site<'a> {
         site.server.configure("eth1", &direct(1))?;
         site.stranger.configure("eth1", &direct(3))?;
         for (cable, interface) in [(Cable::Switched, "eth0"), (Cable::Direct, "eth1")] {
-            for phase in [Phase::Unguarded, Phase::Guarded] {
-                let (addresses, mac) = (source(cable, phase), stranger(cable).mac_text());
-                for ip in addresses.ips() {
-                    site.server.ip(&[format!(
-                        "neigh replace {ip} lladdr {mac} dev {interface} nud permanent"
-                    )])?;
-                }
-            }
+            let mac = stranger(cable).mac_text();
+            let neighbours: Vec<_> = SENDERS
+                .flat_map(|number| source(cable, number).ips())
+                .map(|ip| format!("neigh replace {ip} lladdr {mac} dev {interface} nud permanent"))
+                .collect();
+            site.server.ip(&neighbours)?;
         }
-        // Room and time for thousands of incomplete packets.
-        for parameter in [
-            "net/ipv4/ipfrag_high_thresh",
-            "net/ipv6/ip6frag_high_thresh",
-        ] {
-            site.server.sysctl(parameter, "268435456")?;
-        }
-        site.server.sysctl("net/ipv4/ipfrag_max_dist", "0")?;
+        // Room for thousands of incomplete packets, in any order.
+        site.server.enter(|| -> Result<()> {
+            fs::write("/proc/sys/net/ipv4/ipfrag_high_thresh", "268435456")?;
+            fs::write("/proc/sys/net/ipv6/ip6frag_high_thresh", "268435456")?;
+            Ok(fs::write("/proc/sys/net/ipv4/ipfrag_max_dist", "0")?)
+        })?;
 
         let mut listeners = Vec::new();
         for port in MORE_PORTS.into_iter().chain([OTHER_PORT]) {
@@ -173,10 +167,10 @@ fn server(cable: Cable) -> Addresses {
 }
 
 /// Addresses that no kernel has, so that none answers the server's answers.
-fn source(cable: Cable, phase: Phase) -> Addresses {
+fn source(cable: Cable, number: u8) -> Addresses {
     match cable {
-        Cable::Direct => direct(phase as u8),
-        Cable::Switched => Addresses::number(phase as u8),
+        Cable::Direct => direct(number),
+        Cable::Switched => Addresses::number(number),
     }
 }
 
@@ -187,10 +181,10 @@ pub(crate) struct Attacker<'a> {
     /// Sees what the server's stack gets, that is what XDP has passed.
     behind: Tap,
     cable: Cable,
-    phase: Phase,
+    sender: u8,
+    guarded: bool,
     identification: u16,
     knocks: u16,
-    knocks_before: u16,
 }
 
 impl<'a> Attacker<'a> {
@@ -205,22 +199,22 @@ impl<'a> Attacker<'a> {
             tap: Tap::open(&site.site.stranger, interface)?,
             behind: Tap::open(&site.site.server, interface)?,
             cable,
-            phase: Phase::Unguarded,
+            sender: SENDERS.start,
+            guarded: false,
             identification: 0,
             knocks: 0,
-            knocks_before: 0,
         })
     }
 
-    /// Goes on from other addresses.
-    pub(crate) fn enter(&mut self, phase: Phase) {
-        self.phase = phase;
-        self.knocks_before = self.knocks;
+    /// Says that from now on the guard is there.
+    pub(crate) fn expect_guard(&mut self) {
+        self.guarded = true;
+        self.knocks = 0;
     }
 
-    /// Knocks at the other port in this phase.
+    /// Knocks at the other port since then.
     pub(crate) fn knocks(&self) -> i64 {
-        (self.knocks - self.knocks_before).into()
+        self.knocks.into()
     }
 
     /// Sends all variants; returns the names of those that the server answered.
@@ -229,6 +223,11 @@ impl<'a> Attacker<'a> {
             variants.len() < usize::from(FIRST_KNOCK - FIRST_PORT),
             "{} variants are more than there are ports",
             variants.len()
+        );
+        self.sender += 1;
+        ensure!(
+            SENDERS.contains(&self.sender),
+            "the sender is out of addresses"
         );
         let mut reached = BTreeSet::new();
         let numbered: Vec<_> = variants.iter().zip(FIRST_PORT..).collect();
@@ -263,7 +262,7 @@ impl<'a> Attacker<'a> {
                 destination: server(self.cable).mac,
                 source: stranger(self.cable).mac,
             },
-            source: source(self.cable, self.phase).ip(family),
+            source: source(self.cable, self.sender).ip(family),
             destination: server(self.cable).ip(family),
             source_port,
             identification: self.identification,
@@ -279,7 +278,7 @@ impl<'a> Attacker<'a> {
         let own_port = FIRST_KNOCK + self.knocks % 4000;
         let envelope = self.envelope(Family::V4, own_port);
         self.tap.send(&shapes::syn(&envelope, OTHER_PORT))?;
-        let to = source(self.cable, self.phase);
+        let to = source(self.cable, self.sender);
         let mut answers = Vec::new();
         let start = Instant::now();
         while start.elapsed() < PATIENCE {
@@ -299,7 +298,7 @@ impl<'a> Attacker<'a> {
     /// Once the guard is there: what reaches the server's stack is what the rules pass.
     fn look_behind(&self) -> Result<()> {
         let frames = self.behind.drain()?;
-        if self.phase == Phase::Guarded {
+        if self.guarded {
             for frame in frames.iter().filter(|frame| frame.len() >= 14) {
                 let judgement = model::judge(frame, &self.site.policy, now_s());
                 ensure!(

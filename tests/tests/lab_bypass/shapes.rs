@@ -1,18 +1,17 @@
 //! Single frames: tags, options, extension headers, flags, lengths, addresses.
 
-use std::net::{IpAddr, Ipv6Addr};
+use std::net::IpAddr;
 
 use ftp_guard::frame::TcpFlags;
 use ftp_guard_tests::{
-    lab::{CLIENT, Family},
-    packet::{
-        C_TAG,
-        Extension::{self, Authentication, DestinationOptions, HopByHop, Routing},
-        IPV4, IPV6, Ipv4, Ipv6, OLD_S_TAG, S_TAG, Segment, ethernet, tagged,
-    },
+    lab::Family,
+    packet::{C_TAG, IPV4, IPV6, Ipv4, Ipv6, OLD_S_TAG, S_TAG, Segment, tagged},
 };
 
-use crate::variant::{Envelope, Variant};
+use crate::{
+    headers,
+    variant::{Envelope, Variant},
+};
 
 /// The port of the FTP server.
 pub(crate) const FTP: u16 = 21;
@@ -35,8 +34,8 @@ pub(crate) fn all() -> Vec<Variant> {
         variants.extend(flags(family));
         variants.extend(cut(family));
     }
-    variants.extend(ipv4_headers());
-    variants.extend(ipv6_headers());
+    variants.extend(headers::ipv4());
+    variants.extend(headers::ipv6());
     variants
 }
 
@@ -60,10 +59,14 @@ pub(crate) fn unreadable() -> Vec<Variant> {
             ));
         }
     }
+    // Linux as a bridge cuts such a packet down to its header.
+    variants.push(v6("a SYN with a payload length of 0", false, |packet| {
+        packet.payload_length = Some(0);
+    }));
     variants
 }
 
-fn one(
+pub(crate) fn one(
     name: impl Into<String>,
     family: Family,
     reaches: bool,
@@ -79,7 +82,11 @@ fn one(
 }
 
 /// A SYN to the FTP server in an IP packet after `change`.
-fn v4(name: impl Into<String>, reaches: bool, change: impl Fn(&mut Ipv4) + 'static) -> Variant {
+pub(crate) fn v4(
+    name: impl Into<String>,
+    reaches: bool,
+    change: impl Fn(&mut Ipv4) + 'static,
+) -> Variant {
     one(name, Family::V4, reaches, move |envelope| {
         let segment = Segment::new(envelope.source_port, FTP, TcpFlags::SYN);
         let mut packet = ipv4(envelope, segment_bytes(envelope, &segment));
@@ -89,7 +96,11 @@ fn v4(name: impl Into<String>, reaches: bool, change: impl Fn(&mut Ipv4) + 'stat
 }
 
 /// As [`v4`].
-fn v6(name: impl Into<String>, reaches: bool, change: impl Fn(&mut Ipv6) + 'static) -> Variant {
+pub(crate) fn v6(
+    name: impl Into<String>,
+    reaches: bool,
+    change: impl Fn(&mut Ipv6) + 'static,
+) -> Variant {
     one(name, Family::V6, reaches, move |envelope| {
         let segment = Segment::new(envelope.source_port, FTP, TcpFlags::SYN);
         let mut packet = ipv6(envelope, segment_bytes(envelope, &segment));
@@ -274,163 +285,5 @@ fn cut(family: Family) -> Vec<Variant> {
             frame
         },
     ));
-    variants
-}
-
-fn ipv4_headers() -> Vec<Variant> {
-    let mut variants = Vec::new();
-    for words in 1..=10_usize {
-        variants.push(v4(
-            format!("a SYN behind {words} words of IPv4 no-operation options"),
-            true,
-            move |packet| packet.options = vec![1; words * 4],
-        ));
-    }
-    for (name, options) in [
-        ("the router alert option", vec![0x94, 4, 0, 0]),
-        ("an end of options and port 22", vec![0, 22, 0, 22]),
-        ("a timestamp option", vec![68, 8, 5, 0, 0, 0, 0, 0]),
-        ("a record route option", vec![7, 7, 4, 0, 0, 0, 0, 0]),
-    ] {
-        variants.push(v4(format!("a SYN behind {name}"), true, move |packet| {
-            packet.options = options.clone();
-        }));
-    }
-    variants.push(v4("a SYN that must not be fragmented", true, |packet| {
-        packet.dont_fragment = true;
-    }));
-    variants.push(one(
-        "a SYN with the reserved IPv4 flag",
-        Family::V4,
-        true,
-        |envelope| {
-            let segment = Segment::new(envelope.source_port, FTP, TcpFlags::SYN);
-            let mut bytes = ipv4(envelope, segment_bytes(envelope, &segment)).to_bytes();
-            bytes[6] |= 0x80;
-            // RFC 1624: the checksum goes down by what the header went up.
-            let sum = u16::from_be_bytes([bytes[10], bytes[11]]);
-            let sum = sum.checked_sub(0x8000).unwrap_or(sum.wrapping_sub(0x8001));
-            bytes[10..12].copy_from_slice(&sum.to_be_bytes());
-            frame(envelope, &[], &bytes)
-        },
-    ));
-    for length in [0, 19, 41, 1500] {
-        variants.push(v4(
-            format!("a SYN with a total length of {length}"),
-            false,
-            move |packet| packet.total_length = Some(length),
-        ));
-    }
-    for version in [0, 5, 6, 15] {
-        variants.push(v4(
-            format!("a SYN in IP version {version} under the EtherType of IPv4"),
-            false,
-            move |packet| packet.version = version,
-        ));
-    }
-    for ihl in [0, 4, 6, 15] {
-        variants.push(v4(
-            format!("a SYN with an IPv4 header length of {ihl} words"),
-            false,
-            move |packet| packet.ihl = Some(ihl),
-        ));
-    }
-    variants
-}
-
-fn ipv6_headers() -> Vec<Variant> {
-    let chains: [(&[Extension], bool); 19] = [
-        (&[HopByHop(0)], true),
-        (&[HopByHop(3)], true),
-        (&[DestinationOptions(0)], true),
-        (&[DestinationOptions(30)], true),
-        (&[Routing(0)], true),
-        (&[Routing(4)], true),
-        (&[Extension::ATOMIC], true),
-        (
-            &[
-                HopByHop(0),
-                DestinationOptions(0),
-                Routing(2),
-                DestinationOptions(1),
-            ],
-            true,
-        ),
-        (
-            &[HopByHop(0), Extension::ATOMIC, DestinationOptions(0)],
-            true,
-        ),
-        (&[DestinationOptions(0); 2], true),
-        (&[DestinationOptions(0); 7], true),
-        (&[DestinationOptions(0); 8], true),
-        (&[DestinationOptions(0); 9], true),
-        (&[DestinationOptions(0); 20], true),
-        (&[Extension::ATOMIC; 8], true),
-        (&[Extension::ATOMIC; 9], true),
-        // Hop-by-hop options are taken in the first place only, AH with a security association only.
-        (&[Routing(0), HopByHop(0)], false),
-        (&[Authentication(4)], false),
-        (
-            &[
-                DestinationOptions(0),
-                Authentication(1),
-                DestinationOptions(0),
-            ],
-            false,
-        ),
-    ];
-    let mut variants: Vec<_> = chains
-        .into_iter()
-        .map(|(chain, reaches)| {
-            v6(format!("a SYN behind {chain:?}"), reaches, move |packet| {
-                packet.chain = chain.to_vec();
-            })
-        })
-        .collect();
-    for length in [0, 19, 21, 1500] {
-        variants.push(v6(
-            format!("a SYN with a payload length of {length}"),
-            false,
-            move |packet| packet.payload_length = Some(length),
-        ));
-    }
-    for version in [0, 4, 5, 15] {
-        variants.push(v6(
-            format!("a SYN in IP version {version} under the EtherType of IPv6"),
-            false,
-            move |packet| packet.version = version,
-        ));
-    }
-    for (name, source) in [
-        (
-            "the listed IPv4 address, mapped",
-            CLIENT.v4.to_ipv6_mapped(),
-        ),
-        (
-            "the listed IPv4 address, compatible",
-            Ipv6Addr::from(u128::from(CLIENT.v4.to_bits())),
-        ),
-        ("the loopback address", Ipv6Addr::LOCALHOST),
-        ("the unspecified address", Ipv6Addr::UNSPECIFIED),
-        (
-            "a multicast address",
-            Ipv6Addr::new(0xff02, 0, 0, 0, 0, 0, 0, 1),
-        ),
-    ] {
-        variants.push(one(
-            format!("a SYN from {name}"),
-            Family::V6,
-            false,
-            move |envelope| {
-                let IpAddr::V6(destination) = envelope.destination else {
-                    panic!("an IPv6 packet to an IPv4 address");
-                };
-                let segment = Segment::new(envelope.source_port, FTP, TcpFlags::SYN);
-                let bytes = segment.to_bytes(source.into(), destination.into());
-                let packet = Ipv6::new(source, destination, bytes);
-                ethernet(envelope.macs, &[], IPV6, &packet.to_bytes())
-            },
-        ));
-    }
     variants
 }

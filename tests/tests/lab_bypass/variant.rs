@@ -13,6 +13,9 @@ pub(crate) struct Envelope {
     pub(crate) identification: u16,
 }
 
+/// Builds the frames of an attempt, in the order in which they are sent.
+pub(crate) type Build = Box<dyn Fn(&Envelope) -> Vec<Vec<u8>>>;
+
 /// One attempt to reach the server.
 pub(crate) struct Variant {
     pub(crate) name: String,
@@ -21,6 +24,5 @@ pub(crate) struct Variant {
     pub(crate) reaches: bool,
     /// Nothing in it is meant for an FTP port.
     pub(crate) of_other_port: bool,
-    /// The frames, in the order in which they are sent.
-    pub(crate) frames: Box<dyn Fn(&Envelope) -> Vec<Vec<u8>>>,
+    pub(crate) frames: Build,
 }
