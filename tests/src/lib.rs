@@ -9,5 +9,6 @@ pub mod packet;
 pub mod policy;
 pub mod program;
 pub mod random;
+pub mod report;
 pub mod sys;
 pub mod trace;

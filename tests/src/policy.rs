@@ -22,8 +22,8 @@ pub struct Policy {
 }
 
 impl Policy {
-    /// Enforces on the ports of DESIGN section 5 (control 21 and 990, active data 20 and 989,
-    /// passive 50000 to 50100), for nobody.
+    /// Enforces on control ports 21 and 990, active data ports 20 and 989 and the passive range
+    /// 50000 to 50100, for nobody.
     #[must_use]
     pub fn new() -> Self {
         let mut policy = Self {

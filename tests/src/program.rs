@@ -14,6 +14,7 @@ use ftp_guard_common::{
     names,
     ports::PortTable,
     stats::{Counter, STATS_LEN, StatsKey},
+    trace::{TRACE_GLOBAL, TRACE_OFF},
 };
 use ipnet::IpNet;
 
@@ -69,6 +70,7 @@ impl Guard {
     /// What aya or the kernel says: without privilege the load fails.
     pub fn load() -> anyhow::Result<Self> {
         let mut ebpf = EbpfLoader::new()
+            .override_global(TRACE_GLOBAL, &TRACE_OFF, true)
             .load(ftp_guard::datapath::object::bytes())
             .context("cannot load the kernel object (root is needed)")?;
         let program: &mut Xdp = ebpf

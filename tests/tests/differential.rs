@@ -23,7 +23,7 @@ const ROUND: u64 = 10_000;
 fn model_and_program_agree() {
     let seed = number_from_env("FTP_GUARD_SEED", rand::random()).unwrap();
     let frames = number_from_env("FTP_GUARD_FRAMES", FRAMES).unwrap();
-    println!("differential: FTP_GUARD_SEED={seed} FTP_GUARD_FRAMES={frames}");
+    ftp_guard_tests::report!("differential: FTP_GUARD_SEED={seed} FTP_GUARD_FRAMES={frames}");
     let mut rng = StdRng::seed_from_u64(seed);
     let mut guard = Guard::load().unwrap();
     let mut reasons: BTreeMap<Reason, u64> = BTreeMap::new();
@@ -52,12 +52,12 @@ fn model_and_program_agree() {
             .unwrap_or_else(|error| panic!("FTP_GUARD_SEED={seed}: {error:#}"));
     }
 
-    println!(
+    ftp_guard_tests::report!(
         "differential: {done} frames agree, {:.1} us each",
         started.elapsed().as_secs_f64() * 1e6 / done as f64
     );
     for (reason, count) in &reasons {
-        println!("  {:<20} {count}", reason.as_str());
+        ftp_guard_tests::report!("  {:<20} {count}", reason.as_str());
     }
     assert_eq!(done, frames);
     if frames >= FRAMES {

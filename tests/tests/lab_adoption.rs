@@ -1,23 +1,21 @@
 //! What a daemon finds and what it makes of it: pins of another layout, tables of another size, several
 //! interfaces that come and go with the configuration.
 
-use std::{net::SocketAddr, time::Duration};
+use std::time::Duration;
 
-use anyhow::{Result, ensure};
+use anyhow::{Context, Result, ensure};
 use aya::maps::{Array, Map, MapData};
 use ftp_guard_common::names::ABI_MAP;
 use ftp_guard_tests::lab::{
     Addresses, CLIENT, End, Family, Identity, SERVER, STRANGER, Site,
     flood::{Flood, Pace, Sources},
     guard::{self, Guard},
-    probe::{Answer, knock},
+    probe::{Answer, expect, expect_control_port},
     servers::{self, FtpServer, Make},
     tap::Tap,
     wait_until,
 };
 
-/// Long enough for a SYN and its first retransmission (after 1 s).
-const PATIENCE: Duration = Duration::from_millis(1500);
 const LIMIT: Duration = Duration::from_secs(20);
 
 /// A second cable between server and stranger.
@@ -55,12 +53,12 @@ fn pins_of_another_layout_are_refused() {
                 refused.stderr
             );
         }
-        expect(site, SERVER.at(Family::V4, 21), Answer::Nothing)?;
+        expect_control_port(&site.stranger, Answer::Nothing)?;
 
         guard.cli(&["detach"])?.expect(0)?;
-        expect(site, SERVER.at(Family::V4, 21), Answer::Connected)?;
+        expect_control_port(&site.stranger, Answer::Connected)?;
         guard.launch()?;
-        expect(site, SERVER.at(Family::V4, 21), Answer::Nothing)
+        expect_control_port(&site.stranger, Answer::Nothing)
     });
 }
 
@@ -92,17 +90,8 @@ fn tables_of_another_size_take_over_under_fire() {
             guard.launch()?;
             let lists = [("verdict", "drop"), ("reason", "not_listed")];
             ensure!(guard.counted(&lists)? > 0, "the counters did not survive");
-            let client = knock(
-                &site.client,
-                &[SERVER.at(Family::V4, 21), SERVER.at(Family::V6, 21)],
-                PATIENCE,
-            );
-            ensure!(
-                client
-                    .iter()
-                    .all(|(_, answer)| *answer == Answer::Connected),
-                "{client:?} with {max_entries} entries"
-            );
+            expect_control_port(&site.client, Answer::Connected)
+                .with_context(|| format!("with {max_entries} entries"))?;
         }
         let sent = unlisted.stop()?;
         let leaked = tap.tcp_segments_from(&STRANGER.ips())?;
@@ -116,8 +105,7 @@ fn tables_of_another_size_take_over_under_fire() {
 /// The tap is alive: segments of the client pass it.
 fn tap_sees_the_client(site: &Site, tap: &Tap) -> Result<usize> {
     tap.drain()?;
-    let target = [SERVER.at(Family::V4, 21)];
-    ensure!(knock(&site.client, &target, PATIENCE)[0].1 == Answer::Connected);
+    expect_control_port(&site.client, Answer::Connected)?;
     Ok(tap.tcp_segments_from(&CLIENT.ips())?)
 }
 
@@ -142,27 +130,28 @@ fn interfaces_come_and_go_with_the_configuration() {
         };
         let one = guard::Settings::default();
         let guard = Guard::start(&site.server, both.clone())?;
-        let (first, second) = (SERVER.at(Family::V4, 21), SERVER_SECOND.at(Family::V4, 21));
+        let first = [SERVER.at(Family::V4, 21)];
+        let second = [SERVER_SECOND.at(Family::V4, 21)];
         ensure!(
             guard.attached()? == both.interfaces,
             "attached to {:?}",
             guard.attached()?
         );
-        expect(site, first, Answer::Nothing)?;
-        expect(site, second, Answer::Nothing)?;
+        expect(&site.stranger, &first, Answer::Nothing)?;
+        expect(&site.stranger, &second, Answer::Nothing)?;
 
         let folder = guard.folder();
         folder.write(&one.file(), one.toml(&folder))?;
         guard.cli(&["reload"])?.expect(0)?;
         ensure!(guard.attached()? == one.interfaces);
-        expect(site, first, Answer::Nothing)?;
-        expect(site, second, Answer::Connected)?;
+        expect(&site.stranger, &first, Answer::Nothing)?;
+        expect(&site.stranger, &second, Answer::Connected)?;
         let status = guard.cli(&["status"])?;
         status.expect(0)?.says(SECOND)?;
 
         folder.write(&both.file(), both.toml(&folder))?;
         guard.cli(&["reload"])?.expect(0)?;
-        expect(site, second, Answer::Nothing)
+        expect(&site.stranger, &second, Answer::Nothing)
     });
 }
 
@@ -176,20 +165,11 @@ fn dropped_packets_are_logged_when_asked_for() {
         wait_until("the daemon answers", LIMIT, || {
             Ok(guard.cli(&["status"])?.success().then_some(()))
         })?;
-        expect(site, SERVER.at(Family::V4, 21), Answer::Nothing)?;
+        expect_control_port(&site.stranger, Answer::Nothing)?;
         wait_until("the packet is in the log", LIMIT, || {
             let log = daemon.stdout() + &daemon.stderr();
             // `drop` and `not_listed` and `control` by their numbers.
             Ok(log.contains("verdict 1 reason 16 class 1").then_some(()))
         })
     });
-}
-
-fn expect(site: &Site, target: SocketAddr, wanted: Answer) -> Result<()> {
-    let answer = knock(&site.stranger, &[target], PATIENCE)[0].1;
-    ensure!(
-        answer == wanted,
-        "the stranger's knock at {target}: {answer:?}, not {wanted:?}"
-    );
-    Ok(())
 }

@@ -1,13 +1,11 @@
 //! Jumbo frames: a native program that took no frames of several buffers would be refused at this MTU.
 
-use std::time::Duration;
-
 use anyhow::{Context, Result, ensure};
 use ftp_guard_tests::lab::{
-    Family, SERVER, Site,
+    Family, Site,
     clients::{Client, Direction, Negotiation, Transfer},
     guard::{self, Guard},
-    probe::{Answer, knock},
+    probe::{Answer, expect_control_port},
     servers::{self, FtpServer, Make},
 };
 
@@ -44,13 +42,7 @@ fn jumbo_frames_are_guarded_in_native_mode() {
             drops == 0,
             "{drops} packets of a listed client were dropped"
         );
-        let target = SERVER.at(Family::V4, 21);
-        let answers = knock(&site.stranger, &[target], Duration::from_millis(1500));
-        ensure!(
-            answers[0].1 == Answer::Nothing,
-            "port 21 answers the stranger"
-        );
-        Ok(())
+        expect_control_port(&site.stranger, Answer::Nothing)
     });
 }
 

@@ -178,6 +178,21 @@ fn an_interface_that_comes_back_is_guarded_again() {
 }
 
 #[test]
+fn a_program_that_somebody_took_off_is_put_back() {
+    Site::test(|site| {
+        let guard = Guard::start(&site.server, guard::Settings::default())?;
+        let pins = guard.folder().outside(&guard.settings().pins());
+        std::fs::remove_file(pins.join(format!("link-{}", Site::INTERFACE)))?;
+        wait_until("the guard is back on the interface", LIMIT, || {
+            let attached = guard.attached()? == [Site::INTERFACE];
+            let pinned = pins.join(format!("link-{}", Site::INTERFACE)).exists();
+            Ok((attached && pinned).then_some(()))
+        })?;
+        expect(site, Answer::Nothing)
+    });
+}
+
+#[test]
 fn a_second_daemon_is_refused_and_the_first_goes_on() {
     Site::test(|site| {
         let guard = Guard::start(&site.server, guard::Settings::default())?;

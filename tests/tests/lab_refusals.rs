@@ -176,6 +176,19 @@ fn a_full_table() {
             "the refused entry is on disk: {written}"
         );
         guard.cli(&["allow", "add", "2001:db8::1"])?.expect(0)?;
+
+        // A smaller table that the list does not fit into costs the running guard nothing.
+        guard.kill9()?;
+        let file = guard.settings().file();
+        let smaller = guard
+            .folder()
+            .read(&file)?
+            .replace("max_entries = 10", "max_entries = 9");
+        guard.folder().write(&file, smaller)?;
+        let output = guard.run_in_vain(Identity::Root)?;
+        judge(&output, 1, &["10 IPv4 entries", "room for 9"])?;
+        let status = guard.status()?;
+        ensure!(status["allowlist"]["ipv4"] == 10, "{status}");
         Ok(())
     });
 }
@@ -246,6 +259,57 @@ fn an_interface_without_native_xdp() {
             &[([127, 0, 0, 1], 22).into()],
             Answer::Refused,
         )
+    });
+}
+
+#[test]
+fn an_interface_without_ethernet() {
+    Site::test(|site| {
+        site.server
+            .ip(&["tuntap add dev tun7 mode tun".to_owned()])?;
+        let settings = Settings {
+            interfaces: vec![Site::INTERFACE.to_owned(), "tun7".to_owned()],
+            ..Settings::default()
+        };
+        let guard = Guard::prepare(&site.server, settings)?;
+        refused(
+            &guard,
+            1,
+            &["interface `tun7` carries no Ethernet frames", "nftables"],
+        )?;
+        unguarded(site)
+    });
+}
+
+#[test]
+fn a_mode_that_the_driver_lacks_does_not_cost_the_guard() {
+    Site::test(|site| {
+        let settings = Settings {
+            interfaces: vec!["lo".to_owned()],
+            xdp_mode: "generic",
+            ..Settings::default()
+        };
+        let mut guard = Guard::start(&site.server, settings)?;
+        let file = guard.settings().file();
+        let text = guard.folder().read(&file)?;
+        let native = text.replace("\"generic\"", "\"native\"");
+        guard.folder().write(&file, native)?;
+        let refusal = "does not take a native XDP program";
+        guard.cli(&["reload"])?.expect(1)?.says(refusal)?;
+        ensure!(guard.attached()? == ["lo"], "the reload took the guard off");
+
+        guard.kill9()?;
+        let output = guard.run_in_vain(Identity::Root)?;
+        judge(&output, 1, &[refusal])?;
+        ensure!(guard.attached()? == ["lo"], "the start took the guard off");
+        let local = [([127, 0, 0, 1], 21).into()];
+        let answers = knock(&site.server, &local, PATIENCE);
+        ensure!(answers[0].1 == Answer::Nothing, "{:?}", answers[0].1);
+
+        guard.folder().write(&file, text)?;
+        guard.launch()?;
+        ensure!(guard.status()?["interfaces"][0]["mode"] == "generic");
+        Ok(())
     });
 }
 

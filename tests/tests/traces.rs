@@ -41,12 +41,12 @@ fn captured_clients_pass_when_listed_and_only_then() {
             }
         }
     }
-    println!(
+    ftp_guard_tests::report!(
         "traces: {files} files, {frames} frames, {to_server} of them from FTP clients to FTP \
          servers; {left_out} frames cut by the capture left out"
     );
     if !other_links.is_empty() {
-        println!(
+        ftp_guard_tests::report!(
             "traces: {} files of another link type left out: {}",
             other_links.len(),
             other_links.join(", ")

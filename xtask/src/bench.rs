@@ -24,13 +24,7 @@ pub(crate) fn run(workspace: &Workspace, options: &Options) -> Result<()> {
     let binary = build::binary(workspace, true)?;
     let environment = Environment::new(workspace, &binary, &SuiteOptions::default())?;
     let mut bench = workspace.cargo();
-    bench.args([
-        "run",
-        "--locked",
-        "--quiet",
-        "--release",
-        "--package=ftp-guard-tests",
-    ]);
+    bench.args(["run", "--locked", "--release", "--package=ftp-guard-tests"]);
     bench.args(["--bin=bench", "--"]);
     shell::run(environment.apply(&mut bench).args(&options.arguments))
 }

@@ -27,7 +27,6 @@ pub(crate) fn run(workspace: &Workspace, options: &Options) -> Result<()> {
     demo.args([
         "run",
         "--locked",
-        "--quiet",
         "--package=ftp-guard-tests",
         "--bin=demo",
         "--",

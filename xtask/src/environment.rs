@@ -49,7 +49,7 @@ impl Environment {
         let lab = workspace.lab();
         // promtool, prometheus
         let mut path = vec![lab.join("prometheus/usr/bin")];
-        path.extend(env::split_paths(&env::var_os("PATH").unwrap_or_default()));
+        path.extend(env::split_paths(&shell::path_with_sbin()));
         let mut variables = vec![
             ("FTP_GUARD_BIN", binary.as_os_str().to_owned()),
             ("FTP_GUARD_LAB", lab.into_os_string()),
@@ -80,7 +80,8 @@ impl Environment {
 pub(crate) fn require_root(what: &str) -> Result<()> {
     ensure!(
         shell::is_root(),
-        "{what} needs root: it makes network namespaces and loads programs into the kernel"
+        "{what} needs root: it makes network namespaces and loads programs into the kernel. Use a \
+         root shell in which cargo works, or `sudo env \"PATH=$PATH\" \"HOME=$HOME\" cargo xtask ...`"
     );
     Ok(())
 }

@@ -1,6 +1,8 @@
 //! Running programs and saying so.
 
 use std::{
+    env,
+    ffi::OsString,
     fs,
     os::unix::fs::MetadataExt,
     process::{Command, Stdio},
@@ -16,6 +18,16 @@ pub(crate) fn say(text: impl AsRef<str>) {
 /// Whether this process runs as root.
 pub(crate) fn is_root() -> bool {
     fs::metadata("/proc/self").is_ok_and(|metadata| metadata.uid() == 0)
+}
+
+/// `PATH`, followed by the folders of the administrator's programs, which it lacks after `su`.
+pub(crate) fn path_with_sbin() -> OsString {
+    let mut path = env::var_os("PATH").unwrap_or_default();
+    if !path.is_empty() {
+        path.push(":");
+    }
+    path.push("/usr/local/sbin:/usr/sbin:/sbin");
+    path
 }
 
 /// The command as one would type it.

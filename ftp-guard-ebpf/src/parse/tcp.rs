@@ -16,7 +16,7 @@ const OFFSET_AND_FLAGS: usize = 12;
 pub struct Segment {
     /// The flag byte.
     pub flags: TcpFlags,
-    /// Whether bytes follow the header in this packet.
+    /// Whether bytes follow the header, in this packet or in later fragments of it.
     pub has_payload: bool,
 }
 
@@ -51,6 +51,7 @@ pub fn segment<A: Access>(frame: &A, datagram: &Datagram) -> Result<Segment, Rea
     }
     Ok(Segment {
         flags: TcpFlags(flags),
-        has_payload: payload < datagram.end,
+        // More fragments mean more bytes: without any the packet does not reassemble.
+        has_payload: payload < datagram.end || datagram.first_fragment,
     })
 }

@@ -125,8 +125,9 @@ impl<K: Kernel> Guard<K> {
         self.follow_interfaces();
     }
 
-    /// Attaches to interfaces that appeared (again) and notes those that went.
+    /// Attaches to interfaces that appeared (again) or lost the program, and notes those that went.
     pub fn follow_interfaces(&mut self) {
+        self.notice_lost_programs();
         for name in self.wanted.interfaces.clone() {
             let index = self.kernel.index_of(&name);
             if index == self.attached.get(&name).copied() {
@@ -140,10 +141,26 @@ impl<K: Kernel> Guard<K> {
             let result = self.kernel.attach(&name, self.wanted.xdp_mode);
             if let Ok(attachment) = &result {
                 let mode = attachment.mode.as_str();
-                tracing::info!("interface {name} is back (index {index}): attached, {mode} mode");
+                tracing::info!("attached to {name} again (index {index}), {mode} mode");
                 self.attached.insert(name.clone(), attachment.ifindex);
             }
             self.note(&name, result.map(drop).map_err(Failure::from));
+        }
+    }
+
+    /// Forgets attachments that somebody took away while their interface stayed: a pin that was
+    /// removed, a link that was detached by force.
+    fn notice_lost_programs(&mut self) {
+        // The next look tells, should the kernel not.
+        let Ok(attachments) = self.kernel.attachments() else {
+            return;
+        };
+        for name in self.missing(&attachments) {
+            if self.kernel.index_of(&name).is_some() && self.attached.remove(&name).is_some() {
+                tracing::warn!(
+                    "somebody took the program off {name}; `ftp-guard detach` ends enforcement"
+                );
+            }
         }
     }
 

@@ -24,6 +24,7 @@ mod tests;
 use std::{net::TcpListener, path::PathBuf, pin::pin, time::Duration};
 
 use futures_util::StreamExt;
+use jiff::Timestamp;
 use tokio::{
     signal::unix::{Signal, SignalKind, signal},
     task::JoinSet,
@@ -43,7 +44,7 @@ use crate::{
         server::{Limits, Server},
         socket::ControlSocket,
     },
-    datapath::{Datapath, Settings},
+    datapath::{Datapath, Settings, check_room},
     netlink,
     telemetry::exporter,
 };
@@ -76,6 +77,11 @@ pub fn run(options: &Options) -> Result<(), Failure> {
         .map_err(|error| Failure::failed(format!("cannot listen for signals: {error}")))?;
     let inputs = Inputs::load(&options.config)?;
     let config = &inputs.config;
+    // Before a predecessor's tables are replaced by some of another size.
+    check_room(
+        &inputs.set.table(Timestamp::now()),
+        config.allow.max_entries,
+    )?;
     let datapath = Datapath::open(&Settings {
         pin_path: config.bpf.pin_path.clone(),
         max_entries: config.allow.max_entries,

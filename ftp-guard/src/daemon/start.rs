@@ -47,14 +47,20 @@ fn enforce<K: Kernel>(
     wanted: &Wanted,
     before: &[String],
 ) -> Result<(), DatapathError> {
-    // The port table cannot be read back; written again it changes nothing that was right.
-    kernel.set_ports(&wanted.ports)?;
     let found = Wanted {
         table: kernel.allow_table()?,
         mode: kernel.mode()?,
         ..wanted.clone()
     };
-    found.change_to(wanted, kernel)?;
+    // As in `Wanted::change_to`: a predecessor's program meets new permissions before new ports.
+    let filled = Wanted {
+        mode: found.mode,
+        ..wanted.clone()
+    };
+    found.change_to(&filled, kernel)?;
+    // The port table cannot be read back; written again it changes nothing that was right.
+    kernel.set_ports(&wanted.ports)?;
+    filled.change_to(wanted, kernel)?;
     kernel.refresh_clock()?;
     for interface in &wanted.interfaces {
         kernel.attach(interface, wanted.xdp_mode)?;

@@ -97,9 +97,15 @@ impl<K: Kernel> Guard<K> {
     pub(super) fn warnings(&self, attachments: &[Attachment]) -> Vec<String> {
         let mut warnings = interface_warnings(&self.config, attachments);
         for name in self.missing(attachments) {
-            warnings.push(format!(
-                "interface {name} is configured and not there; it is guarded when it comes back"
-            ));
+            warnings.push(match self.kernel.index_of(&name) {
+                Some(_) => format!(
+                    "interface {name} is configured and NOT GUARDED: the program is not on it, and \
+                     the log says why it cannot be put there"
+                ),
+                None => format!(
+                    "interface {name} is configured and not there; it is guarded when it comes back"
+                ),
+            });
         }
         warnings.extend(ephemeral::overlap_warning(&self.config.ftp.passive_ports));
         for key in restart_needed(&self.at_start, &self.config) {

@@ -55,6 +55,8 @@ pub struct Attachment {
 
 /// Attaches the program to an interface. A pinned link of ours is updated in place, so that no packet
 /// sees neither program; a pin whose interface is gone, or came back as another device, is replaced.
+/// A change of mode takes the program off for a moment; where the new mode is refused, the old one
+/// comes back.
 pub fn attach(
     program: &mut Xdp,
     pins: &Pins,
@@ -62,34 +64,42 @@ pub fn attach(
     choice: XdpChoice,
 ) -> Result<Attachment, DatapathError> {
     let interface = find(name)?;
-    let pin = pins.link(name);
-    if pin.exists() {
-        if update(program, pins, &interface, choice)? {
-            return attachment(name);
-        }
-        pins.remove(&pin)?;
+    if !interface.ethernet {
+        return Err(DatapathError::NotEthernet {
+            interface: name.to_owned(),
+        });
+    }
+    let guarded = guarded(pins, &interface)?;
+    if guarded.is_some_and(|mode| fits(choice, mode)) {
+        replace(program, pins, name)?;
+        return attachment(name);
+    }
+    // The kernel does not take programs of both modes at a time.
+    if pins.remove(&pins.link(name))? && guarded.is_some() {
         await_detached(&interface)?;
     }
     if let Some((_, id)) = find(name)?.xdp {
         return Err(foreign(name, id));
     }
-    let link = match choice {
-        XdpChoice::Native => create(program, &interface, XdpMode::Driver)?,
-        XdpChoice::Generic => create(program, &interface, XdpMode::Skb)?,
-        XdpChoice::Auto => match create(program, &interface, XdpMode::Driver) {
-            Err(DatapathError::NoNativeXdp { source, .. }) => {
-                tracing::warn!(
-                    interface = name,
-                    "no native XDP ({source}): attaching in generic mode, which is much slower"
-                );
-                create(program, &interface, XdpMode::Skb)?
-            }
-            result => result?,
-        },
+    let attached = create_by_choice(program, &interface, choice);
+    let Err(error) = attached.and_then(|link| pin(link, pins, name)) else {
+        return attachment(name);
     };
-    link.pin(&pin)
-        .map_err(|error| DatapathError::kernel(format!("pin the link on {name}"), error))?;
-    attachment(name)
+    if let Some(mode) = guarded {
+        // The old mode guards better than none.
+        let restored = create(program, &interface, mode).and_then(|link| pin(link, pins, name));
+        match restored {
+            Ok(()) => tracing::warn!("{name} stays in {} mode", mode.as_str()),
+            Err(error) => tracing::error!("{name} is not guarded any more: {error}"),
+        }
+    }
+    Err(error)
+}
+
+fn pin(link: FdLink, pins: &Pins, name: &str) -> Result<(), DatapathError> {
+    link.pin(pins.link(name))
+        .map(drop)
+        .map_err(|error| DatapathError::kernel(format!("pin the link on {name}"), error))
 }
 
 /// Takes the guard off an interface; whether it was on.
@@ -174,27 +184,29 @@ fn open_link(pins: &Pins, name: &str) -> Result<FdLink, DatapathError> {
         .map_err(|error| DatapathError::kernel(format!("open the pinned link on {name}"), error))
 }
 
-/// Puts the program behind the pinned link; whether that link still guards this interface in a mode
-/// that was asked for.
-fn update(
-    program: &mut Xdp,
-    pins: &Pins,
-    interface: &Interface,
-    choice: XdpChoice,
-) -> Result<bool, DatapathError> {
-    let name = &interface.name;
+/// The mode in which a pinned link of ours guards the interface; nothing when there is no pin, or its
+/// link belongs to a device that is gone.
+fn guarded(pins: &Pins, interface: &Interface) -> Result<Option<AttachMode>, DatapathError> {
     let Some((mode, id)) = interface.xdp else {
-        return Ok(false);
+        return Ok(None);
     };
-    let fits = matches!(
+    if !pins.link(&interface.name).exists() {
+        return Ok(None);
+    }
+    Ok((pinned_program(pins, &interface.name)? == id).then_some(mode))
+}
+
+fn fits(choice: XdpChoice, mode: AttachMode) -> bool {
+    matches!(
         (choice, mode),
         (XdpChoice::Auto, _)
             | (XdpChoice::Native, AttachMode::Native)
             | (XdpChoice::Generic, AttachMode::Generic)
-    );
-    if !fits || pinned_program(pins, name)? != id {
-        return Ok(false);
-    }
+    )
+}
+
+/// Puts the program behind the pinned link, in place of the one that is there.
+fn replace(program: &mut Xdp, pins: &Pins, name: &str) -> Result<(), DatapathError> {
     let failed = |error: Box<dyn std::error::Error + Send + Sync>| {
         DatapathError::kernel(format!("replace the program on {name}"), error)
     };
@@ -205,19 +217,44 @@ fn update(
     // The pin holds the link; the program must not, or it would detach on drop.
     program
         .take_link(id)
-        .map_err(|error| failed(error.into()))?;
-    Ok(true)
+        .map(drop)
+        .map_err(|error| failed(error.into()))
+}
+
+fn create_by_choice(
+    program: &mut Xdp,
+    interface: &Interface,
+    choice: XdpChoice,
+) -> Result<FdLink, DatapathError> {
+    match choice {
+        XdpChoice::Native => create(program, interface, AttachMode::Native),
+        XdpChoice::Generic => create(program, interface, AttachMode::Generic),
+        XdpChoice::Auto => match create(program, interface, AttachMode::Native) {
+            Err(DatapathError::NoNativeXdp { source, .. }) => {
+                tracing::warn!(
+                    interface = interface.name,
+                    "no native XDP ({source}): attaching in generic mode, which is much slower"
+                );
+                create(program, interface, AttachMode::Generic)
+            }
+            result => result,
+        },
+    }
 }
 
 fn create(
     program: &mut Xdp,
     interface: &Interface,
-    mode: XdpMode,
+    mode: AttachMode,
 ) -> Result<FdLink, DatapathError> {
     let name = &interface.name;
+    let flags = match mode {
+        AttachMode::Native => XdpMode::Driver,
+        AttachMode::Generic => XdpMode::Skb,
+    };
     let link_id =
         program
-            .attach_to_if_index(interface.index, mode)
+            .attach_to_if_index(interface.index, flags)
             .map_err(|error| match errno(&error) {
                 Some(Errno::EBUSY | Errno::EEXIST) => match find(name) {
                     Ok(Interface {
@@ -225,7 +262,7 @@ fn create(
                     }) => foreign(name, id),
                     _ => DatapathError::kernel(format!("attach to {name}"), error),
                 },
-                Some(errno) if mode == XdpMode::Driver && errno != Errno::EPERM => {
+                Some(errno) if mode == AttachMode::Native && errno != Errno::EPERM => {
                     DatapathError::NoNativeXdp {
                         interface: name.clone(),
                         source: errno.into(),

@@ -59,6 +59,16 @@ pub enum DatapathError {
         /// Those that exist.
         existing: Vec<String>,
     },
+    /// Frames of the interface have no Ethernet header.
+    #[error(
+        "interface `{interface}` carries no Ethernet frames (PPP, tun, WireGuard and tunnels of the \
+         network layer do not), so that ftp-guard would judge none of its packets; filter FTP on it \
+         by other means, such as nftables"
+    )]
+    NotEthernet {
+        /// The interface.
+        interface: String,
+    },
     /// Somebody else's XDP program is attached.
     #[error(
         "interface `{interface}` already has an XDP program that is not ours: id {id}, `{name}`. \

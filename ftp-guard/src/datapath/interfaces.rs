@@ -3,7 +3,7 @@
 use netlink_packet_core::{NLM_F_DUMP, NLM_F_REQUEST, NetlinkMessage, NetlinkPayload};
 use netlink_packet_route::{
     RouteNetlinkMessage,
-    link::{LinkAttribute, LinkMessage, LinkXdp, XdpAttached},
+    link::{LinkAttribute, LinkLayerType, LinkMessage, LinkXdp, XdpAttached},
 };
 use netlink_sys::{Socket, SocketAddr, protocols::NETLINK_ROUTE};
 
@@ -16,6 +16,8 @@ pub struct Interface {
     pub name: String,
     /// Its index, which a device that goes and comes back does not keep.
     pub index: u32,
+    /// Whether its frames begin with an Ethernet header, as the programs expect.
+    pub ethernet: bool,
     /// The XDP program on it: how it is attached and its kernel id.
     pub xdp: Option<(AttachMode, u32)>,
 }
@@ -74,6 +76,10 @@ fn interface(link: &LinkMessage) -> Option<Interface> {
     Some(Interface {
         name,
         index: link.header.index,
+        ethernet: matches!(
+            link.header.link_layer_type,
+            LinkLayerType::Ether | LinkLayerType::Loopback
+        ),
         xdp,
     })
 }
@@ -99,9 +105,9 @@ mod tests {
     fn the_loopback_interface_is_listed() {
         let interfaces = super::list().unwrap();
         assert!(
-            interfaces
-                .iter()
-                .any(|interface| interface.name == "lo" && interface.index > 0)
+            interfaces.iter().any(|interface| interface.name == "lo"
+                && interface.index > 0
+                && interface.ethernet)
         );
     }
 }

@@ -71,14 +71,18 @@ impl Datapath {
         let pins = Pins::at(&settings.pin_path);
         pins.create()?;
         let lock = pins.lock()?;
-        let adopted = adopt(&pins, settings.max_entries)?;
-        let mut ebpf = load::object(
-            &pins,
-            PINNED_MAPS.into_iter(),
-            settings.trace,
-            Some(table_size(settings.max_entries)),
-        )?;
+        let size = table_size(settings.max_entries);
+        let adopted = adopt(&pins)?;
+        let outgrown = outgrown(&pins, size)?;
+        let kept = PINNED_MAPS
+            .into_iter()
+            .filter(|name| !outgrown.contains(name));
+        let mut ebpf = load::object(&pins, kept, settings.trace, Some(size))?;
         load::program(&mut ebpf)?;
+        for name in outgrown {
+            let map = ebpf.map(name).ok_or_else(|| load::missing(name))?;
+            pins.replace_map(name, map)?;
+        }
         if settings.trace {
             trace::forward(&mut ebpf)?;
         }
@@ -154,7 +158,7 @@ impl Datapath {
     ///
     /// The table is too small for `wanted`; the kernel refuses.
     pub fn apply(&mut self, changes: &[Change], wanted: &AllowTable) -> Result<(), DatapathError> {
-        self.check_room(wanted)?;
+        check_room(wanted, self.max_entries)?;
         let mut undo = Vec::new();
         for change in changes {
             if let Err(error) = self.apply_one(change, &mut undo) {
@@ -164,24 +168,6 @@ impl Datapath {
                     }
                 }
                 return Err(error);
-            }
-        }
-        Ok(())
-    }
-
-    fn check_room(&self, wanted: &AllowTable) -> Result<(), DatapathError> {
-        let room = self.max_entries as usize;
-        let v4 = wanted
-            .keys()
-            .filter(|prefix| matches!(prefix, IpNet::V4(_)))
-            .count();
-        for (family, entries) in [("IPv4", v4), ("IPv6", wanted.len() - v4)] {
-            if entries > room {
-                return Err(DatapathError::TableFull {
-                    wanted: entries,
-                    room,
-                    family,
-                });
             }
         }
         Ok(())
@@ -308,32 +294,56 @@ impl Datapath {
     }
 }
 
+/// Refuses a table that does not fit into `max_entries` for each family.
+///
+/// # Errors
+///
+/// The family that is too large, and by how much.
+pub fn check_room(wanted: &AllowTable, max_entries: u32) -> Result<(), DatapathError> {
+    let room = max_entries as usize;
+    let v4 = wanted
+        .keys()
+        .filter(|prefix| matches!(prefix, IpNet::V4(_)))
+        .count();
+    for (family, entries) in [("IPv4", v4), ("IPv6", wanted.len() - v4)] {
+        if entries > room {
+            return Err(DatapathError::TableFull {
+                wanted: entries,
+                room,
+                family,
+            });
+        }
+    }
+    Ok(())
+}
+
 /// Inserts come before removals, so that the table must hold the old and the new list at once.
 fn table_size(max_entries: u32) -> u32 {
     max_entries.saturating_mul(2)
 }
 
 /// Decides what becomes of a predecessor's maps; whether they are adopted.
-fn adopt(pins: &Pins, max_entries: u32) -> Result<bool, DatapathError> {
+fn adopt(pins: &Pins) -> Result<bool, DatapathError> {
     match tables::pinned_abi(pins)? {
-        None => {
-            // Made by a daemon that died before it had made them all.
+        // Made by a daemon that died before it had made them all, or numbered them.
+        None | Some(0) => {
             pins.remove_maps()?;
-            return Ok(false);
+            Ok(false)
         }
-        Some(0) => {
-            pins.remove_maps()?;
-            return Ok(false);
-        }
-        Some(_) => check_abi(pins)?,
+        Some(_) => check_abi(pins).map(|()| true),
     }
+}
+
+/// Pinned allowlists of another size. The running program keeps them until the new ones, filled,
+/// take their place.
+fn outgrown(pins: &Pins, size: u32) -> Result<Vec<&'static str>, DatapathError> {
+    let mut outgrown = Vec::new();
     for name in [ALLOW_V4_MAP, ALLOW_V6_MAP] {
-        // The running program keeps the old table until the new one, filled, takes its place.
-        if tables::pinned_capacity(pins, name)? != Some(table_size(max_entries)) {
-            pins.remove(&pins.map(name))?;
+        if tables::pinned_capacity(pins, name)?.is_some_and(|pinned| pinned != size) {
+            outgrown.push(name);
         }
     }
-    Ok(true)
+    Ok(outgrown)
 }
 
 fn check_abi(pins: &Pins) -> Result<(), DatapathError> {

@@ -6,6 +6,7 @@ use std::{
     path::{Path, PathBuf},
 };
 
+use aya::maps::Map;
 use ftp_guard_common::names::PINNED_MAPS;
 use nix::{
     errno::Errno,
@@ -16,6 +17,7 @@ use nix::{
 use super::error::DatapathError;
 
 const LINK_PREFIX: &str = "link-";
+const NEW_PREFIX: &str = "new-";
 
 /// A folder on a bpf file system that holds the pins of one guard.
 #[derive(Clone, Debug)]
@@ -38,22 +40,22 @@ impl Pins {
 
     /// Makes the folder if it is missing.
     pub fn create(&self) -> Result<(), DatapathError> {
-        fs::create_dir_all(&self.path).map_err(|error| {
-            DatapathError::kernel(format!("make the folder {}", self.path.display()), error)
-        })?;
-        let kind = statfs(&self.path)
+        // Before anything is made: sysfs, where the usual place lies, takes no folders even of root.
+        let existing = self.path.ancestors().find(|folder| folder.exists());
+        let existing = existing.unwrap_or(Path::new("."));
+        let kind = statfs(existing)
             .map_err(|error| {
-                DatapathError::kernel(format!("examine {}", self.path.display()), error)
+                DatapathError::kernel(format!("examine {}", existing.display()), error)
             })?
             .filesystem_type();
         if kind != BPF_FS_MAGIC {
-            // Only if it is empty, that is, if the line above made it.
-            let _ = fs::remove_dir(&self.path);
             return Err(DatapathError::NotBpffs {
                 pin_path: self.path.clone(),
             });
         }
-        Ok(())
+        fs::create_dir_all(&self.path).map_err(|error| {
+            DatapathError::kernel(format!("make the folder {}", self.path.display()), error)
+        })
     }
 
     /// Takes the lock that keeps a second daemon away; the kernel gives it back when the holder ends,
@@ -73,6 +75,18 @@ impl Pins {
     /// The pin of a map.
     pub fn map(&self, name: &str) -> PathBuf {
         self.path.join(name)
+    }
+
+    /// Pins a map in the place of another, so that there is one at every moment.
+    pub fn replace_map(&self, name: &str, map: &Map) -> Result<(), DatapathError> {
+        let new = self.path.join(format!("{NEW_PREFIX}{name}"));
+        // What a daemon left that died between the two steps.
+        self.remove(&new)?;
+        map.pin(&new)
+            .map_err(|error| DatapathError::kernel(format!("pin the map {name}"), error))?;
+        fs::rename(&new, self.map(name)).map_err(|error| {
+            DatapathError::kernel(format!("rename the pin {}", new.display()), error)
+        })
     }
 
     /// The pin of the link on an interface.
@@ -115,6 +129,7 @@ impl Pins {
     pub fn remove_maps(&self) -> Result<(), DatapathError> {
         for name in PINNED_MAPS {
             self.remove(&self.map(name))?;
+            self.remove(&self.path.join(format!("{NEW_PREFIX}{name}")))?;
         }
         Ok(())
     }
@@ -153,8 +168,18 @@ mod tests {
     #[test]
     fn an_ordinary_folder_is_refused_and_not_left_behind() {
         let folder = tempfile::tempdir().unwrap();
-        let pins = Pins::at(&folder.path().join("pins"));
+        let above = folder.path().join("above");
+        let pins = Pins::at(&above.join("pins"));
         assert!(matches!(pins.create(), Err(DatapathError::NotBpffs { .. })));
-        assert!(!pins.path().exists());
+        assert!(!above.exists());
+    }
+
+    #[test]
+    fn a_missing_bpf_file_system_is_no_lack_of_privilege() {
+        // Nobody can make a folder here, as in /sys/fs/bpf with nothing mounted there.
+        let pins = Pins::at(Path::new("/proc/ftp-guard"));
+        let error = pins.create().unwrap_err();
+        assert!(matches!(error, DatapathError::NotBpffs { .. }), "{error}");
+        assert_eq!(error.exit_code(), 1);
     }
 }

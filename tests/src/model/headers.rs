@@ -147,7 +147,7 @@ pub(super) fn tcp(network: &Network<'_>) -> Result<bool, Reason> {
         Err(Reason::TcpSynFin)
     } else if syn && rst {
         Err(Reason::TcpSynRst)
-    } else if syn && !ack && bytes.len() > header {
+    } else if syn && !ack && (bytes.len() > header || network.first_fragment) {
         Err(Reason::TcpSynData)
     } else {
         Ok(syn && !ack)

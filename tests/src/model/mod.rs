@@ -1,6 +1,6 @@
-//! The rules of DESIGN section 4 (XDP, ingress, stateless part) once more, as plain code.
+//! The rules of ARCHITECTURE.md ("How a packet is decided") once more, as plain code.
 //!
-//! It is written from the design alone and shares nothing with the kernel program but the names of
+//! It is written from the rules alone and shares nothing with the kernel program but the names of
 //! the verdict table, so that the two can be held against each other.
 
 mod allowlist;

@@ -165,7 +165,7 @@ fn ipv4_headers() {
                 more: true,
                 ..plain.clone()
             },
-            Reason::NotListed,
+            Reason::TcpSynData,
         ),
         (
             Ipv4 {
@@ -215,7 +215,7 @@ fn ipv6_chains() {
             Reason::NotListed,
         ),
         (&[Extension::ATOMIC], Reason::NotListed),
-        (&[first], Reason::NotListed),
+        (&[first], Reason::TcpSynData),
         (&[later], Reason::LaterFragment),
         (&[first, later], Reason::LaterFragment),
         (&eight, Reason::NotListed),

@@ -57,23 +57,16 @@ fn an_entry_expires_when_its_second_begins() {
     let tick = Duration::from_millis(20);
     let mut before = 0;
     loop {
-        let at = SystemTime::now();
+        let from = SystemTime::now();
         let reasons = frames.each_ref().map(|frame| reason(&guard, frame));
-        if at + tick < moment {
-            assert_eq!(
-                reasons,
-                [Reason::Listed; 2],
-                "{:?} early",
-                moment.duration_since(at)
-            );
+        let to = SystemTime::now();
+        if to + tick < moment {
+            let early = moment.duration_since(to);
+            assert_eq!(reasons, [Reason::Listed; 2], "{early:?} early");
             before += 1;
-        } else if at > moment + tick {
-            assert_eq!(
-                reasons,
-                [Reason::Expired; 2],
-                "{:?} late",
-                at.duration_since(moment)
-            );
+        } else if from > moment + tick {
+            let late = from.duration_since(moment);
+            assert_eq!(reasons, [Reason::Expired; 2], "{late:?} late");
             break;
         }
         thread::sleep(Duration::from_millis(5));

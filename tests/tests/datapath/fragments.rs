@@ -42,15 +42,28 @@ pub(crate) fn cases() -> Vec<Case> {
 
 fn first() -> Vec<Case> {
     let (unlisted, listed, other_port) = judged_by_source();
+    let syn_data = drop(Reason::TcpSynData, PortClass::Control);
     let mut cases = vec![
         Case {
             name: "a first fragment with the whole TCP header".to_owned(),
             port: 21,
             families: BOTH,
-            packet: Box::new(|flow| fragment(flow, 0, true, syn(flow))),
+            packet: Box::new(|flow| {
+                let tcp = segment(flow, |segment| segment.flags = crate::tcp::flags("ack"));
+                fragment(flow, 0, true, tcp)
+            }),
             unlisted,
             listed,
             other_port,
+        },
+        Case {
+            name: "a connection request whose payload is in later fragments".to_owned(),
+            port: 21,
+            families: BOTH,
+            packet: Box::new(|flow| fragment(flow, 0, true, syn(flow))),
+            unlisted: syn_data,
+            listed: syn_data,
+            other_port: not_ftp(),
         },
         Case {
             name: "a first fragment with the TCP header and data".to_owned(),
@@ -72,7 +85,10 @@ fn first() -> Vec<Case> {
             port: 21,
             families: BOTH,
             packet: Box::new(|flow| {
-                let tcp = segment(flow, |segment| segment.options = vec![1; 40]);
+                let tcp = segment(flow, |segment| {
+                    segment.flags = crate::tcp::flags("ack");
+                    segment.options = vec![1; 40];
+                });
                 fragment(flow, 0, true, tcp)
             }),
             unlisted,

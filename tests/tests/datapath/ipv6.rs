@@ -12,7 +12,7 @@ use ftp_guard_tests::packet::{
 use crate::{
     cases::{Case, Flow, V6, judged_by_source, not_ftp, policy},
     row::{Row, Table, Wanted, drop, pass},
-    tcp::syn,
+    tcp::{flags, segment, syn},
 };
 
 const FIRST: Extension = Fragment {
@@ -37,7 +37,9 @@ fn case(
         port: 21,
         families: V6,
         packet: Box::new(move |flow| {
-            let mut packet = flow.ipv6(syn(flow));
+            // No SYN: as a first fragment that would be one with payload to come.
+            let tcp = segment(flow, |segment| segment.flags = flags("ack"));
+            let mut packet = flow.ipv6(tcp);
             change(&mut packet);
             packet.to_bytes()
         }),
@@ -48,7 +50,7 @@ fn case(
 }
 
 fn with_chain(fate: (Wanted, Wanted, Wanted), chain: Vec<Extension>) -> Case {
-    case(format!("a SYN behind {chain:?}"), fate, move |packet| {
+    case(format!("a segment behind {chain:?}"), fate, move |packet| {
         packet.chain = chain.clone();
     })
 }

@@ -47,7 +47,7 @@ fn every_row_holds_in_both_modes() {
         failures.len(),
         failures.join("\n")
     );
-    println!("datapath: {rows} verdict rows");
+    ftp_guard_tests::report!("datapath: {rows} verdict rows");
 }
 
 #[test]

@@ -112,7 +112,7 @@ fn frames_beyond_a_page_are_judged_and_counted_whole() {
             }
         }
     }
-    println!("datapath: {rows} frames in several buffers");
+    ftp_guard_tests::report!("datapath: {rows} frames in several buffers");
 }
 
 /// IPv6 chains so long that TCP, or a header before it, lies across the border of the linear part
@@ -161,7 +161,7 @@ fn headers_behind_the_first_page_are_found() {
             agreement.check(&frame).unwrap();
         }
     }
-    println!(
+    ftp_guard_tests::report!(
         "datapath: {} frames with headers behind a page",
         agreement.finish().unwrap()
     );
@@ -176,7 +176,7 @@ fn the_linear_part_may_end_anywhere() {
     match sys::linear_length(&[0; 64], 32) {
         Ok(length) => assert_eq!(length, 32, "the kernel splits a test frame elsewhere"),
         Err(error) => {
-            println!(
+            ftp_guard_tests::report!(
                 "datapath: this kernel cannot split a test frame ({error}; 6.18 can): no splits run"
             );
             return;
@@ -219,5 +219,5 @@ fn the_linear_part_may_end_anywhere() {
             );
         }
     }
-    println!("datapath: {splits} splits of the linear part");
+    ftp_guard_tests::report!("datapath: {splits} splits of the linear part");
 }

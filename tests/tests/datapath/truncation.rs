@@ -166,7 +166,7 @@ fn good_packets_cut_at_every_length() {
             }
         }
     }
-    println!("datapath: {} truncated frames", agreement.finish().unwrap());
+    ftp_guard_tests::report!("datapath: {} truncated frames", agreement.finish().unwrap());
 }
 
 /// Besides agreeing with the model: an unlisted packet to an FTP port never passes once its ports

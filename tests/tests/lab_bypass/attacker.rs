@@ -3,7 +3,6 @@
 use std::{
     cell::RefCell,
     collections::BTreeSet,
-    fs,
     net::TcpListener,
     ops::Range,
     thread,
@@ -110,11 +109,13 @@ impl<'a> Site<'a> {
             site.server.ip(&neighbours)?;
         }
         // Room for thousands of incomplete packets, in any order.
-        site.server.enter(|| -> Result<()> {
-            fs::write("/proc/sys/net/ipv4/ipfrag_high_thresh", "268435456")?;
-            fs::write("/proc/sys/net/ipv6/ip6frag_high_thresh", "268435456")?;
-            Ok(fs::write("/proc/sys/net/ipv4/ipfrag_max_dist", "0")?)
-        })?;
+        for (parameter, value) in [
+            ("net/ipv4/ipfrag_high_thresh", "268435456"),
+            ("net/ipv6/ip6frag_high_thresh", "268435456"),
+            ("net/ipv4/ipfrag_max_dist", "0"),
+        ] {
+            site.server.sysctl(parameter, value)?;
+        }
 
         let mut listeners = Vec::new();
         for port in MORE_PORTS.into_iter().chain([OTHER_PORT]) {

@@ -76,7 +76,7 @@ fn shapes_fail(mode: XdpMode, cable: Cable) {
         let reached = attacker.send(&unreadable)?;
         ensure!(reached.is_empty(), "the server answered: {reached:#?}");
         listed_client_works(site)?;
-        println!(
+        ftp_guard_tests::report!(
             "lab_bypass: {} shapes ({} of them reach an unguarded server), {mode:?}, {cable:?}: \
              none reaches a guarded one",
             shapes.len() + unreadable.len(),
@@ -128,7 +128,7 @@ fn sequences_fail(mode: XdpMode, cable: Cable, longest: usize) {
             .iter()
             .map(|(_, reached)| reached.iter().filter(|name| !is_other(name)).count())
             .sum();
-        println!(
+        ftp_guard_tests::report!(
             "lab_bypass: {count} sequences of fragments ({through} of them reach an unguarded \
              server), {mode:?}, {cable:?}: none reaches a guarded one"
         );

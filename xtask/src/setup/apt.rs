@@ -153,6 +153,10 @@ fn apt_get() -> Command {
     let mut command = Command::new("apt-get");
     command
         .env("DEBIAN_FRONTEND", "noninteractive")
+        // dpkg wants ldconfig and others of /sbin, which a root shell made by su lacks.
+        .env("PATH", shell::path_with_sbin())
+        // A progress bar in a log is a line of a thousand characters.
+        .args(["-o", "Dpkg::Use-Pty=0"])
         // Unpacking in a folder of root's is no reason for a warning.
         .args(["-o", "APT::Sandbox::User=root"]);
     command

@@ -104,6 +104,25 @@ fn an_interface_that_comes_back_is_attached_again() {
 }
 
 #[test]
+fn a_program_that_somebody_took_off_is_put_back() {
+    let files = Files::new(r#"["eth0", "eth1"]"#);
+    let mut guard = files.guard(Fake::with_interfaces(&["eth0", "eth1"]));
+    guard.kernel.attached.remove("eth1");
+    let warnings = guard.status().unwrap().warnings.join("\n");
+    assert!(
+        warnings.contains("eth1 is configured and NOT GUARDED"),
+        "{warnings}"
+    );
+    guard.kernel.broken.insert("attach");
+    guard.tick(Timestamp::now());
+    guard.kernel.broken.clear();
+    guard.kernel.log.clear();
+    guard.tick(Timestamp::now());
+    assert_eq!(guard.kernel.log, ["attach eth1"]);
+    assert!(guard.status().unwrap().missing_interfaces.is_empty());
+}
+
+#[test]
 fn a_reload_goes_through_while_an_interface_is_away() {
     let files = Files::new(r#"["eth0", "eth1"]"#);
     let mut guard = files.guard(Fake::with_interfaces(&["eth0", "eth1"]));

@@ -20,8 +20,8 @@ fn the_tables_are_filled_before_anything_is_attached() {
     assert_eq!(
         guard.kernel.log,
         [
-            "ports",
             "apply 1",
+            "ports",
             "mode monitor",
             "attach eth0",
             "attach eth1"
@@ -40,7 +40,7 @@ fn a_successor_writes_the_difference_and_leaves_interfaces_that_are_no_longer_wa
     let guard = files.try_guard(kernel, true).unwrap();
     assert_eq!(
         guard.kernel.log,
-        ["ports", "apply 2", "attach eth0", "detach eth9"]
+        ["apply 2", "ports", "attach eth0", "detach eth9"]
     );
 }
 
