@@ -302,8 +302,11 @@ fn a_mode_that_the_driver_lacks_does_not_cost_the_guard() {
         let output = guard.run_in_vain(Identity::Root)?;
         judge(&output, 1, &[refusal])?;
         ensure!(guard.attached()? == ["lo"], "the start took the guard off");
-        let local = [([127, 0, 0, 1], 21).into()];
-        expect(&site.server, &local, Answer::Nothing)?;
+        expect(
+            &site.server,
+            &[([127, 0, 0, 1], 21).into()],
+            Answer::Nothing,
+        )?;
 
         guard.folder().write(&file, text)?;
         guard.launch()?;
