@@ -188,7 +188,7 @@ fn a_program_that_somebody_took_off_is_put_back() {
             let pinned = pins.join(format!("link-{}", Site::INTERFACE)).exists();
             Ok((attached && pinned).then_some(()))
         })?;
-        expect(site, Answer::Nothing)
+        stranger_gets(site, Answer::Nothing)
     });
 }
 

@@ -303,8 +303,7 @@ fn a_mode_that_the_driver_lacks_does_not_cost_the_guard() {
         judge(&output, 1, &[refusal])?;
         ensure!(guard.attached()? == ["lo"], "the start took the guard off");
         let local = [([127, 0, 0, 1], 21).into()];
-        let answers = knock(&site.server, &local, PATIENCE);
-        ensure!(answers[0].1 == Answer::Nothing, "{:?}", answers[0].1);
+        expect(&site.server, &local, Answer::Nothing)?;
 
         guard.folder().write(&file, text)?;
         guard.launch()?;

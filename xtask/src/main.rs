@@ -7,6 +7,7 @@ mod codegen;
 mod demo;
 mod environment;
 mod lint;
+mod program;
 mod setup;
 mod shell;
 mod test;

@@ -3,24 +3,23 @@
 use std::{
     io::{self, Read, Write},
     net::IpAddr,
-    path::PathBuf,
+    path::{Path, PathBuf},
 };
 
 use clap::Subcommand;
+use ipnet::IpNet;
 use jiff::Timestamp;
+use serde::Serialize;
 
 use super::{
     Global, Outcome, expiry,
     output::{counted, finish, print, print_json},
     target::Target,
 };
-use crate::{
-    control::{
-        MAX_IMPORT,
-        protocol::{EntrySettings, Failure, Prefix, Request},
-        view::{AddReport, EntryView, ListReport, RemoveReport, TestReport},
-    },
-    engine::allowlist::{EntryRecord, RecordKind},
+use crate::control::{
+    MAX_IMPORT,
+    protocol::{EntrySettings, Failure, Prefix, Request},
+    view::{AddReport, EntryView, ListReport, RemoveReport, TestReport},
 };
 
 /// Change, list and ask the allowlist.
@@ -39,17 +38,21 @@ enum Verb {
     ///
     /// An entry of the command line's file is changed to what is given; one of another file that
     /// says something else is left alone, and the command fails and names it.
+    #[command(after_help = "Examples:\n  \
+        ftp-guard allow add 192.0.2.7 2001:db8:7::/48 --label 'partner A'\n  \
+        ftp-guard allow add 198.51.100.9 --expires 30d\n  \
+        ftp-guard allow add 198.51.100.0/28 --exclude")]
     Add {
-        /// Addresses and prefixes.
+        /// Addresses and prefixes; a bare address is a host.
         #[arg(required = true, value_name = "PREFIX")]
         prefixes: Vec<Prefix>,
         /// Exclude the prefixes from a wider one instead.
         #[arg(long)]
         exclude: bool,
-        /// Profile of the entries.
+        /// Profile of the entries [default: default].
         #[arg(long, value_name = "NAME")]
         profile: Option<String>,
-        /// End of the entries: an RFC 3339 time, or a duration such as 90m, 2h or 7d.
+        /// End of the entries: an RFC 3339 time, or a duration such as 90m, 2h or 7d [default: none].
         #[arg(long, value_name = "WHEN", value_parser = expiry::parse)]
         expires: Option<Timestamp>,
         /// Text that lists and explanations show.
@@ -88,7 +91,7 @@ enum Verb {
         #[arg(long)]
         json: bool,
     },
-    /// Tell which entry an address matches.
+    /// Tell whether an address may use FTP, and which entry decides.
     Test {
         /// The address.
         address: IpAddr,
@@ -182,7 +185,7 @@ fn export(target: &Target, json: bool) -> Outcome {
             target,
             "{\"version\":1,\"entries\":[",
             "]}\n",
-            |out, entry, first| write_json(out, &record(entry), first),
+            |out, entry, first| write_json(out, &Exported::from(&entry), first),
         );
     }
     each(target, "", "", |out, entry, _| {
@@ -190,22 +193,33 @@ fn export(target: &Target, json: bool) -> Outcome {
     })
 }
 
-fn record(entry: EntryView) -> EntryRecord {
-    EntryRecord {
-        prefix: entry.prefix,
-        kind: match entry.kind.as_str() {
-            "exclude" => RecordKind::Exclude,
-            _ => RecordKind::Allow,
-        },
-        profile: entry.profile,
-        expires: entry.expires,
-        label: entry.label,
-        file: entry.file,
-        line: entry.line,
+/// What `export --json` prints of an entry: what stands in the file, not what the kernel does.
+#[derive(Serialize)]
+struct Exported<'a> {
+    prefix: &'a IpNet,
+    kind: &'a str,
+    profile: &'a str,
+    expires: Option<Timestamp>,
+    label: Option<&'a str>,
+    file: &'a Path,
+    line: u32,
+}
+
+impl<'a> From<&'a EntryView> for Exported<'a> {
+    fn from(entry: &'a EntryView) -> Self {
+        Self {
+            prefix: &entry.prefix,
+            kind: &entry.kind,
+            profile: &entry.profile,
+            expires: entry.expires,
+            label: entry.label.as_deref(),
+            file: &entry.file,
+            line: entry.line,
+        }
     }
 }
 
-fn write_json(out: &mut dyn Write, value: &impl serde::Serialize, first: bool) -> io::Result<()> {
+fn write_json(out: &mut dyn Write, value: &impl Serialize, first: bool) -> io::Result<()> {
     out.write_all(if first { b"\n" } else { b",\n" })?;
     serde_json::to_writer(out, value).map_err(io::Error::from)
 }

@@ -6,6 +6,8 @@ use clap_complete::Shell;
 use super::{Cli, Outcome, output};
 
 /// Print a completion script for a shell.
+///
+/// For bash: `ftp-guard completions bash > /etc/bash_completion.d/ftp-guard`.
 #[derive(Debug, clap::Args)]
 pub(super) struct Args {
     /// The shell.

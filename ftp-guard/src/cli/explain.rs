@@ -21,13 +21,16 @@ use crate::{
 /// The packet is built and run through the kernel program and the live tables, without touching
 /// counters or sending anything.
 #[derive(Debug, clap::Args)]
+#[command(after_help = "Examples:\n  \
+    ftp-guard explain 198.51.100.9\n  \
+    ftp-guard explain 198.51.100.9 --port 50000 --flags ack --iface eth0 --vlan 7")]
 pub(super) struct Args {
     /// Source address of the packet.
     source: IpAddr,
     /// TCP destination port.
     #[arg(long, default_value_t = 21)]
     port: u16,
-    /// TCP flags, separated by commas, or `none`.
+    /// TCP flags, separated by commas (fin, syn, rst, psh, ack, urg, ece, cwr), or `none`.
     #[arg(long, default_value = "syn")]
     flags: TcpFlags,
     /// VLAN of the packet; several times for several tags, the outermost first.

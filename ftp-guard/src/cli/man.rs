@@ -9,9 +9,11 @@ use super::{Cli, Outcome, output};
 use crate::control::protocol::Failure;
 
 /// Print the manual page, or write those of all verbs to a folder.
+///
+/// To read it: `ftp-guard man | man -l -`.
 #[derive(Debug, clap::Args)]
 pub(super) struct Args {
-    /// Write ftp-guard.1 and a page for each verb to this folder.
+    /// Write ftp-guard.1 and a page for each verb to this folder, which must exist.
     #[arg(long, value_name = "FOLDER")]
     output: Option<PathBuf>,
 }

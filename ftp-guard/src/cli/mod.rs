@@ -43,14 +43,16 @@ pub struct Cli {
     verb: Verb,
 }
 
+const GLOBAL: &str = "Options of every verb";
+
 /// What all verbs take.
 #[derive(Debug, clap::Args)]
 struct Global {
     /// Configuration file.
-    #[arg(long, global = true, value_name = "FILE", default_value = Config::DEFAULT_PATH)]
+    #[arg(long, global = true, value_name = "FILE", default_value = Config::DEFAULT_PATH, help_heading = GLOBAL)]
     config: PathBuf,
     /// Control socket [default: the one in the configuration file].
-    #[arg(long, global = true, value_name = "PATH")]
+    #[arg(long, global = true, value_name = "PATH", help_heading = GLOBAL)]
     socket: Option<PathBuf>,
 }
 

@@ -68,7 +68,8 @@ pub fn expect_control_port(host: &Host, wanted: Answer) -> Result<()> {
 
 /// Asks for a connection to each of `targets` at once, and waits for answers for `patience`.
 /// The connections are closed again.
-fn knock(host: &Host, targets: &[SocketAddr], patience: Duration) -> Vec<(SocketAddr, Answer)> {
+#[must_use]
+pub fn knock(host: &Host, targets: &[SocketAddr], patience: Duration) -> Vec<(SocketAddr, Answer)> {
     let asked: Vec<_> = targets
         .iter()
         .map(|target| {

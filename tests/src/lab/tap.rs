@@ -7,6 +7,7 @@ use std::{
 
 use anyhow::{Context, Result};
 use etherparse::{NetSlice, SlicedPacket, TransportSlice};
+use nix::sys::socket::{setsockopt, sockopt};
 use socket2::{Domain, Protocol, SockAddr, SockAddrStorage, Socket, Type};
 
 use super::Host;
@@ -34,8 +35,8 @@ impl Tap {
         });
         let socket =
             socket.with_context(|| format!("cannot tap {interface} of {}", host.name()))?;
-        // Enough for what a suite sends while nothing is read.
-        socket.set_recv_buffer_size(8 << 20)?;
+        // Enough for what a suite sends while nothing is read, whatever `net.core.rmem_max` says.
+        setsockopt(&socket, sockopt::RcvBufForce, &(32 << 20))?;
         socket.set_nonblocking(true)?;
         Ok(Self { socket })
     }

@@ -159,7 +159,9 @@ fn first() -> Vec<Case> {
 fn later() -> Vec<Case> {
     let later = pass(Reason::LaterFragment, PortClass::Other);
     let mut cases = Vec::new();
-    for offset in [1, 2, 3, 185, 0x0fff, 0x1fff] {
+    // Each bit of the field by itself, among others: a mask that leaves one out shows.
+    let bits = (0..13).map(|bit| 1 << bit);
+    for offset in bits.chain([3, 185, 0x0fff, 0x1fff]) {
         for more in [false, true] {
             cases.push(Case {
                 name: format!(

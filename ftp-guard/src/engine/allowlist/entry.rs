@@ -1,13 +1,12 @@
 //! One entry of the allowlist.
 
 use std::fmt;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::Arc;
 
 use ftp_guard_common::allow::{AllowValue, EntryKind};
 use ipnet::IpNet;
 use jiff::Timestamp;
-use serde::{Deserialize, Serialize};
 
 use super::expiry::expires_s;
 use super::prefix::written;
@@ -115,51 +114,5 @@ pub fn check_label(label: &str) -> Result<(), String> {
         Some(c) => Err(format!(
             "the label contains the control character {c:?}: leave it out"
         )),
-    }
-}
-
-/// An entry in JSON: what `allow list --json` and `allow export --json` print.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct EntryRecord {
-    /// `192.0.2.7/32`: always with its length.
-    pub prefix: IpNet,
-    /// `allow` or `exclude`.
-    pub kind: RecordKind,
-    /// Name of its profile.
-    pub profile: String,
-    /// RFC 3339, or null.
-    pub expires: Option<Timestamp>,
-    /// Or null.
-    pub label: Option<String>,
-    /// The file that it is in.
-    pub file: PathBuf,
-    /// Its line, from 1.
-    pub line: u32,
-}
-
-/// [`EntryKind`] in JSON.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum RecordKind {
-    /// Sources inside may use FTP.
-    Allow,
-    /// Sources inside may not.
-    Exclude,
-}
-
-impl From<&Entry> for EntryRecord {
-    fn from(entry: &Entry) -> Self {
-        Self {
-            prefix: entry.prefix,
-            kind: match entry.kind {
-                EntryKind::Allow => RecordKind::Allow,
-                EntryKind::Exclude => RecordKind::Exclude,
-            },
-            profile: entry.profile.clone(),
-            expires: entry.expires,
-            label: entry.label.clone(),
-            file: entry.file.to_path_buf(),
-            line: entry.line,
-        }
     }
 }

@@ -11,16 +11,16 @@
 //! ```
 
 mod entry;
-mod exchange;
 mod expiry;
+mod import;
 mod line;
 mod plan;
 mod prefix;
 mod set;
 
-pub use entry::{DEFAULT_PROFILE, Entry, EntryRecord, RecordKind, check_label};
-pub use exchange::{export_json, export_list, import_list};
+pub use entry::{DEFAULT_PROFILE, Entry, check_label};
 pub use expiry::{expires_s, parse_expiry};
+pub use import::import_list;
 pub(crate) use line::{trailing_comment, written_entry, written_prefix};
 pub use plan::{AllowTable, Change, plan};
 pub use prefix::parse_prefix;

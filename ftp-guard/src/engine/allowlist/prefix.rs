@@ -10,8 +10,8 @@ use crate::diagnostic::quoted;
 ///
 /// # Errors
 /// What is wrong and what to write instead, as a sentence without a place:
-/// not an address, a length out of range, host bits that are set, an IPv4-mapped IPv6 address (the
-/// kernel sees those sources as IPv4, RFC 4291 section 2.5.5.2).
+/// not an address, a length out of range, host bits that are set, an IPv4-mapped IPv6 address (RFC
+/// 4291 section 2.5.5.2: so sockets show sources that are IPv4 on the wire).
 pub fn parse_prefix(text: &str) -> Result<IpNet, String> {
     let (address, length) = match text.split_once('/') {
         Some((address, length)) => (address, Some(length)),

@@ -7,7 +7,7 @@ use jiff::Timestamp;
 use proptest::collection::vec;
 use proptest::prelude::*;
 
-use super::super::{AllowSet, Entry, export_list};
+use super::super::{AllowSet, Entry};
 use super::arbitrary::{NOW_S, address, entry, samples};
 use super::{parse, profile_number};
 
@@ -29,7 +29,7 @@ fn naive(entries: &[Entry], source: IpAddr, now: Timestamp) -> Option<&Entry> {
 fn set_of(entries: &mut Vec<Entry>) -> AllowSet {
     let mut seen = std::collections::BTreeSet::new();
     entries.retain(|entry| seen.insert(entry.prefix));
-    let text = export_list(entries.iter());
+    let text: String = entries.iter().map(|entry| format!("{entry}\n")).collect();
     AllowSet::parse([(Path::new("x"), text.as_str())], &profile_number)
         .unwrap_or_else(|mistakes| panic!("{text}\n{mistakes}"))
 }

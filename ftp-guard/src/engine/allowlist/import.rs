@@ -1,0 +1,23 @@
+//! `allow import`.
+
+use std::path::Path;
+
+use super::entry::Entry;
+use super::set::{AllowSet, Profiles};
+use crate::diagnostic::Diagnostics;
+
+/// Reads an allowlist file to import, in the order of its lines; `path` is what mistakes are
+/// reported for.
+///
+/// # Errors
+/// As [`AllowSet::parse`].
+pub fn import_list(
+    path: &Path,
+    text: &str,
+    profiles: Profiles<'_>,
+) -> Result<Vec<Entry>, Diagnostics> {
+    let set = AllowSet::parse([(path, text)], profiles)?;
+    let mut entries: Vec<_> = set.iter().cloned().collect();
+    entries.sort_by_key(|entry| entry.line);
+    Ok(entries)
+}
