@@ -40,7 +40,12 @@ pub(crate) fn install(purpose: &str, packages: &[&str]) -> Result<()> {
                 .args(&missing),
         )
     })
-    .with_context(|| format!("{purpose}: `{by_hand}` does not work"))
+    .with_context(|| {
+        format!(
+            "{purpose}: `{by_hand}` does not work; are the archives within reach, and is the security \
+             suite among the machine's sources?"
+        )
+    })
 }
 
 /// Unpacks packages into a folder, without installing them. The folder appears whole or not at all.
