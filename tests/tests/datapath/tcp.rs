@@ -34,7 +34,7 @@ pub(crate) fn cases() -> Vec<Case> {
 
 /// Sound segments to every kind of port.
 fn by_port() -> Vec<Case> {
-    const SEGMENTS: [(&str, &str, &[u8]); 10] = [
+    const SEGMENTS: [(&str, &str, &[u8]); 13] = [
         ("a SYN", "syn", b""),
         ("a SYN with ECN", "syn,ece,cwr", b""),
         ("a SYN with PSH and URG", "syn,psh,urg", b""),
@@ -44,6 +44,10 @@ fn by_port() -> Vec<Case> {
         ("a data segment", "psh,ack", b"USER anonymous\r\n"),
         ("a FIN", "fin,ack", b""),
         ("a bare FIN", "fin", b""),
+        // Two of the three flags of a Christmas tree are none.
+        ("a FIN with PSH", "fin,psh", b""),
+        ("a FIN with URG", "fin,urg", b""),
+        ("a segment with PSH and URG", "psh,urg", b"x"),
         ("a RST", "rst", b""),
     ];
     const PORTS: [(u16, PortClass); 7] = [
