@@ -9,7 +9,7 @@ use nix::errno::Errno;
 pub enum DatapathError {
     /// The kernel refused for lack of privilege.
     #[error(
-        "not permitted to {what}: run as root, or with the capabilities CAP_BPF and CAP_NET_ADMIN \
+        "not permitted to {what}: run as root, or with the capabilities CAP_BPF, CAP_NET_ADMIN and CAP_PERFMON \
          (a container or security module may withhold them even from root)"
     )]
     Permission {
