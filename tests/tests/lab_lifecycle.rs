@@ -178,6 +178,44 @@ fn an_interface_that_comes_back_is_guarded_again() {
 }
 
 #[test]
+fn a_renamed_interface_stays_guarded_and_is_told_by_its_new_name() {
+    const RENAMED: &str = "lan0";
+    Site::test(|site| {
+        let guard = Guard::start(&site.server, guard::Settings::default())?;
+        let program = program_id(&guard)?;
+        site.server.ip(&[
+            format!("link set {} down", Site::INTERFACE),
+            format!("link set {} name {RENAMED}", Site::INTERFACE),
+            format!("link set {RENAMED} up"),
+            // Going down has taken the IPv6 address, and only that.
+            format!("addr add {}/64 dev {RENAMED} nodad", SERVER.v6),
+        ])?;
+        stranger_gets(site, Answer::Nothing)?;
+        wait_until("the status has the new name", LIMIT, || {
+            Ok((guard.attached()? == [RENAMED]).then_some(()))
+        })?;
+
+        let renamed = guard::Settings {
+            interfaces: vec![RENAMED.to_owned()],
+            ..guard::Settings::default()
+        };
+        let folder = guard.folder();
+        folder.write(&renamed.file(), renamed.toml(&folder))?;
+        guard.cli(&["reload"])?.expect(0)?;
+        ensure!(guard.attached()? == [RENAMED], "{:?}", guard.attached()?);
+        ensure!(
+            program_id(&guard)? == program,
+            "the program was taken off and put on again"
+        );
+        stranger_gets(site, Answer::Nothing)?;
+        expect_control_port(&site.client, Answer::Refused)?;
+
+        guard.cli(&["detach"])?.expect(0)?.says(RENAMED)?;
+        stranger_gets(site, Answer::Refused)
+    });
+}
+
+#[test]
 fn a_program_that_somebody_took_off_is_put_back() {
     Site::test(|site| {
         let guard = Guard::start(&site.server, guard::Settings::default())?;

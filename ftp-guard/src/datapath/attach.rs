@@ -69,6 +69,7 @@ pub fn attach(
             interface: name.to_owned(),
         });
     }
+    follow_rename(pins, &interface)?;
     let guarded = guarded(pins, &interface)?;
     if guarded.is_some_and(|mode| fits(choice, mode)) {
         replace(program, pins, name)?;
@@ -117,29 +118,64 @@ pub fn detach(pins: &Pins, name: &str) -> Result<bool, DatapathError> {
 /// The attachments that stand behind the pins. A link whose interface is gone guards nothing and is
 /// left out.
 pub fn list(pins: &Pins) -> Result<Vec<Attachment>, DatapathError> {
-    let links = pins.links()?;
-    if links.is_empty() {
+    let attachment = |(_, interface): (String, Interface)| {
+        let (mode, program_id) = interface.xdp?;
+        Some(Attachment {
+            interface: interface.name,
+            ifindex: interface.index,
+            mode,
+            program_id,
+        })
+    };
+    let mut attachments: Vec<_> = behind(pins)?.into_iter().filter_map(attachment).collect();
+    attachments.sort_by(|a, b| a.interface.cmp(&b.interface));
+    Ok(attachments)
+}
+
+/// The name of each link's pin, and the interface that the link is on.
+///
+/// An interface may have been renamed since: its pin then bears a name that no interface has, and its
+/// program is on an interface that has no pin. Where more than one fits they stay unknown.
+fn behind(pins: &Pins) -> Result<Vec<(String, Interface)>, DatapathError> {
+    let names = pins.links()?;
+    if names.is_empty() {
         return Ok(Vec::new());
     }
     let interfaces = interfaces::list()?;
-    let mut attachments = Vec::new();
-    for name in links {
-        let Some(interface) = interfaces.iter().find(|interface| interface.name == name) else {
-            continue;
-        };
-        let Some((mode, program_id)) = interface.xdp else {
-            continue;
-        };
-        if pinned_program(pins, &name)? == program_id {
-            attachments.push(Attachment {
-                interface: name,
-                ifindex: interface.index,
-                mode,
-                program_id,
-            });
+    let mut found = Vec::new();
+    let mut homeless = Vec::new();
+    for name in &names {
+        let program = pinned_program(pins, name)?;
+        let runs_it = |it: &&Interface| it.xdp.is_some_and(|(_, id)| id == program);
+        match interfaces.iter().find(|it| it.name == *name) {
+            Some(it) if runs_it(&it) => found.push((name.clone(), it.clone())),
+            Some(_) => {}
+            None => homeless.push((name, program)),
         }
     }
-    Ok(attachments)
+    for (name, program) in &homeless {
+        let rivals = homeless.iter().filter(|(_, other)| other == program);
+        let mut renamed = interfaces
+            .iter()
+            .filter(|it| it.xdp.is_some_and(|(_, id)| id == *program) && !names.contains(&it.name));
+        if let (1, Some(it), None) = (rivals.count(), renamed.next(), renamed.next()) {
+            found.push(((*name).clone(), it.clone()));
+        }
+    }
+    Ok(found)
+}
+
+/// Gives the pin of a renamed interface its new name.
+fn follow_rename(pins: &Pins, interface: &Interface) -> Result<(), DatapathError> {
+    if interface.xdp.is_none() || pins.link(&interface.name).exists() {
+        return Ok(());
+    }
+    for (pin, it) in behind(pins)? {
+        if it.index == interface.index {
+            pins.rename_link(&pin, &interface.name)?;
+        }
+    }
+    Ok(())
 }
 
 fn find(name: &str) -> Result<Interface, DatapathError> {

@@ -94,6 +94,14 @@ impl Pins {
         self.path.join(link_name(interface))
     }
 
+    /// Gives the pin of a link another interface's name.
+    pub fn rename_link(&self, from: &str, to: &str) -> Result<(), DatapathError> {
+        let pin = self.link(from);
+        fs::rename(&pin, self.link(to)).map_err(|error| {
+            DatapathError::kernel(format!("rename the pin {}", pin.display()), error)
+        })
+    }
+
     /// Names of the interfaces that have a pinned link, in order.
     pub fn links(&self) -> Result<Vec<String>, DatapathError> {
         let failed = |error| {
