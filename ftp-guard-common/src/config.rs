@@ -39,9 +39,72 @@ impl Mode {
 pub struct GuardConfig {
     /// Number of a [`Mode`].
     pub mode: u32,
-    /// Zero.
-    pub reserved: u32,
+    /// Number of a [`Role`].
+    pub role: u32,
     /// Nanoseconds by which CLOCK_TAI is ahead of CLOCK_REALTIME. The programs read TAI (kernel
     /// 6.1, `bpf_ktime_get_tai_ns`) and allowlist entries expire in Unix time.
     pub tai_offset_ns: i64,
+    /// Raised after each change of the allowlist that may end a connection: every live one is then
+    /// looked up again.
+    pub allow_generation: u32,
+    /// Sum of the `FLAG_*` constants.
+    pub flags: u32,
+    /// How long a pinhole or a named destination holds.
+    pub pinhole_ns: u64,
+    /// Time between two pinholes of a session that uses none of them, once its burst is used up.
+    pub pinhole_interval_ns: u64,
+    /// How far a session may be ahead of that: the burst less one, in the same unit.
+    pub pinhole_burst_ns: u64,
+    /// Until when (CLOCK_MONOTONIC) data connections that the guard has not seen begin are taken over.
+    pub adopt_until_ns: u64,
+}
+
+/// FXP: data connections with a third host are permitted when it is on the allowlist.
+pub const FLAG_FXP: u32 = 1;
+/// A passive port outside the configured ranges is guarded as long as a pinhole or a data connection
+/// uses it.
+pub const FLAG_GUARD_OUTSIDE: u32 = 2;
+
+/// Where the guarded FTP servers are.
+#[repr(u32)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Role {
+    /// On this host: its sockets are the truth about connections.
+    #[default]
+    Host = 0,
+    /// Behind this router: only packets tell.
+    Router = 1,
+}
+
+impl Role {
+    /// The name in the configuration, JSON and text.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Host => "host",
+            Self::Router => "router",
+        }
+    }
+
+    /// The role of a stored number.
+    #[inline(always)]
+    #[must_use]
+    pub const fn from_number(number: u32) -> Self {
+        match number {
+            1 => Self::Router,
+            _ => Self::Host,
+        }
+    }
+
+    /// The server's address as keys of [`EndpointKey`](crate::address::EndpointKey) and
+    /// [`ClientKey`](crate::address::ClientKey) have it. A host's addresses are all its own, whichever
+    /// the client connects to; behind a router they are of different servers.
+    #[inline(always)]
+    #[must_use]
+    pub const fn scope(self, server: crate::address::Address) -> crate::address::Address {
+        match self {
+            Self::Host => [0; 16],
+            Self::Router => server,
+        }
+    }
 }

@@ -2,7 +2,14 @@
 
 use core::mem::{align_of, offset_of, size_of};
 
-use crate::{allow::AllowValue, config::GuardConfig, stats::Counter};
+use crate::{
+    address::{ClientKey, EndpointKey, FlowKey, ListenKey},
+    allow::AllowValue,
+    config::GuardConfig,
+    ftp::{command::CommandParser, reply::ReplyParser},
+    session::{Client, Flow, Listener, Named, Pinhole, Session, Traffic},
+    stats::Counter,
+};
 
 /// Asserts that the fields, in order, fill the type without a gap.
 macro_rules! assert_packed {
@@ -21,18 +28,68 @@ macro_rules! assert_packed {
 }
 
 assert_packed!(Counter, size 16, align 8, packets: u64, bytes: u64);
-assert_packed!(GuardConfig, size 16, align 8, mode: u32, reserved: u32, tai_offset_ns: i64);
+assert_packed!(GuardConfig, size 56, align 8,
+    mode: u32, role: u32, tai_offset_ns: i64, allow_generation: u32, flags: u32,
+    pinhole_ns: u64, pinhole_interval_ns: u64, pinhole_burst_ns: u64, adopt_until_ns: u64);
 assert_packed!(AllowValue, size 8, align 4,
     expires_s: u32, profile: u16, prefix_len: u8, kind: u8);
+assert_packed!(FlowKey, size 40, align 1,
+    client: [u8; 16], server: [u8; 16], client_port: [u8; 2], server_port: [u8; 2], family: u8,
+    reserved: [u8; 3]);
+assert_packed!(EndpointKey, size 36, align 1,
+    address: [u8; 16], server: [u8; 16], port: [u8; 2], family: u8, reserved: u8);
+assert_packed!(ClientKey, size 36, align 1,
+    client: [u8; 16], server: [u8; 16], family: u8, reserved: [u8; 3]);
+assert_packed!(ListenKey, size 20, align 1,
+    address: [u8; 16], port: [u8; 2], family: u8, reserved: u8);
+assert_packed!(Traffic, size 72, align 8,
+    created_ns: u64, seen_ns: u64, closed_ns: u64,
+    packets_in: u64, bytes_in: u64, packets_out: u64, bytes_out: u64,
+    allow_generation: u32, allow_expires_s: u32,
+    server_ack: u32, fin_client: u8, fin_server: u8, killed: u8, reserved: u8);
+assert_packed!(Session, size 208, align 8,
+    id: u64, traffic: Traffic, pinholes_ns: u64, server_next: u32, client_next: u32,
+    tls: u8, auth_asked: u8, passive_asked: u8, named_wait: u8,
+    outstanding: u8, clear_hint: u8, adopted: u8, unsynchronised: u8,
+    named: EndpointKey, reserved: [u8; 4], reply: ReplyParser, command: CommandParser);
+assert_packed!(Flow, size 88, align 8,
+    session: u64, traffic: Traffic, kind: u8, established: u8, reserved: [u8; 6]);
+assert_packed!(Pinhole, size 24, align 8, session: u64, created_ns: u64, expires_ns: u64);
+assert_packed!(Named, size 24, align 8,
+    session: u64, expires_ns: u64, reason: u8, reserved: [u8; 7]);
+assert_packed!(Client, size 24, align 8,
+    sessions: u32, encrypted: u32, encrypted_reply_ns: u64, encrypted_session: u64);
+assert_packed!(Listener, size 8, align 8, since_ns: u64);
 
 #[cfg(feature = "user")]
 mod user {
-    use super::{AllowValue, Counter, GuardConfig};
+    use super::{
+        AllowValue, Client, ClientKey, Counter, EndpointKey, Flow, FlowKey, GuardConfig, ListenKey,
+        Listener, Named, Pinhole, Session,
+    };
 
-    // SAFETY: `#[repr(C)]`, integers only, proved to have no padding above.
-    unsafe impl aya::Pod for Counter {}
-    // SAFETY: as for `Counter`.
-    unsafe impl aya::Pod for GuardConfig {}
-    // SAFETY: as for `Counter`.
-    unsafe impl aya::Pod for AllowValue {}
+    macro_rules! pods {
+        ($($type:ty),+ $(,)?) => {
+            $(
+                // SAFETY: `#[repr(C)]`, integers only, proved to have no padding above.
+                unsafe impl aya::Pod for $type {}
+            )+
+        };
+    }
+
+    pods!(
+        AllowValue,
+        Client,
+        ClientKey,
+        Counter,
+        EndpointKey,
+        Flow,
+        FlowKey,
+        GuardConfig,
+        ListenKey,
+        Listener,
+        Named,
+        Pinhole,
+        Session,
+    );
 }

@@ -2,6 +2,12 @@
 
 /// The XDP program.
 pub const XDP_PROGRAM: &str = "ftpg_xdp";
+/// The classifier on egress: what servers send.
+pub const EGRESS_PROGRAM: &str = "ftpg_egress";
+/// The classifier on ingress: what clients say on control connections, behind the XDP program.
+pub const CONTROL_PROGRAM: &str = "ftpg_control";
+/// The program on the tracepoint `inet_sock_set_state`: this host's sockets.
+pub const SOCKETS_PROGRAM: &str = "ftpg_sock";
 
 /// Configuration: array of one [`GuardConfig`](crate::config::GuardConfig).
 pub const CONFIG_MAP: &str = "FTPG_CONFIG";
@@ -14,22 +20,68 @@ pub const ALLOW_V6_MAP: &str = "FTPG_ALLOW_V6";
 /// Counters: per-CPU array of [`Counter`](crate::stats::Counter), indexed by
 /// [`StatsKey::index`](crate::stats::StatsKey::index).
 pub const STATS_MAP: &str = "FTPG_STATS";
+/// Counters of the egress classifier, as [`STATS_MAP`]; the class is that of the source port.
+pub const STATS_EGRESS_MAP: &str = "FTPG_STATS_EGR";
+/// Counters of the ingress classifier, as [`STATS_MAP`].
+pub const STATS_CONTROL_MAP: &str = "FTPG_STATS_CTL";
+/// Sessions: hash of [`Session`](crate::session::Session) by [`FlowKey`](crate::address::FlowKey).
+pub const SESSIONS_MAP: &str = "FTPG_SESSIONS";
+/// Data connections: hash of [`Flow`](crate::session::Flow) by [`FlowKey`](crate::address::FlowKey).
+pub const FLOWS_MAP: &str = "FTPG_FLOWS";
+/// Pinholes: hash of [`Pinhole`](crate::session::Pinhole) by
+/// [`EndpointKey`](crate::address::EndpointKey).
+pub const PINHOLES_MAP: &str = "FTPG_PINHOLES";
+/// Named destinations: hash of [`Named`](crate::session::Named) by
+/// [`EndpointKey`](crate::address::EndpointKey).
+pub const NAMED_MAP: &str = "FTPG_NAMED";
+/// Clients with sessions: hash of [`Client`](crate::session::Client) by
+/// [`ClientKey`](crate::address::ClientKey).
+pub const CLIENTS_MAP: &str = "FTPG_CLIENTS";
+/// Listening sockets on passive ports: hash of [`Listener`](crate::session::Listener) by
+/// [`ListenKey`](crate::address::ListenKey).
+pub const LISTEN_MAP: &str = "FTPG_LISTEN";
+/// Until when (CLOCK_MONOTONIC, nanoseconds) a port is negotiated by anyone: array of 65,536 `u64`.
+pub const NEGOTIATED_MAP: &str = "FTPG_NEGOTIATED";
+/// Numbers for sessions: per-CPU array of one `u64`.
+pub const SEQUENCE_MAP: &str = "FTPG_SEQUENCE";
 /// Layout number: array of one `u32`, [`ABI_VERSION`](crate::ABI_VERSION).
 pub const ABI_MAP: &str = "FTPG_ABI";
 
 /// All maps that are pinned.
-pub const PINNED_MAPS: [&str; 6] = [
+pub const PINNED_MAPS: [&str; 16] = [
     ABI_MAP,
     CONFIG_MAP,
     PORTS_MAP,
     ALLOW_V4_MAP,
     ALLOW_V6_MAP,
     STATS_MAP,
+    STATS_EGRESS_MAP,
+    STATS_CONTROL_MAP,
+    SESSIONS_MAP,
+    FLOWS_MAP,
+    PINHOLES_MAP,
+    NAMED_MAP,
+    CLIENTS_MAP,
+    LISTEN_MAP,
+    NEGOTIATED_MAP,
+    SEQUENCE_MAP,
+];
+
+/// All programs.
+pub const PROGRAMS: [&str; 4] = [
+    XDP_PROGRAM,
+    EGRESS_PROGRAM,
+    CONTROL_PROGRAM,
+    SOCKETS_PROGRAM,
 ];
 
 const _: () = {
     // The kernel keeps 15 characters and a terminator (BPF_OBJ_NAME_LEN); aya cuts without a word.
-    assert!(XDP_PROGRAM.len() <= 15);
+    let mut i = 0;
+    while i < PROGRAMS.len() {
+        assert!(PROGRAMS[i].len() <= 15);
+        i += 1;
+    }
     let mut i = 0;
     while i < PINNED_MAPS.len() {
         assert!(PINNED_MAPS[i].len() <= 15);

@@ -85,8 +85,29 @@ reasons! {
     Truncated = 4, "truncated", Pass;
     /// Impossible IP version, header length or total length; the stack discards it.
     BadIpHeader = 5, "bad_ip_header", Pass;
-    /// The source is on the allowlist.
+    /// The source is on the allowlist, and the control connection is no session yet.
     Listed = 6, "listed", Pass;
+    /// The control connection of a session.
+    Session = 7, "session", Pass;
+    /// A data connection that belongs to a session.
+    DataFlow = 8, "data_flow", Pass;
+    /// The handshake of a passive data connection, to a port that a session of this client has
+    /// negotiated.
+    Pinhole = 9, "pinhole", Pass;
+    /// The handshake of a passive data connection of a client with an encrypted session, to a port that
+    /// listens.
+    TlsListening = 10, "tls_listening", Pass;
+    /// A connection that this host opened itself, from a port that happens to be one of FTP.
+    Outgoing = 11, "outgoing", Pass;
+    /// A data connection from before the guard came, in its first moments.
+    Adopting = 12, "adopting", Pass;
+    /// Egress: the server opens the data connection that PORT or EPRT named.
+    ActiveNamed = 13, "active_named", Pass;
+    /// Egress: the server opens a data connection from an active data port to the client of a live
+    /// session.
+    ActiveClient = 14, "active_client", Pass;
+    /// Egress: the server's segment outside any session or data connection: a handshake, a reset.
+    ServerAnswer = 15, "server_answer", Pass;
 
     /// The source is not on the allowlist.
     NotListed = 16, "not_listed", Drop;
@@ -117,6 +138,37 @@ reasons! {
     TcpSynRst = 28, "tcp_syn_rst", Drop;
     /// A connection request (SYN without ACK) that carries payload.
     TcpSynData = 29, "tcp_syn_data", Drop;
+    /// A SYN to a passive port from a client that has a session, but has not negotiated this port.
+    NoPinhole = 30, "no_pinhole", Drop;
+    /// A SYN to a passive port that another client has negotiated (RFC 2577, "PASV theft").
+    PasvTheft = 31, "pasv_theft", Drop;
+    /// A SYN of a client with an encrypted session to a passive port that does not listen, or whose
+    /// listener is younger than the server's last word to this client.
+    NotListening = 32, "not_listening", Drop;
+    /// A segment to a data port that belongs to no data connection and begins none.
+    NoFlow = 33, "no_flow", Drop;
+    /// A connection that `kill` ended.
+    Killed = 34, "killed", Drop;
+    /// Egress: the greeting of a new session, and the table of sessions is full.
+    SessionTableFull = 35, "session_table_full", Drop;
+    /// The handshake of a data connection, and the table of data connections is full.
+    FlowTableFull = 36, "flow_table_full", Drop;
+    /// Egress: the session negotiates passive ports and leaves too many of them unused.
+    PinholeLimit = 37, "pinhole_limit", Drop;
+    /// Egress: a session negotiates a passive port, and the table of pinholes is full.
+    PinholeTableFull = 38, "pinhole_table_full", Drop;
+    /// Egress: a data connection to an address that is not the client of a live session (RFC 2577, FTP
+    /// bounce).
+    Bounce = 39, "bounce", Drop;
+    /// Egress: a data connection to a port below 1024 (RFC 2577 section 3).
+    ActiveLowPort = 40, "active_low_port", Drop;
+    /// A segment of a control connection beyond bytes that are still missing. The sender sends it
+    /// again; so the guard and the receiver read the same bytes in the same order.
+    ControlGap = 41, "control_gap", Drop;
+    /// A SYN to a passive port from a listed source that has no session.
+    NoSession = 42, "no_session", Drop;
+    /// Egress: a session names a passive port outside the configured ranges.
+    OutsideRange = 43, "outside_range", Pass;
 }
 
 /// Room for reason numbers in the counter table: numbers are below this.
@@ -169,6 +221,29 @@ mod tests {
             (27, "tcp_syn_fin"),
             (28, "tcp_syn_rst"),
             (29, "tcp_syn_data"),
+            (7, "session"),
+            (8, "data_flow"),
+            (9, "pinhole"),
+            (10, "tls_listening"),
+            (11, "outgoing"),
+            (12, "adopting"),
+            (13, "active_named"),
+            (14, "active_client"),
+            (15, "server_answer"),
+            (30, "no_pinhole"),
+            (31, "pasv_theft"),
+            (32, "not_listening"),
+            (33, "no_flow"),
+            (34, "killed"),
+            (35, "session_table_full"),
+            (36, "flow_table_full"),
+            (37, "pinhole_limit"),
+            (38, "pinhole_table_full"),
+            (39, "bounce"),
+            (40, "active_low_port"),
+            (41, "control_gap"),
+            (42, "no_session"),
+            (43, "outside_range"),
         ] {
             assert_eq!(Reason::from_number(number).map(Reason::as_str), Some(name));
         }

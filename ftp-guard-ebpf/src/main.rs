@@ -16,7 +16,11 @@ mod policy;
 mod trace;
 mod wire;
 
-use aya_ebpf::{bindings::xdp_action, macros::xdp, programs::XdpContext};
+use aya_ebpf::{
+    bindings::{TC_ACT_UNSPEC, xdp_action},
+    macros::{btf_tracepoint, classifier, xdp},
+    programs::{BtfTracePointContext, TcContext, XdpContext},
+};
 use ftp_guard_common::reason::Verdict;
 
 use crate::access::{Access, Linear, Scattered};
@@ -34,6 +38,24 @@ pub fn ftpg_xdp(ctx: XdpContext) -> u32 {
         Verdict::Pass | Verdict::WouldDrop => xdp_action::XDP_PASS,
         Verdict::Drop => xdp_action::XDP_DROP,
     }
+}
+
+/// The egress hook: learns what servers do, and stops what they must not.
+#[classifier]
+pub fn ftpg_egress(_ctx: TcContext) -> i32 {
+    TC_ACT_UNSPEC
+}
+
+/// The ingress classifier, behind the XDP hook: reads what clients say on control connections.
+#[classifier]
+pub fn ftpg_control(_ctx: TcContext) -> i32 {
+    TC_ACT_UNSPEC
+}
+
+/// The sockets of this host.
+#[btf_tracepoint(function = "inet_sock_set_state")]
+pub fn ftpg_sock(_ctx: BtfTracePointContext) -> i32 {
+    0
 }
 
 #[inline(always)]

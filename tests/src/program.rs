@@ -106,8 +106,8 @@ impl Guard {
     pub fn install(&mut self, policy: &Policy) -> anyhow::Result<()> {
         self.set_config(GuardConfig {
             mode: policy.mode as u32,
-            reserved: 0,
             tai_offset_ns: sys::tai_offset_s()? * 1_000_000_000,
+            ..GuardConfig::default()
         })?;
         let mut ports: Array<&mut MapData, PortTable> =
             map_mut(&mut self.ebpf, names::PORTS_MAP)?.try_into()?;

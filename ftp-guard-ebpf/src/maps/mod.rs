@@ -4,4 +4,5 @@ pub mod abi;
 pub mod allow;
 pub mod config;
 pub mod ports;
+pub mod sessions;
 pub mod stats;

@@ -1,7 +1,10 @@
 //! The port table.
 
 use aya_ebpf::{btf_maps::Array, macros::btf_map};
-use ftp_guard_common::{class::PortClass, ports::PortTable};
+use ftp_guard_common::{
+    class::PortClass,
+    ports::{CLASS_MASK, PortTable},
+};
 
 use crate::wire::Port;
 
@@ -13,7 +16,7 @@ static FTPG_PORTS: Array<PortTable, 1> = Array::new();
 #[inline(always)]
 pub fn class(port: Port) -> PortClass {
     match FTPG_PORTS.get(0) {
-        Some(table) => PortClass::from_number(table[port.0 as usize]),
+        Some(table) => PortClass::from_number(table[port.0 as usize] & CLASS_MASK),
         None => PortClass::Other,
     }
 }

@@ -6,6 +6,12 @@ use ftp_guard_common::stats::{Counter, STATS_LEN, StatsKey};
 #[btf_map]
 static FTPG_STATS: PerCpuArray<Counter, { STATS_LEN as usize }> = PerCpuArray::new();
 
+#[btf_map]
+static FTPG_STATS_EGR: PerCpuArray<Counter, { STATS_LEN as usize }> = PerCpuArray::new();
+
+#[btf_map]
+static FTPG_STATS_CTL: PerCpuArray<Counter, { STATS_LEN as usize }> = PerCpuArray::new();
+
 /// Counts one packet of `bytes` bytes.
 #[inline(always)]
 pub fn count(key: StatsKey, bytes: usize) {

@@ -111,8 +111,8 @@ fn the_offset_of_the_tai_clock_is_taken_off() {
             guard
                 .set_config(GuardConfig {
                     mode: Mode::Enforce as u32,
-                    reserved: 0,
                     tai_offset_ns: host + skew,
+                    ..GuardConfig::default()
                 })
                 .unwrap();
             assert_eq!(reason(&guard, &frame), wanted, "skew {skew}");

@@ -1,0 +1,227 @@
+//! Sessions, data connections, and what sessions have negotiated: values of the state tables.
+//!
+//! All times are nanoseconds of CLOCK_MONOTONIC. All values have a fixed place in tables of fixed
+//! size; nothing here is ever evicted to make room.
+
+use crate::ftp::{command::CommandParser, reply::ReplyParser};
+
+/// How long a connection that has ended stays in its table, so that its last segments pass.
+pub const LINGER_NS: u64 = 10_000_000_000;
+
+/// Whether a session's control connection is encrypted.
+#[repr(u8)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Tls {
+    /// It is not: replies and commands are read.
+    #[default]
+    Clear = 0,
+    /// It is: after 234 to AUTH, or from the first byte.
+    Encrypted = 1,
+    /// The session was adopted in its middle; it counts as encrypted until the server says a line in
+    /// clear text.
+    Unknown = 2,
+}
+
+impl Tls {
+    /// The name in JSON and text.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Clear => "clear",
+            Self::Encrypted => "tls",
+            Self::Unknown => "unknown",
+        }
+    }
+
+    /// The state of a stored number.
+    #[inline(always)]
+    #[must_use]
+    pub const fn from_number(number: u8) -> Self {
+        match number {
+            1 => Self::Encrypted,
+            2 => Self::Unknown,
+            _ => Self::Clear,
+        }
+    }
+}
+
+/// What has passed over a connection, in both directions. Bytes are those of the IP packets' TCP
+/// payload.
+#[repr(C)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Traffic {
+    /// When it began, or was adopted.
+    pub created_ns: u64,
+    /// When the last segment passed, in either direction.
+    pub seen_ns: u64,
+    /// When it ended; 0: it lives.
+    pub closed_ns: u64,
+    /// Segments from the client.
+    pub packets_in: u64,
+    /// Payload bytes from the client.
+    pub bytes_in: u64,
+    /// Segments from the server.
+    pub packets_out: u64,
+    /// Payload bytes from the server.
+    pub bytes_out: u64,
+    /// Generation of the allowlist that the client was last found in
+    /// ([`GuardConfig::allow_generation`](crate::config::GuardConfig::allow_generation)).
+    pub allow_generation: u32,
+    /// When the entry it was found in expires, Unix time in seconds; 0: never.
+    pub allow_expires_s: u32,
+    /// The last acknowledgement number from the server: what a reset must carry (RFC 5961).
+    pub server_ack: u32,
+    /// 1 once the client has sent FIN.
+    pub fin_client: u8,
+    /// 1 once the server has sent FIN.
+    pub fin_server: u8,
+    /// 1 when `kill` ended it: nothing passes any more.
+    pub killed: u8,
+    /// Zero.
+    pub reserved: u8,
+}
+
+/// A control connection that the server has greeted. Stored under its
+/// [`FlowKey`](crate::address::FlowKey).
+#[repr(C)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Session {
+    /// Its number, for people and for what belongs to it; never 0, never used twice.
+    pub id: u64,
+    /// Common to all connections.
+    pub traffic: Traffic,
+    /// The token bucket of pinholes: when the next one is due; in the past when the bucket is full.
+    pub pinholes_ns: u64,
+    /// Sequence number of the next byte from the server that has not been read.
+    pub server_next: u32,
+    /// Sequence number of the next byte from the client that has not been read.
+    pub client_next: u32,
+    /// Number of a [`Tls`].
+    pub tls: u8,
+    /// 1 while the server owes an answer to AUTH.
+    pub auth_asked: u8,
+    /// How often the client has asked for a passive port that the server has not yet named.
+    pub passive_asked: u8,
+    /// Final replies up to and including the one to the last PORT or EPRT; 0: none is owed.
+    pub named_wait: u8,
+    /// Commands of the client that have no final reply yet.
+    pub outstanding: u8,
+    /// 1 when the client spoke clear text on an encrypted session (CCC, RFC 4217 section 9).
+    pub clear_hint: u8,
+    /// 1 when it was taken over in its middle.
+    pub adopted: u8,
+    /// 1 until the first byte from each side has been seen: `server_next`, `client_next` are unset.
+    pub unsynchronised: u8,
+    /// The destination that the last PORT or EPRT named, while `named_wait` is not 0.
+    pub named: crate::address::EndpointKey,
+    /// Zero.
+    pub reserved: [u8; 4],
+    /// How far the server's replies have been read.
+    pub reply: ReplyParser,
+    /// How far the client's commands have been read.
+    pub command: CommandParser,
+}
+
+/// What a data connection is.
+#[repr(u8)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum FlowKind {
+    /// The client opened it, to a passive port.
+    Passive = 1,
+    /// The server opened it, to its client.
+    Active = 2,
+    /// This host opened it, and it only happens to use a port of an FTP class.
+    Outgoing = 3,
+}
+
+impl FlowKind {
+    /// The name in JSON and text.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Passive => "passive",
+            Self::Active => "active",
+            Self::Outgoing => "outgoing",
+        }
+    }
+
+    /// The kind of a stored number.
+    #[inline(always)]
+    #[must_use]
+    pub const fn from_number(number: u8) -> Option<Self> {
+        match number {
+            1 => Some(Self::Passive),
+            2 => Some(Self::Active),
+            3 => Some(Self::Outgoing),
+            _ => None,
+        }
+    }
+}
+
+/// A data connection. Stored under its [`FlowKey`](crate::address::FlowKey).
+#[repr(C)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Flow {
+    /// Number of the session that it belongs to; 0: of none that is known.
+    pub session: u64,
+    /// Common to all connections.
+    pub traffic: Traffic,
+    /// Number of a [`FlowKind`].
+    pub kind: u8,
+    /// 1 once the handshake is proven.
+    pub established: u8,
+    /// Zero.
+    pub reserved: [u8; 6],
+}
+
+/// A passive port that a client may connect to once. Stored under an
+/// [`EndpointKey`](crate::address::EndpointKey).
+#[repr(C)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Pinhole {
+    /// Number of the session.
+    pub session: u64,
+    /// When the server named it.
+    pub created_ns: u64,
+    /// From when on it counts no more.
+    pub expires_ns: u64,
+}
+
+/// A destination that PORT or EPRT named. Stored under an
+/// [`EndpointKey`](crate::address::EndpointKey).
+#[repr(C)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Named {
+    /// Number of the session.
+    pub session: u64,
+    /// From when on it counts no more.
+    pub expires_ns: u64,
+    /// Number of the [`Reason`](crate::reason::Reason) that a connection there gets:
+    /// `active_named`, `bounce` or `active_low_port`.
+    pub reason: u8,
+    /// Zero.
+    pub reserved: [u8; 7],
+}
+
+/// What the live sessions of a client amount to. Stored under a
+/// [`ClientKey`](crate::address::ClientKey).
+#[repr(C)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Client {
+    /// Its live sessions.
+    pub sessions: u32,
+    /// Those of them that are encrypted or may be.
+    pub encrypted: u32,
+    /// When the server last sent payload on one of those.
+    pub encrypted_reply_ns: u64,
+    /// Number of the session that this was.
+    pub encrypted_session: u64,
+}
+
+/// A socket that listens. Stored under a [`ListenKey`](crate::address::ListenKey).
+#[repr(C)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Listener {
+    /// Since when; 0: since before the guard looked.
+    pub since_ns: u64,
+}
