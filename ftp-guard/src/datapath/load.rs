@@ -11,19 +11,24 @@ use ftp_guard_common::{
     trace::{TRACE_GLOBAL, TRACE_OFF, TRACE_ON},
 };
 
-use super::{error::DatapathError, object, pins::Pins, tables::Hook};
+use super::{error::DatapathError, object, pins::Pins, sockets::Globals, tables::Hook};
 
 /// Loads the object's maps and programs. Maps in `pinned` are opened by their pins, or made and
-/// pinned; the others belong to this instance. `sizes` are those of new maps, by name.
+/// pinned; the others belong to this instance. `sizes` are those of new maps, by name;
+/// `globals` what the socket program is told.
 pub fn object<'a>(
     pins: &Pins,
     pinned: impl Iterator<Item = &'a str>,
     trace: bool,
     sizes: &[(&'static str, u32)],
+    globals: Option<&'a Globals>,
 ) -> Result<Ebpf, DatapathError> {
     let mut loader = EbpfLoader::new();
     let switch = if trace { &TRACE_ON } else { &TRACE_OFF };
     loader.override_global(TRACE_GLOBAL, switch, true);
+    if let Some(globals) = globals {
+        globals.set(&mut loader);
+    }
     for name in pinned {
         loader.map_pin_path(name, pins.map(name));
     }

@@ -5,6 +5,7 @@
 
 mod attach;
 mod batch;
+mod btf;
 mod classify;
 mod clsact;
 mod error;
@@ -47,7 +48,7 @@ pub use self::{
     state::{Capacities, monotonic_ns},
     tables::{Hook, SessionSettings},
 };
-use self::{explain::Explainer, pins::Pins, state::State, tables::Tables};
+use self::{explain::Explainer, pins::Pins, sockets::Globals, state::State, tables::Tables};
 use crate::engine::allowlist::{AllowTable, Change};
 
 /// What a datapath is opened with.
@@ -102,7 +103,8 @@ impl Datapath {
         };
         let mut sizes = vec![(ALLOW_V4_MAP, size), (ALLOW_V6_MAP, size)];
         sizes.extend(wanted.tables());
-        let mut ebpf = load::object(&pins, kept, settings.trace, &sizes)?;
+        let globals = Globals::read()?;
+        let mut ebpf = load::object(&pins, kept, settings.trace, &sizes, globals.as_ref())?;
         load::program(&mut ebpf)?;
         for hook in Hook::ALL {
             load::classifier(&mut ebpf, hook)?;
