@@ -7,6 +7,7 @@
 mod accounts;
 mod addresses;
 pub mod clients;
+mod crowd;
 pub mod flood;
 pub mod guard;
 mod holder;
@@ -21,6 +22,8 @@ pub mod servers;
 mod site;
 pub mod stack;
 pub mod tap;
+pub mod thief;
+mod tls;
 mod wait;
 
 use std::{
@@ -36,10 +39,12 @@ use self::holder::Holder;
 pub use self::{
     accounts::{PASSWORD, USER, USER_ID},
     addresses::{Addresses, CLIENT, Family, SERVER, STRANGER},
+    crowd::in_parallel,
     host::Host,
     link::End,
     process::{Identity, Output, Process},
     site::Site,
+    tls::Tls,
     wait::wait_until,
 };
 
