@@ -9,5 +9,6 @@ pub mod diagnostic;
 pub mod engine;
 pub mod frame;
 pub mod netlink;
+pub mod server_config;
 pub mod store;
 pub mod telemetry;

@@ -16,7 +16,7 @@ use super::{
     wanted::Wanted,
 };
 use crate::{
-    config::Config,
+    config::{Config, PortRange},
     control::{protocol::Failure, view::LastReload},
     datapath::DatapathError,
     engine::allowlist::AllowSet,
@@ -38,6 +38,8 @@ pub struct Guard<K> {
     pub(super) kernel: K,
     /// The configuration in force.
     pub(super) config: Config,
+    /// The passive ports that it means.
+    pub(super) passive: Vec<PortRange>,
     /// The configuration that the process started with: some keys count only then.
     pub(super) at_start: Config,
     /// The control socket that is really used.
@@ -68,6 +70,7 @@ impl<K: Kernel> Guard<K> {
             kernel,
             at_start: inputs.config.clone(),
             config: inputs.config,
+            passive: inputs.passive,
             socket: socket.to_owned(),
             set: inputs.set,
             wanted,

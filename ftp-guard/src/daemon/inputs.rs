@@ -7,10 +7,10 @@ use std::{
 };
 
 use crate::{
-    config::{AllowConfig, Config},
+    config::{AllowConfig, Config, PortRange},
     control::protocol::Failure,
     engine::allowlist::AllowSet,
-    store,
+    server_config, store,
 };
 
 /// Everything that was read, checked.
@@ -18,6 +18,8 @@ use crate::{
 pub struct Inputs {
     /// The configuration.
     pub config: Config,
+    /// The passive ports that it means.
+    pub passive: Vec<PortRange>,
     /// The entries of all allowlist files.
     pub set: AllowSet,
     /// What the files held.
@@ -33,10 +35,12 @@ impl Inputs {
     /// file that cannot be read.
     pub fn load(path: &Path) -> Result<Self, Failure> {
         let config = Config::load(path)?;
+        let passive = server_config::passive_ports(&config)?;
         let fingerprint = Fingerprint::of(path, &config.allow);
         let set = Lists::read(&config.allow)?.parse(&config)?;
         Ok(Self {
             config,
+            passive,
             set,
             fingerprint,
         })

@@ -87,7 +87,7 @@ impl<K: Kernel> Guard<K> {
     fn try_reload(&mut self) -> Result<ReloadReport, Failure> {
         self.fingerprint = Fingerprint::of(&self.config.path, &self.config.allow);
         let inputs = Inputs::load(&self.config.path)?;
-        let next = Wanted::of(&inputs.config, &inputs.set, Timestamp::now());
+        let next = Wanted::of(&inputs, Timestamp::now());
         require_interfaces(
             &self.kernel,
             next.interfaces.difference(&self.wanted.interfaces),
@@ -113,6 +113,7 @@ impl<K: Kernel> Guard<K> {
         };
         self.change_to(next)?;
         self.config = inputs.config;
+        self.passive = inputs.passive;
         self.set = inputs.set;
         self.fingerprint = inputs.fingerprint;
         self.follow_interfaces();
@@ -138,6 +139,7 @@ pub(super) fn restart_needed(at_start: &Config, now: &Config) -> Vec<String> {
             at_start.control.socket != now.control.socket,
         ),
         ("bpf.pin_path", at_start.bpf.pin_path != now.bpf.pin_path),
+        ("role", at_start.role != now.role),
         (
             "metrics.listen",
             at_start.metrics.listen != now.metrics.listen,
