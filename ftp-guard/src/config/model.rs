@@ -227,7 +227,7 @@ impl Config {
     }
 
     /// The number of a [`PortClass`] for each port, with the passive ports as
-    /// [`server_config::passive_ports`](crate::server_config::passive_ports) finds them.
+    /// [`server_config::look`](crate::server_config::look) finds them.
     #[must_use]
     pub fn port_table(&self, passive: &[PortRange]) -> Box<PortTable> {
         let mut table = Box::new([PortClass::Other as u8; PORTS]);

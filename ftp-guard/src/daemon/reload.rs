@@ -77,7 +77,7 @@ impl<K: Kernel> Guard<K> {
     /// Reloads if the files hold something else than they did when they were last read or
     /// written here.
     pub fn files_changed(&mut self) {
-        let now = Fingerprint::of(&self.config.path, &self.config.allow);
+        let now = Fingerprint::of(&self.config.path, &self.config);
         if now != self.fingerprint {
             // The failure is logged, and `status` tells it.
             let _ = self.reload(Cause::Files);
@@ -85,7 +85,7 @@ impl<K: Kernel> Guard<K> {
     }
 
     fn try_reload(&mut self) -> Result<ReloadReport, Failure> {
-        self.fingerprint = Fingerprint::of(&self.config.path, &self.config.allow);
+        self.fingerprint = Fingerprint::of(&self.config.path, &self.config);
         let inputs = Inputs::load(&self.config.path)?;
         let next = Wanted::of(&inputs, Timestamp::now());
         require_interfaces(
@@ -114,6 +114,7 @@ impl<K: Kernel> Guard<K> {
         self.change_to(next)?;
         self.config = inputs.config;
         self.passive = inputs.passive;
+        self.origins = inputs.origins;
         self.set = inputs.set;
         self.fingerprint = inputs.fingerprint;
         self.follow_interfaces();

@@ -103,7 +103,11 @@ fn unknown_keys_and_tables_come_with_a_suggestion() {
     );
     one_mistake(&end("mode = \"enforce\""), "4:1", "above the first [table]");
     one_mistake(&end("[metric]"), "4:2", "did you mean [metrics]?");
-    one_mistake(&end("[limits]\nx = 1"), "4:2", "known are [ftp], [sessions]");
+    one_mistake(
+        &end("[limits]\nx = 1"),
+        "4:2",
+        "known are [ftp], [sessions]",
+    );
     one_mistake(
         &end("[[metrics]]"),
         "4:3",
