@@ -10,5 +10,6 @@ pub mod engine;
 pub mod frame;
 pub mod netlink;
 pub mod server_config;
+pub mod sockets;
 pub mod store;
 pub mod telemetry;

@@ -4,19 +4,19 @@ use std::io;
 
 use aya::{Ebpf, EbpfLoader, programs::Xdp};
 use ftp_guard_common::{
-    names::{ALLOW_V4_MAP, ALLOW_V6_MAP, XDP_PROGRAM},
+    names::XDP_PROGRAM,
     trace::{TRACE_GLOBAL, TRACE_OFF, TRACE_ON},
 };
 
 use super::{error::DatapathError, object, pins::Pins};
 
 /// Loads the object's maps and programs. Maps in `pinned` are opened by their pins, or made and
-/// pinned; the others belong to this instance. `allow_entries` sizes the allowlist of new maps.
+/// pinned; the others belong to this instance. `sizes` are those of new maps, by name.
 pub fn object<'a>(
     pins: &Pins,
     pinned: impl Iterator<Item = &'a str>,
     trace: bool,
-    allow_entries: Option<u32>,
+    sizes: &[(&'static str, u32)],
 ) -> Result<Ebpf, DatapathError> {
     let mut loader = EbpfLoader::new();
     let switch = if trace { &TRACE_ON } else { &TRACE_OFF };
@@ -24,10 +24,8 @@ pub fn object<'a>(
     for name in pinned {
         loader.map_pin_path(name, pins.map(name));
     }
-    if let Some(entries) = allow_entries {
-        loader
-            .map_max_entries(ALLOW_V4_MAP, entries)
-            .map_max_entries(ALLOW_V6_MAP, entries);
+    for (name, entries) in sizes {
+        loader.map_max_entries(name, *entries);
     }
     loader
         .load(object::bytes())

@@ -14,6 +14,7 @@ use super::{
     check_abi,
     error::DatapathError,
     pins::Pins,
+    sockets,
     tables::{Tables, pinned_abi},
 };
 
@@ -82,6 +83,7 @@ pub(super) fn remove_all(pins: &Pins) -> Result<Vec<String>, DatapathError> {
     for interface in &interfaces {
         attach::detach(pins, interface)?;
     }
+    sockets::detach(pins)?;
     pins.remove_maps()?;
     match std::fs::remove_dir(pins.path()) {
         Ok(()) => Ok(interfaces),

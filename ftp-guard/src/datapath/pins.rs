@@ -6,7 +6,7 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use aya::maps::Map;
+use aya::{maps::Map, programs::links::FdLink};
 use ftp_guard_common::names::PINNED_MAPS;
 use nix::{
     errno::Errno,
@@ -17,6 +17,7 @@ use nix::{
 use super::error::DatapathError;
 
 const LINK_PREFIX: &str = "link-";
+const SOCKETS_LINK: &str = "sockets";
 const NEW_PREFIX: &str = "new-";
 
 /// A folder on a bpf file system that holds the pins of one guard.
@@ -119,6 +120,23 @@ impl Pins {
         }
         interfaces.sort();
         Ok(interfaces)
+    }
+
+    /// The pin of the link of the socket program.
+    pub fn sockets(&self) -> PathBuf {
+        self.path.join(SOCKETS_LINK)
+    }
+
+    /// Pins the link of the socket program, in the place of another.
+    pub fn replace_sockets(&self, link: FdLink) -> Result<(), DatapathError> {
+        let new = self.path.join(format!("{NEW_PREFIX}{SOCKETS_LINK}"));
+        // What a daemon left that died between the two steps.
+        self.remove(&new)?;
+        link.pin(&new)
+            .map_err(|error| DatapathError::kernel("pin the link of the socket program", error))?;
+        fs::rename(&new, self.sockets()).map_err(|error| {
+            DatapathError::kernel(format!("rename the pin {}", new.display()), error)
+        })
     }
 
     /// Removes one pin; whether it was there.
