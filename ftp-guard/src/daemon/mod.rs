@@ -86,6 +86,8 @@ pub fn run(options: &Options) -> Result<(), Failure> {
         pin_path: config.bpf.pin_path.clone(),
         max_entries: config.allow.max_entries,
         trace: options.trace_packets,
+        sessions: 16_384,
+        flows: 32_768,
     })?;
     let adopted = datapath.adopted();
     let socket = options
