@@ -18,6 +18,8 @@ mod packages;
 pub mod probe;
 mod process;
 pub mod prometheus;
+mod router;
+mod segment;
 pub mod servers;
 mod site;
 pub mod stack;
@@ -43,6 +45,7 @@ pub use self::{
     host::Host,
     link::End,
     process::{Identity, Output, Process},
+    router::Router,
     site::Site,
     tls::Tls,
     wait::wait_until,

@@ -9,11 +9,11 @@ use std::{collections::BTreeSet, ops::RangeInclusive, time::Duration};
 use anyhow::{Context, Result, ensure};
 use ftp_guard_tests::{
     lab::{
-        Family, SERVER, STRANGER, Site, Tls,
+        CLIENT, Family, SERVER, STRANGER, Site, Tls,
         clients::{Client, Direction, Negotiation},
         guard::{self, Guard},
         in_parallel,
-        servers::{self, FtpServer, Make},
+        servers::{Make, Pair},
         thief::Thief,
     },
     report,
@@ -55,14 +55,14 @@ fn pyftpdlib() {
 #[test]
 fn without_a_guard_the_stranger_gets_in() {
     Site::test(|site| {
-        let servers = Servers::start(Make::Vsftpd, site)?;
+        let servers = Pair::start(Make::Vsftpd, &site.server)?;
         for tls in Tls::ALL {
             let thief = Thief::new(
                 &site.client,
                 &site.stranger,
                 &site.server,
                 SERVER,
-                Servers::PASSIVE,
+                Pair::PASSIVE,
             )?;
             let combination = Combination {
                 client: Client::Ftplib,
@@ -71,7 +71,7 @@ fn without_a_guard_the_stranger_gets_in() {
                 negotiation: Negotiation::Pasv,
             };
             let theft = thief
-                .watch(|| servers.serve(site, combination, &[Direction::Download], LIMIT))
+                .watch(|| serve(site, &servers, combination, &[Direction::Download], LIMIT))
                 .err()
                 .with_context(|| format!("{tls}: the stranger got nothing"))?;
             ensure!(theft.to_string().contains("Connected"), "{theft:#}");
@@ -80,72 +80,39 @@ fn without_a_guard_the_stranger_gets_in() {
     });
 }
 
-/// One server on port 21 and, where it is offered, one with implicit TLS on port 990.
-struct Servers {
-    plain: FtpServer,
-    implicit: Option<FtpServer>,
-}
-
-impl Servers {
-    /// The passive ports of both.
-    const PASSIVE: RangeInclusive<u16> = 50000..=50199;
-
-    fn start(make: Make, site: &Site) -> Result<Self> {
-        let start = |tls: Tls, passive| {
-            let settings = servers::Settings {
-                port: tls.port(),
-                passive,
-                implicit_tls: tls == Tls::Implicit,
-            };
-            FtpServer::start(make, &site.server, &settings)
-        };
-        let implicit = make
-            .offers(Tls::Implicit)
-            .then(|| start(Tls::Implicit, 50100..=50199));
-        Ok(Self {
-            plain: start(Tls::Auth, 50000..=50099)?,
-            implicit: implicit.transpose()?,
-        })
+/// Transfers of a combination.
+fn serve(
+    site: &Site,
+    servers: &Pair,
+    combination: Combination,
+    directions: &[Direction],
+    limit: Duration,
+) -> Result<()> {
+    for direction in directions {
+        combination
+            .transfer(*direction)
+            .start(&site.client, servers.of(combination.tls))?
+            .finish(limit)?;
     }
-
-    /// Transfers of a combination.
-    fn serve(
-        &self,
-        site: &Site,
-        combination: Combination,
-        directions: &[Direction],
-        limit: Duration,
-    ) -> Result<()> {
-        let server = match &self.implicit {
-            Some(implicit) if combination.tls == Tls::Implicit => implicit,
-            _ => &self.plain,
-        };
-        for direction in directions {
-            let transfer = combination.transfer(*direction);
-            transfer.start(&site.client, server)?.finish(limit)?;
-        }
-        Ok(())
-    }
+    Ok(())
 }
 
 fn matrix(make: Make) {
     Site::test(|site| {
-        let servers = Servers::start(make, site)?;
+        let servers = Pair::start(make, &site.server)?;
         let working = without_guard(make, site, &servers)?;
-        let mut settings = guard::Settings {
-            passive: format!("{}-{}", Servers::PASSIVE.start(), Servers::PASSIVE.end()),
+        let settings = guard::Settings {
+            passive: Pair::passive_range(),
             ..guard::Settings::default()
         };
-        settings
-            .list
-            .extend(STRANGER.ips().map(|address| address.to_string()));
+        let settings = settings.listing(&[CLIENT, STRANGER]);
         let guard = Guard::start(&site.server, settings)?;
         let thief = Thief::new(
             &site.client,
             &site.stranger,
             &site.server,
             SERVER,
-            Servers::PASSIVE,
+            Pair::PASSIVE,
         )?;
         for tls in Tls::ALL {
             let working: Vec<_> = working.iter().filter(|one| one.tls == tls).collect();
@@ -162,7 +129,7 @@ fn matrix(make: Make) {
 }
 
 /// Tries all combinations and returns those that work, which are the ones that are expected to.
-fn without_guard(make: Make, site: &Site, servers: &Servers) -> Result<Vec<Combination>> {
+fn without_guard(make: Make, site: &Site, servers: &Pair) -> Result<Vec<Combination>> {
     let flaws: BTreeSet<_> = Combination::all(make)
         .iter()
         .filter_map(|combination| combination.flaw(make))
@@ -173,7 +140,7 @@ fn without_guard(make: Make, site: &Site, servers: &Servers) -> Result<Vec<Combi
         .partition(|combination| matches!(combination.flaw(make), Some(Flaw::Races(_))));
     let outcomes = in_parallel(WORKERS, &all, |combination| {
         let limit = combination.flaw(make).map_or(LIMIT, |_| HANGS_AFTER);
-        servers.serve(site, *combination, &Direction::BOTH, limit)
+        serve(site, servers, *combination, &Direction::BOTH, limit)
     });
     let mut surprises = Vec::new();
     let mut working = Vec::new();
@@ -204,7 +171,7 @@ fn without_guard(make: Make, site: &Site, servers: &Servers) -> Result<Vec<Combi
 /// each of the passive ones' ports.
 fn with_guard(
     site: &Site,
-    servers: &Servers,
+    servers: &Pair,
     guard: &Guard,
     thief: &Thief<'_>,
     combinations: &[&Combination],
@@ -216,7 +183,7 @@ fn with_guard(
     let before = refused(guard)?;
     let (outcomes, knocked) = thief.watch(|| {
         in_parallel(WORKERS, &jobs, |(combination, direction)| {
-            servers.serve(site, *combination, &[*direction], LIMIT)
+            serve(site, servers, *combination, &[*direction], LIMIT)
         })
     })?;
     for ((combination, direction), outcome) in jobs.iter().zip(outcomes) {

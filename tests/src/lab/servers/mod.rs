@@ -1,6 +1,7 @@
 //! Real FTP servers, configured by this code.
 
 mod certificate;
+mod pair;
 mod proftpd;
 mod pure_ftpd;
 mod pyftpdlib;
@@ -11,7 +12,7 @@ use std::{fmt, fs, ops::RangeInclusive, path::PathBuf, process::Command, time::D
 use anyhow::{Context, Result, bail, ensure};
 use nix::unistd::{Gid, Uid, chown};
 
-pub use self::certificate::Certificate;
+pub use self::{certificate::Certificate, pair::Pair};
 use super::{Folder, Host, Process, Tls, USER_ID, stack::listening_ports, wait_until};
 
 /// Time for a server to listen. Python under load, or under emulation, takes seconds.
