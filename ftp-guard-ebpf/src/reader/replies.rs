@@ -144,6 +144,10 @@ impl Side for Server {
                 passive(walk, Port(port));
                 false
             }
+            Some(ReplyEvent::PassiveEnd { port, code }) => {
+                passive(walk, Port(port));
+                ended(walk, code)
+            }
             Some(ReplyEvent::End { code }) => ended(walk, code),
             None => false,
         }

@@ -14,12 +14,14 @@ use super::{
     inputs::{Fingerprint, Inputs},
     kernel::Kernel,
     wanted::Wanted,
+    watch::Watched,
 };
 use crate::{
-    config::Config,
+    config::{Config, PortRange},
     control::{protocol::Failure, view::LastReload},
     datapath::DatapathError,
     engine::allowlist::AllowSet,
+    server_config::Origin,
     telemetry::metrics::{EntryCounts, Snapshot},
 };
 
@@ -38,6 +40,10 @@ pub struct Guard<K> {
     pub(super) kernel: K,
     /// The configuration in force.
     pub(super) config: Config,
+    /// The passive ports that it means.
+    pub(super) passive: Vec<PortRange>,
+    /// Where they come from, when they come from servers.
+    pub(super) origins: Vec<Origin>,
     /// The configuration that the process started with: some keys count only then.
     pub(super) at_start: Config,
     /// The control socket that is really used.
@@ -68,6 +74,8 @@ impl<K: Kernel> Guard<K> {
             kernel,
             at_start: inputs.config.clone(),
             config: inputs.config,
+            passive: inputs.passive,
+            origins: inputs.origins,
             socket: socket.to_owned(),
             set: inputs.set,
             wanted,
@@ -94,6 +102,11 @@ impl<K: Kernel> Guard<K> {
     /// The configuration in force.
     pub fn config(&self) -> &Config {
         &self.config
+    }
+
+    /// The files to watch.
+    pub fn watched(&self) -> Watched {
+        Watched::of(&self.config, &self.fingerprint)
     }
 
     /// What is due every second: the programs' clock, entries that expire, interfaces that came

@@ -22,7 +22,7 @@ pub fn start<K: Kernel>(
     adopted: bool,
     socket: &Path,
 ) -> Result<Guard<K>, Failure> {
-    let wanted = Wanted::of(&inputs.config, &inputs.set, Timestamp::now());
+    let wanted = Wanted::of(&inputs, Timestamp::now());
     let before = match kernel.pinned_interfaces() {
         Ok(before) => before,
         Err(error) => return Err(give_up(kernel, adopted, &[], error.into())),

@@ -5,11 +5,11 @@ use std::collections::BTreeSet;
 use ftp_guard_common::{config::Mode, ports::PortTable};
 use jiff::Timestamp;
 
-use super::kernel::Kernel;
+use super::{inputs::Inputs, kernel::Kernel};
 use crate::{
-    config::{Config, XdpChoice},
+    config::XdpChoice,
     datapath::DatapathError,
-    engine::allowlist::{AllowSet, AllowTable, plan},
+    engine::allowlist::{AllowTable, plan},
 };
 
 /// A state of the kernel.
@@ -28,11 +28,12 @@ pub struct Wanted {
 }
 
 impl Wanted {
-    /// What configuration and allowlist say at `now`.
-    pub fn of(config: &Config, set: &AllowSet, now: Timestamp) -> Self {
+    /// What the files say at `now`.
+    pub fn of(inputs: &Inputs, now: Timestamp) -> Self {
+        let config = &inputs.config;
         Self {
-            table: set.table(now),
-            ports: config.port_table(),
+            table: inputs.set.table(now),
+            ports: config.port_table(&inputs.passive),
             mode: config.mode,
             interfaces: config.interfaces.iter().cloned().collect(),
             xdp_mode: config.xdp_mode,
