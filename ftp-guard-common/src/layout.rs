@@ -6,7 +6,7 @@ use crate::{
     address::{ClientKey, EndpointKey, FlowKey, ListenKey},
     allow::AllowValue,
     config::GuardConfig,
-    ftp::{command::CommandParser, reply::ReplyParser},
+    ftp::{HostReader, PassiveReader, command::CommandParser, reply::ReplyParser},
     session::{Client, Flow, Listener, Named, Pinhole, Session, Traffic},
     stats::Counter,
 };
@@ -47,18 +47,30 @@ assert_packed!(Traffic, size 72, align 8,
     packets_in: u64, bytes_in: u64, packets_out: u64, bytes_out: u64,
     allow_generation: u32, allow_expires_s: u32,
     server_ack: u32, fin_client: u8, fin_server: u8, killed: u8, reserved: u8);
-assert_packed!(Session, size 208, align 8,
+assert_packed!(Session, size 216, align 8,
     id: u64, traffic: Traffic, pinholes_ns: u64, server_next: u32, client_next: u32,
-    tls: u8, auth_asked: u8, passive_asked: u8, named_wait: u8,
-    outstanding: u8, clear_hint: u8, adopted: u8, unsynchronised: u8,
-    named: EndpointKey, reserved: [u8; 4], reply: ReplyParser, command: CommandParser);
+    commands: u16, replies: u16, passive_asked: u16, passive_answered: u16, named_at: u16,
+    tls: u8, auth_asked: u8, clear_hint: u8, adopted: u8, unsynchronised: u8, reserved: u8,
+    named: EndpointKey, reserved2: [u8; 4], reply: ReplyParser, command: CommandParser);
 assert_packed!(Flow, size 88, align 8,
     session: u64, traffic: Traffic, kind: u8, established: u8, reserved: [u8; 6]);
-assert_packed!(Pinhole, size 24, align 8, session: u64, created_ns: u64, expires_ns: u64);
+assert_packed!(Pinhole, size 64, align 8,
+    session: u64, created_ns: u64, expires_ns: u64, control: FlowKey);
 assert_packed!(Named, size 24, align 8,
     session: u64, expires_ns: u64, reason: u8, reserved: [u8; 7]);
 assert_packed!(Client, size 24, align 8,
     sessions: u32, encrypted: u32, encrypted_reply_ns: u64, encrypted_session: u64);
+assert_packed!(PassiveReader, size 8, align 4,
+    number: u32, state: u8, count: u8, expected: u8, held: u8);
+assert_packed!(ReplyParser, size 24, align 4,
+    code: u16, line_code: u16, column: u8, is_last: u8, is_named: u8, reserved: [u8; 9],
+    passive: PassiveReader);
+assert_packed!(HostReader, size 28, align 4,
+    words: [u32; 4], group: u16, octet: u16, digits: u8, groups: u8, gap: u8, dots: u8, last: u8,
+    reserved: [u8; 3]);
+assert_packed!(CommandParser, size 40, align 4,
+    host: HostReader, word: u32, count: u8, phase: u8, verb: u8, telnet: u8, first: u8, form: u8,
+    place: u8, high: u8);
 assert_packed!(Listener, size 8, align 8, since_ns: u64);
 
 #[cfg(feature = "user")]

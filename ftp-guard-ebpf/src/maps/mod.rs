@@ -3,6 +3,10 @@
 pub mod abi;
 pub mod allow;
 pub mod config;
+pub mod flows;
+pub mod listeners;
+pub mod negotiated;
 pub mod ports;
+pub mod scratch;
 pub mod sessions;
 pub mod stats;

@@ -11,89 +11,66 @@ use std::{
 };
 
 use aya::Pod;
+use aya_obj::generated::bpf_cmd;
 
-/// linux/bpf.h, `enum bpf_cmd`.
-const BPF_MAP_LOOKUP_BATCH: libc::c_int = 24;
+use super::sys;
 
 /// Entries asked for in one call. A bucket must fit; a hash table has about one entry in each.
 const CHUNK: u32 = 1024;
 
-/// The member `batch` of `union bpf_attr` (linux/bpf.h).
-#[repr(C)]
-struct Attributes {
-    in_batch: u64,
-    out_batch: u64,
-    keys: u64,
-    values: u64,
-    count: u32,
-    map_fd: u32,
-    elem_flags: u64,
-    flags: u64,
-}
+/// The most that is asked for, should a bucket not fit.
+const LARGEST_CHUNK: u32 = 1 << 20;
 
 /// All entries of a hash table of keys `K` and values `V`, in the kernel's order.
+///
+/// # Safety
+///
+/// The map's keys and values are of the sizes of the types.
 ///
 /// # Errors
 ///
 /// What the kernel says.
-pub fn entries<K: Pod, V: Pod>(map: BorrowedFd<'_>) -> io::Result<Vec<(K, V)>> {
+pub unsafe fn entries<K: Pod, V: Pod>(map: BorrowedFd<'_>) -> io::Result<Vec<(K, V)>> {
     let mut found = Vec::new();
     let mut chunk = CHUNK;
-    let mut bucket = None;
+    let mut bucket: Option<u32> = None;
     loop {
         let mut next = 0_u32;
         let mut keys = vec![MaybeUninit::<K>::uninit(); chunk as usize];
         let mut values = vec![MaybeUninit::<V>::uninit(); chunk as usize];
-        let mut attributes = Attributes {
-            in_batch: bucket
-                .as_ref()
-                .map_or(0, |bucket: &u32| std::ptr::from_ref(bucket) as u64),
-            out_batch: std::ptr::from_mut(&mut next) as u64,
-            keys: keys.as_mut_ptr() as u64,
-            values: values.as_mut_ptr() as u64,
-            count: chunk,
-            map_fd: map.as_raw_fd() as u32,
-            elem_flags: 0,
-            flags: 0,
+        let mut attributes = sys::attributes();
+        let from = bucket
+            .as_ref()
+            .map_or(0, |at| std::ptr::from_ref(at) as u64);
+        attributes.batch.in_batch = from;
+        attributes.batch.out_batch = std::ptr::from_mut(&mut next) as u64;
+        attributes.batch.keys = keys.as_mut_ptr() as u64;
+        attributes.batch.values = values.as_mut_ptr() as u64;
+        attributes.batch.count = chunk;
+        attributes.batch.map_fd = map.as_raw_fd() as u32;
+        // SAFETY: keys and values are `chunk` of the map's size each; all live until the call returns.
+        let result = unsafe { sys::bpf(bpf_cmd::BPF_MAP_LOOKUP_BATCH, &mut attributes) };
+        let ended = match result {
+            Ok(_) => false,
+            Err(error) => match error.raw_os_error() {
+                Some(libc::ENOENT) => true,
+                // The next bucket has more entries than fit.
+                Some(libc::ENOSPC) if chunk < LARGEST_CHUNK => {
+                    chunk *= 4;
+                    continue;
+                }
+                _ => return Err(error),
+            },
         };
-        let result = lookup(&mut attributes);
-        let ended = match &result {
-            Err(error) if error.raw_os_error() == Some(libc::ENOENT) => true,
-            // The next bucket has more entries than fit.
-            Err(error) if error.raw_os_error() == Some(libc::ENOSPC) && chunk < 1 << 20 => {
-                chunk *= 4;
-                continue;
-            }
-            Err(_) => return result.map(|()| found),
-            Ok(()) => false,
-        };
-        let count = attributes.count.min(chunk) as usize;
-        found.reserve(count);
+        // SAFETY: the kernel has written the member that was set above.
+        let count = unsafe { attributes.batch.count }.min(chunk) as usize;
         for (key, value) in keys.iter().zip(&values).take(count) {
-            // SAFETY: the kernel has written `count` of each, of the map's key and value size, which
-            // the caller has checked to be those of the types; `Pod` takes any bytes.
+            // SAFETY: the kernel has written `count` of each; `Pod` takes any bytes.
             found.push(unsafe { (key.assume_init(), value.assume_init()) });
         }
         if ended {
             return Ok(found);
         }
         bucket = Some(next);
-    }
-}
-
-fn lookup(attributes: &mut Attributes) -> io::Result<()> {
-    // SAFETY: the attributes are a whole `batch`, and the caller makes its pointers point to memory of
-    // the lengths that they tell, alive until the call returns.
-    let result = unsafe {
-        libc::syscall(
-            libc::SYS_bpf,
-            BPF_MAP_LOOKUP_BATCH,
-            std::ptr::from_mut(attributes),
-            size_of::<Attributes>(),
-        )
-    };
-    match result {
-        0 => Ok(()),
-        _ => Err(io::Error::last_os_error()),
     }
 }

@@ -107,6 +107,12 @@ pub enum DatapathError {
         /// `IPv4` or `IPv6`.
         family: &'static str,
     },
+    /// The kernel has no tcx links (before 6.6), so that the classifiers need a clsact qdisc.
+    #[error("the kernel does not take tcx links on `{interface}` (they came with 6.6)")]
+    NoTcx {
+        /// The interface.
+        interface: String,
+    },
     /// The kernel does not describe its types.
     #[error(
         "{path} is missing: the kernel was built without CONFIG_DEBUG_INFO_BTF, and without it \

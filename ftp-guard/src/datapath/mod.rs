@@ -5,6 +5,9 @@
 
 mod attach;
 mod batch;
+mod btf;
+mod classify;
+mod clsact;
 mod error;
 mod explain;
 pub mod interfaces;
@@ -13,8 +16,10 @@ pub mod object;
 mod observe;
 mod pins;
 mod ports;
+mod route;
 mod sockets;
 mod state;
+mod sys;
 mod tables;
 mod trace;
 
@@ -36,13 +41,14 @@ use nix::fcntl::Flock;
 
 pub use self::{
     attach::{AttachMode, Attachment, XdpChoice},
+    classify::TcKind,
     error::DatapathError,
     explain::Judgement,
     observe::{Observation, detach_pinned, observe},
     state::{Capacities, monotonic_ns},
     tables::{Hook, SessionSettings},
 };
-use self::{explain::Explainer, pins::Pins, state::State, tables::Tables};
+use self::{explain::Explainer, pins::Pins, sockets::Globals, state::State, tables::Tables};
 use crate::engine::allowlist::{AllowTable, Change};
 
 /// What a datapath is opened with.
@@ -97,8 +103,12 @@ impl Datapath {
         };
         let mut sizes = vec![(ALLOW_V4_MAP, size), (ALLOW_V6_MAP, size)];
         sizes.extend(wanted.tables());
-        let mut ebpf = load::object(&pins, kept, settings.trace, &sizes)?;
+        let globals = Globals::read()?;
+        let mut ebpf = load::object(&pins, kept, settings.trace, &sizes, globals.as_ref())?;
         load::program(&mut ebpf)?;
+        for hook in Hook::ALL {
+            load::classifier(&mut ebpf, hook)?;
+        }
         for name in outgrown {
             let map = ebpf.map(name).ok_or_else(|| load::missing(name))?;
             pins.replace_map(name, map)?;
@@ -299,12 +309,21 @@ impl Datapath {
         interface: &str,
         choice: XdpChoice,
     ) -> Result<Attachment, DatapathError> {
-        attach::attach(
-            load::program(&mut self.ebpf)?,
-            &self.pins,
-            interface,
-            choice,
-        )
+        attach::attach(&mut self.ebpf, &self.pins, interface, choice, None)
+    }
+
+    /// As [`Datapath::attach`], with the classifiers attached in this way and no other.
+    ///
+    /// # Errors
+    ///
+    /// As [`Datapath::attach`]; a kernel that does not know this way.
+    pub fn attach_as(
+        &mut self,
+        interface: &str,
+        choice: XdpChoice,
+        tc: TcKind,
+    ) -> Result<Attachment, DatapathError> {
+        attach::attach(&mut self.ebpf, &self.pins, interface, choice, Some(tc))
     }
 
     /// Takes the guard off one interface; whether it was on, or had been before the interface went.
@@ -344,13 +363,13 @@ impl Datapath {
         attach::list(&self.pins)
     }
 
-    /// Interfaces that have a pinned link, also those that are gone.
+    /// Interfaces that have pins, also those that are gone.
     ///
     /// # Errors
     ///
     /// The folder of the pins cannot be read.
     pub fn pinned_interfaces(&self) -> Result<Vec<String>, DatapathError> {
-        self.pins.links()
+        self.pins.interfaces()
     }
 
     /// The sessions, as the kernel has them.

@@ -79,7 +79,7 @@ pub fn detach_pinned(pin_path: &Path) -> Result<Vec<String>, DatapathError> {
 
 /// Removes links, maps and folder. Links first: a guard whose tables are gone would still drop.
 pub(super) fn remove_all(pins: &Pins) -> Result<Vec<String>, DatapathError> {
-    let interfaces = pins.links()?;
+    let interfaces = pins.interfaces()?;
     for interface in &interfaces {
         attach::detach(pins, interface)?;
     }

@@ -1,14 +1,22 @@
 //! The program on the kernel's tracepoint of TCP states, which hears of this host's sockets.
 
-use std::{fs, io};
+use std::{fs, io, os::unix::fs::MetadataExt};
 
 use aya::{
-    Btf, Ebpf,
+    Btf, Ebpf, EbpfLoader,
     programs::{BtfTracePoint, links::FdLink},
 };
-use ftp_guard_common::names::SOCKETS_PROGRAM;
+use ftp_guard_common::{
+    names::SOCKETS_PROGRAM,
+    sockets::{INUM_OFFSET_GLOBAL, NET_OFFSET_GLOBAL, NETNS_GLOBAL, SPORT_OFFSET_GLOBAL},
+};
 
-use super::{error::DatapathError, load, pins::Pins};
+use super::{
+    btf::{self, Offsets},
+    error::DatapathError,
+    load,
+    pins::Pins,
+};
 
 /// The tracepoint.
 const TRACEPOINT: &str = "inet_sock_set_state";
@@ -47,11 +55,61 @@ fn load(ebpf: &mut Ebpf) -> Result<&mut BtfTracePoint, DatapathError> {
         .map_err(failed)?;
     if program.fd().is_err() {
         let types = kernel_types()?;
+        // Without them its globals are unset, and it would read anything.
+        offsets(&types)?;
         let types = Btf::parse(&types, aya::Endianness::default())
             .map_err(|error| DatapathError::kernel(format!("read {KERNEL_BTF}"), error))?;
         program.load(TRACEPOINT, &types).map_err(failed)?;
     }
     Ok(program)
+}
+
+/// What the socket program is told of the kernel and of this network namespace when it is loaded.
+pub struct Globals {
+    values: [(&'static str, u32); 4],
+}
+
+impl Globals {
+    /// Reads them; nothing where the kernel does not describe its types: [`attach`] says so, should the
+    /// program be wanted.
+    pub fn read() -> Result<Option<Self>, DatapathError> {
+        let types = match kernel_types() {
+            Ok(types) => types,
+            Err(DatapathError::NoKernelTypes { .. }) => return Ok(None),
+            Err(error) => return Err(error),
+        };
+        let Ok(offsets) = offsets(&types) else {
+            return Ok(None);
+        };
+        Ok(Some(Self {
+            values: [
+                (NETNS_GLOBAL, namespace()?),
+                (NET_OFFSET_GLOBAL, offsets.net),
+                (INUM_OFFSET_GLOBAL, offsets.inum),
+                (SPORT_OFFSET_GLOBAL, offsets.source_port),
+            ],
+        }))
+    }
+
+    /// Hands them to the loader.
+    pub fn set<'a>(&'a self, loader: &mut EbpfLoader<'a>) {
+        for (name, value) in &self.values {
+            loader.override_global(name, value, true);
+        }
+    }
+}
+
+/// The inode number of this thread's network namespace, as `ns.inum` in the kernel. Threads of one process
+/// may be in several.
+fn namespace() -> Result<u32, DatapathError> {
+    const NAMESPACE: &str = "/proc/thread-self/ns/net";
+    let failed = |error| DatapathError::kernel(format!("examine {NAMESPACE}"), error);
+    let inode = fs::metadata(NAMESPACE).map_err(failed)?.ino();
+    u32::try_from(inode).map_err(|error| failed(io::Error::other(error)))
+}
+
+fn offsets(types: &[u8]) -> Result<Offsets, DatapathError> {
+    btf::offsets(types).map_err(|error| DatapathError::kernel(format!("read {KERNEL_BTF}"), error))
 }
 
 /// The kernel's description of its types, as it stands in the file.

@@ -82,8 +82,8 @@ impl<K: Pod, V: Pod> Table<K, V> {
 
     /// Every entry, each key once.
     pub fn entries(&self) -> Result<Vec<(K, V)>, DatapathError> {
-        // `HashMap` has compared the sizes of key and value with the map's.
-        batch::entries(self.map.map().fd().as_fd())
+        // SAFETY: `HashMap` has compared the sizes of key and value with the map's.
+        unsafe { batch::entries(self.map.map().fd().as_fd()) }
             .map_err(|error| DatapathError::kernel(format!("read the map {}", self.name), error))
     }
 

@@ -2,7 +2,10 @@
 
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-use aya::maps::{Array, LpmTrie, Map, MapData, MapError, MapInfo, PerCpuArray, lpm_trie::Key};
+use aya::{
+    maps::{Array, LpmTrie, Map, MapData, MapError, MapInfo, PerCpuArray, lpm_trie::Key},
+    programs::TcAttachType,
+};
 use ftp_guard_common::{
     allow::AllowValue,
     config::{GuardConfig, Mode, Role},
@@ -44,6 +47,22 @@ impl Hook {
         match self {
             Self::Egress => "egress",
             Self::Control => "control",
+        }
+    }
+
+    /// The name of its program.
+    #[must_use]
+    pub const fn program(self) -> &'static str {
+        match self {
+            Self::Egress => names::EGRESS_PROGRAM,
+            Self::Control => names::CONTROL_PROGRAM,
+        }
+    }
+
+    pub(super) const fn attach_type(self) -> TcAttachType {
+        match self {
+            Self::Egress => TcAttachType::Egress,
+            Self::Control => TcAttachType::Ingress,
         }
     }
 }

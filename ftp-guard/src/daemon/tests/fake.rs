@@ -25,7 +25,7 @@ use crate::{
     control::protocol::{Failure, Prefix},
     daemon::{guard::Guard, inputs::Inputs, kernel::Kernel, start::start},
     datapath::{
-        AttachMode, Attachment, Capacities, DatapathError, Hook, Judgement, SessionSettings,
+        AttachMode, Attachment, Capacities, DatapathError, Hook, Judgement, SessionSettings, TcKind,
     },
     engine::allowlist::{AllowTable, Change},
     netlink::Interface,
@@ -426,6 +426,7 @@ fn attachment(interface: &str, ifindex: u32) -> Attachment {
         ifindex,
         mode: AttachMode::Native,
         program_id: 7,
+        tc: TcKind::Tcx,
     }
 }
 
