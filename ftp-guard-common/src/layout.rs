@@ -47,14 +47,15 @@ assert_packed!(Traffic, size 72, align 8,
     packets_in: u64, bytes_in: u64, packets_out: u64, bytes_out: u64,
     allow_generation: u32, allow_expires_s: u32,
     server_ack: u32, fin_client: u8, fin_server: u8, killed: u8, reserved: u8);
-assert_packed!(Session, size 208, align 8,
+assert_packed!(Session, size 216, align 8,
     id: u64, traffic: Traffic, pinholes_ns: u64, server_next: u32, client_next: u32,
-    tls: u8, auth_asked: u8, passive_asked: u8, named_wait: u8,
-    outstanding: u8, clear_hint: u8, adopted: u8, unsynchronised: u8,
-    named: EndpointKey, reserved: [u8; 4], reply: ReplyParser, command: CommandParser);
+    commands: u16, replies: u16, passive_asked: u16, passive_answered: u16, named_at: u16,
+    tls: u8, auth_asked: u8, clear_hint: u8, adopted: u8, unsynchronised: u8, reserved: u8,
+    named: EndpointKey, reserved2: [u8; 4], reply: ReplyParser, command: CommandParser);
 assert_packed!(Flow, size 88, align 8,
     session: u64, traffic: Traffic, kind: u8, established: u8, reserved: [u8; 6]);
-assert_packed!(Pinhole, size 24, align 8, session: u64, created_ns: u64, expires_ns: u64);
+assert_packed!(Pinhole, size 64, align 8,
+    session: u64, created_ns: u64, expires_ns: u64, control: FlowKey);
 assert_packed!(Named, size 24, align 8,
     session: u64, expires_ns: u64, reason: u8, reserved: [u8; 7]);
 assert_packed!(Client, size 24, align 8,

@@ -81,6 +81,15 @@ pub struct Traffic {
     pub reserved: u8,
 }
 
+impl Traffic {
+    /// Whether it has ended, and its last segments have had their time by `now`.
+    #[inline(always)]
+    #[must_use]
+    pub const fn is_over(&self, now: u64) -> bool {
+        self.closed_ns != 0 && now >= self.closed_ns + LINGER_NS
+    }
+}
+
 /// A control connection that the server has greeted. Stored under its
 /// [`FlowKey`](crate::address::FlowKey).
 #[repr(C)]
@@ -96,26 +105,33 @@ pub struct Session {
     pub server_next: u32,
     /// Sequence number of the next byte from the client that has not been read.
     pub client_next: u32,
+    /// Commands that the client has sent. Like all counts here it wraps, and one hook alone writes it:
+    /// this one the ingress classifier.
+    pub commands: u16,
+    /// Those that have their final reply. Written on egress.
+    pub replies: u16,
+    /// How often the client has asked for a passive port. Written on ingress.
+    pub passive_asked: u16,
+    /// How often the server has named one. Written on egress.
+    pub passive_answered: u16,
+    /// What `commands` was with the last PORT or EPRT: its reply is the one that `replies` comes to.
+    pub named_at: u16,
     /// Number of a [`Tls`].
     pub tls: u8,
-    /// 1 while the server owes an answer to AUTH.
+    /// 1 once the client has sent AUTH.
     pub auth_asked: u8,
-    /// How often the client has asked for a passive port that the server has not yet named.
-    pub passive_asked: u8,
-    /// Final replies up to and including the one to the last PORT or EPRT; 0: none is owed.
-    pub named_wait: u8,
-    /// Commands of the client that have no final reply yet.
-    pub outstanding: u8,
     /// 1 when the client spoke clear text on an encrypted session (CCC, RFC 4217 section 9).
     pub clear_hint: u8,
     /// 1 when it was taken over in its middle.
     pub adopted: u8,
-    /// 1 until the first byte from each side has been seen: `server_next`, `client_next` are unset.
+    /// 1 until the server has been seen: `server_next` and `client_next` are unset.
     pub unsynchronised: u8,
-    /// The destination that the last PORT or EPRT named, while `named_wait` is not 0.
+    /// Zero.
+    pub reserved: u8,
+    /// The destination that the last PORT or EPRT named.
     pub named: crate::address::EndpointKey,
     /// Zero.
-    pub reserved: [u8; 4],
+    pub reserved2: [u8; 4],
     /// How far the server's replies have been read.
     pub reply: ReplyParser,
     /// How far the client's commands have been read.
@@ -185,6 +201,8 @@ pub struct Pinhole {
     pub created_ns: u64,
     /// From when on it counts no more.
     pub expires_ns: u64,
+    /// The session's control connection.
+    pub control: crate::address::FlowKey,
 }
 
 /// A destination that PORT or EPRT named. Stored under an

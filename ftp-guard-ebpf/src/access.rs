@@ -1,25 +1,34 @@
-//! The one bounds-checked read primitive, over frames that lie in one piece and frames that do not.
+//! The one bounds-checked read primitive, over frames that lie in one piece, frames that do not, and
+//! the kernel's own packet buffers.
 
 use core::mem::{MaybeUninit, size_of};
 
 use aya_ebpf::{
     EbpfContext as _,
-    helpers::generated::{bpf_xdp_get_buff_len, bpf_xdp_load_bytes},
-    programs::XdpContext,
+    helpers::{
+        bpf_skb_load_bytes,
+        generated::{bpf_xdp_get_buff_len, bpf_xdp_load_bytes},
+    },
+    programs::{TcContext, XdpContext},
 };
 
 use crate::wire::Plain;
 
 /// A frame that headers are read from.
 pub trait Access {
+    /// What [`Access::scattered`] returns.
+    type Scattered<'a>: Access
+    where
+        Self: 'a;
+
     /// Bytes of the frame, from the Ethernet header to its end.
     fn len(&self) -> usize;
 
     /// The `T` at `offset`, or nothing when the frame ends before it does.
     fn load<T: Plain>(&self, offset: usize) -> Option<T>;
 
-    /// The same frame, read by the helper.
-    fn scattered(&self) -> Scattered<'_>;
+    /// The same frame, read by a helper: the same code for each shape of it.
+    fn scattered(&self) -> Self::Scattered<'_>;
 }
 
 /// Bytes of the whole frame, those outside the linear part included (kernel 5.18).
@@ -56,6 +65,11 @@ impl<'a> Linear<'a> {
 }
 
 impl Access for Linear<'_> {
+    type Scattered<'a>
+        = Scattered<'a>
+    where
+        Self: 'a;
+
     #[inline(always)]
     fn len(&self) -> usize {
         self.len
@@ -98,6 +112,11 @@ impl<'a> Scattered<'a> {
 }
 
 impl Access for Scattered<'_> {
+    type Scattered<'a>
+        = Scattered<'a>
+    where
+        Self: 'a;
+
     #[inline(always)]
     fn len(&self) -> usize {
         self.len
@@ -128,5 +147,58 @@ impl Access for Scattered<'_> {
             ctx: self.ctx,
             len: self.len,
         }
+    }
+}
+
+/// A packet on its way through the traffic control hooks. Its payload is seldom in the linear part.
+pub struct Buffer<'a> {
+    ctx: &'a TcContext,
+}
+
+impl<'a> Buffer<'a> {
+    #[inline(always)]
+    pub fn new(ctx: &'a TcContext) -> Self {
+        Self { ctx }
+    }
+
+    /// Copies `len` bytes from `offset` to `target`; whether they were there.
+    ///
+    /// # Safety
+    ///
+    /// `target` has room for `len` bytes, which the verifier must be able to see.
+    #[inline(always)]
+    pub unsafe fn copy(&self, offset: usize, target: *mut u8, len: u32) -> bool {
+        // SAFETY: the caller promises room for what the helper writes.
+        unsafe {
+            bpf_skb_load_bytes(self.ctx.as_ptr().cast(), offset as u32, target.cast(), len) == 0
+        }
+    }
+}
+
+impl Access for Buffer<'_> {
+    type Scattered<'a>
+        = Buffer<'a>
+    where
+        Self: 'a;
+
+    #[inline(always)]
+    fn len(&self) -> usize {
+        self.ctx.len() as usize
+    }
+
+    #[inline(always)]
+    fn load<T: Plain>(&self, offset: usize) -> Option<T> {
+        let mut value = MaybeUninit::<T>::uninit();
+        // SAFETY: the buffer has the size asked for.
+        if !unsafe { self.copy(offset, value.as_mut_ptr().cast(), size_of::<T>() as u32) } {
+            return None;
+        }
+        // SAFETY: the helper succeeded and so wrote every byte; any bytes are a `T`.
+        Some(unsafe { value.assume_init() })
+    }
+
+    #[inline(always)]
+    fn scattered(&self) -> Buffer<'_> {
+        Buffer { ctx: self.ctx }
     }
 }

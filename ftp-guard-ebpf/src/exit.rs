@@ -2,11 +2,14 @@
 
 use ftp_guard_common::{config::Mode, reason::Verdict, stats::StatsKey};
 
-use crate::{maps, policy::Judgement};
+use crate::{
+    maps::{self, stats::Hook},
+    policy::Judgement,
+};
 
 /// Counts the packet and returns what is done with it. Monitor mode turns a drop into `WouldDrop`.
 #[inline(always)]
-pub fn finish(bytes: usize, judgement: &Judgement) -> Verdict {
+pub fn finish(hook: Hook, bytes: usize, judgement: &Judgement) -> Verdict {
     let verdict = match judgement.reason.verdict() {
         Verdict::Drop if maps::config::mode() == Mode::Monitor => Verdict::WouldDrop,
         verdict => verdict,
@@ -17,6 +20,6 @@ pub fn finish(bytes: usize, judgement: &Judgement) -> Verdict {
         class: judgement.class,
         family: judgement.family,
     };
-    maps::stats::count(key, bytes);
+    maps::stats::count(hook, key, bytes);
     verdict
 }

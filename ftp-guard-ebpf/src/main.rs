@@ -3,27 +3,38 @@
 
 #![no_std]
 #![no_main]
+#![feature(core_intrinsics)]
+#![expect(
+    internal_features,
+    reason = "core has no atomic addition for this target"
+)]
 #![expect(
     missing_docs,
     reason = "the xdp macro wraps the entry point in a function without its documentation"
 )]
 
 mod access;
+mod connection;
 mod exit;
 mod maps;
 mod parse;
 mod policy;
+mod reader;
+mod sockets;
 mod trace;
 mod wire;
 
 use aya_ebpf::{
-    bindings::{TC_ACT_UNSPEC, xdp_action},
+    bindings::{TC_ACT_SHOT, TC_ACT_UNSPEC, xdp_action},
     macros::{btf_tracepoint, classifier, xdp},
     programs::{BtfTracePointContext, TcContext, XdpContext},
 };
 use ftp_guard_common::reason::Verdict;
 
-use crate::access::{Access, Linear, Scattered};
+use crate::{
+    access::{Access, Buffer, Linear, Scattered},
+    maps::stats::Hook,
+};
 
 /// The XDP hook: judges every packet that arrives on a guarded interface.
 #[xdp(frags)]
@@ -42,26 +53,46 @@ pub fn ftpg_xdp(ctx: XdpContext) -> u32 {
 
 /// The egress hook: learns what servers do, and stops what they must not.
 #[classifier]
-pub fn ftpg_egress(_ctx: TcContext) -> i32 {
-    TC_ACT_UNSPEC
+pub fn ftpg_egress(ctx: TcContext) -> i32 {
+    let frame = Buffer::new(&ctx);
+    act(exit::finish(
+        Hook::Egress,
+        frame.len(),
+        &policy::judge_egress(&frame),
+    ))
 }
 
 /// The ingress classifier, behind the XDP hook: reads what clients say on control connections.
 #[classifier]
-pub fn ftpg_control(_ctx: TcContext) -> i32 {
-    TC_ACT_UNSPEC
+pub fn ftpg_control(ctx: TcContext) -> i32 {
+    let frame = Buffer::new(&ctx);
+    act(exit::finish(
+        Hook::Control,
+        frame.len(),
+        &policy::judge_control(&frame),
+    ))
 }
 
 /// The sockets of this host.
 #[btf_tracepoint(function = "inet_sock_set_state")]
-pub fn ftpg_sock(_ctx: BtfTracePointContext) -> i32 {
+pub fn ftpg_sock(ctx: BtfTracePointContext) -> i32 {
+    let _ = sockets::changed(&ctx);
     0
+}
+
+/// Other classifiers go on where this one lets pass.
+#[inline(always)]
+fn act(verdict: Verdict) -> i32 {
+    match verdict {
+        Verdict::Pass | Verdict::WouldDrop => TC_ACT_UNSPEC,
+        Verdict::Drop => TC_ACT_SHOT,
+    }
 }
 
 #[inline(always)]
 fn judge<A: Access>(ctx: &XdpContext, frame: &A) -> Verdict {
     let judgement = policy::judge(frame);
-    let verdict = exit::finish(frame.len(), &judgement);
+    let verdict = exit::finish(Hook::Ingress, frame.len(), &judgement);
     trace::judged(ctx, verdict, &judgement);
     verdict
 }

@@ -11,6 +11,8 @@ pub unsafe trait Plain: Copy {}
 
 // SAFETY: bytes.
 unsafe impl<const N: usize> Plain for [u8; N] {}
+// SAFETY: arrays of bytes have neither padding nor alignment.
+unsafe impl<const N: usize, const M: usize> Plain for [[u8; N]; M] {}
 // SAFETY: packed to bytes in network-types.
 unsafe impl Plain for EthHdr {}
 // SAFETY: fields are bytes and byte arrays.
@@ -60,6 +62,20 @@ impl IpProto {
 /// A TCP port in host order.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub struct Port(pub u16);
+
+impl Port {
+    /// As keys have it.
+    #[inline(always)]
+    pub fn to_key(self) -> [u8; 2] {
+        self.0.to_be_bytes()
+    }
+
+    /// Whether it is one that only services of the system use.
+    #[inline(always)]
+    pub fn is_low(self) -> bool {
+        self.0 < 1024
+    }
+}
 
 /// The flag byte of a TCP header; CWR and ECE are nobody's trick and left out of all tests.
 #[derive(Clone, Copy, PartialEq, Eq)]

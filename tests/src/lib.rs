@@ -11,5 +11,6 @@ pub mod program;
 pub mod random;
 pub mod replies;
 pub mod report;
+pub mod state;
 pub mod sys;
 pub mod trace;

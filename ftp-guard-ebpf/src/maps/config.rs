@@ -1,29 +1,81 @@
-//! The configuration block: mode and clock.
+//! The configuration block and the clocks.
 
-use aya_ebpf::{btf_maps::Array, helpers::bpf_ktime_get_tai_ns, macros::btf_map};
-use ftp_guard_common::config::{GuardConfig, Mode};
+use aya_ebpf::{
+    btf_maps::Array,
+    helpers::{bpf_ktime_get_coarse_ns, bpf_ktime_get_ns, bpf_ktime_get_tai_ns},
+    macros::btf_map,
+};
+use ftp_guard_common::config::{GuardConfig, Mode, Role};
 
 #[btf_map]
 static FTPG_CONFIG: Array<GuardConfig, 1> = Array::new();
 
+/// The configuration; nothing only where the map is missing, which the loader does not let happen.
+#[inline(always)]
+pub fn get() -> Option<&'static GuardConfig> {
+    FTPG_CONFIG.get(0)
+}
+
 /// The mode. Without a configuration the guard enforces.
 #[inline(always)]
 pub fn mode() -> Mode {
-    match FTPG_CONFIG.get(0) {
+    match get() {
         Some(config) => Mode::from_number(config.mode),
         None => Mode::Enforce,
     }
+}
+
+/// The role.
+#[inline(always)]
+pub fn role() -> Role {
+    match get() {
+        Some(config) => Role::from_number(config.role),
+        None => Role::Host,
+    }
+}
+
+/// Whether a `FLAG_*` is set.
+#[inline(always)]
+pub fn has(flag: u32) -> bool {
+    get().is_some_and(|config| config.flags & flag != 0)
+}
+
+/// The number of the allowlist's generation.
+#[inline(always)]
+pub fn allow_generation() -> u32 {
+    get().map_or(0, |config| config.allow_generation)
+}
+
+/// Whether the guard is in its first moments, at `now`.
+#[inline(always)]
+pub fn adopting(now: u64) -> bool {
+    get().is_some_and(|config| now < config.adopt_until_ns)
 }
 
 /// Unix time in seconds. The kernel offers TAI but not UTC (kernel 6.1); the daemon keeps the
 /// difference of the two clocks in the configuration.
 #[inline(always)]
 pub fn unix_time_s() -> u64 {
-    let offset = match FTPG_CONFIG.get(0) {
+    let offset = match get() {
         Some(config) => config.tai_offset_ns,
         None => 0,
     };
     // SAFETY: the helper takes nothing and only reads a clock.
     let tai = unsafe { bpf_ktime_get_tai_ns() };
     tai.wrapping_sub(offset as u64) / 1_000_000_000
+}
+
+/// CLOCK_MONOTONIC in nanoseconds, as of the last tick (kernel 5.11).
+#[inline(always)]
+pub fn now() -> u64 {
+    // SAFETY: the helper takes nothing and only reads a clock.
+    unsafe { bpf_ktime_get_coarse_ns() }
+}
+
+/// CLOCK_MONOTONIC in nanoseconds, for what happens within a tick of something else, and for tracepoints,
+/// which may not ask for the other.
+#[inline(always)]
+pub fn precise_now() -> u64 {
+    // SAFETY: the helper takes nothing and only reads a clock.
+    unsafe { bpf_ktime_get_ns() }
 }

@@ -12,11 +12,27 @@ static FTPG_STATS_EGR: PerCpuArray<Counter, { STATS_LEN as usize }> = PerCpuArra
 #[btf_map]
 static FTPG_STATS_CTL: PerCpuArray<Counter, { STATS_LEN as usize }> = PerCpuArray::new();
 
+/// Where a packet was seen.
+#[derive(Clone, Copy)]
+pub enum Hook {
+    /// The XDP program.
+    Ingress,
+    /// The egress classifier.
+    Egress,
+    /// The ingress classifier.
+    Control,
+}
+
 /// Counts one packet of `bytes` bytes.
 #[inline(always)]
-pub fn count(key: StatsKey, bytes: usize) {
-    if let Some(counter) = FTPG_STATS.get_ptr_mut(key.index()) {
-        // SAFETY: the slot belongs to this CPU, and XDP runs in softirq, which does not nest.
+pub fn count(hook: Hook, key: StatsKey, bytes: usize) {
+    let counter = match hook {
+        Hook::Ingress => FTPG_STATS.get_ptr_mut(key.index()),
+        Hook::Egress => FTPG_STATS_EGR.get_ptr_mut(key.index()),
+        Hook::Control => FTPG_STATS_CTL.get_ptr_mut(key.index()),
+    };
+    if let Some(counter) = counter {
+        // SAFETY: the slot belongs to this CPU, and no hook nests in itself.
         unsafe {
             (*counter).packets += 1;
             (*counter).bytes += bytes as u64;

@@ -10,10 +10,7 @@ use aya_ebpf::helpers::bpf_loop;
 use ftp_guard_common::reason::Reason;
 
 use super::Datagram;
-use crate::{
-    access::{Access as _, Scattered},
-    wire::IpProto,
-};
+use crate::{access::Access, wire::IpProto};
 
 /// Extension headers that are followed. RFC 8200 section 4.1 knows six kinds, destination options
 /// twice; a longer chain is a trick.
@@ -30,8 +27,8 @@ const OFFSET_BOUND: usize = 1 << 15;
 const _: () = assert!(14 + 4 * 4 + 40 + MAX_EXTENSIONS as usize * 2048 < OFFSET_BOUND);
 
 /// The state of a walk, handed from one round of the loop to the next.
-struct Walk<'a> {
-    frame: Scattered<'a>,
+struct Walk<'a, S> {
+    frame: S,
     datagram: &'a mut Datagram,
     next: IpProto,
     end: Result<(), Reason>,
@@ -39,8 +36,8 @@ struct Walk<'a> {
 
 /// Steps over the chain that begins with a header of kind `first` and returns what follows it.
 #[inline(always)]
-pub fn walk(
-    frame: Scattered<'_>,
+pub fn walk<S: Access>(
+    frame: S,
     datagram: &mut Datagram,
     first: IpProto,
 ) -> Result<IpProto, Reason> {
@@ -54,7 +51,7 @@ pub fn walk(
     unsafe {
         bpf_loop(
             MAX_EXTENSIONS,
-            round as *mut c_void,
+            round::<S> as *mut c_void,
             (&raw mut walk).cast(),
             0,
         );
@@ -70,9 +67,9 @@ pub fn walk(
 }
 
 /// One round of the loop: 1 ends it, 0 goes on.
-unsafe extern "C" fn round(_index: u64, walk: *mut c_void) -> i64 {
+unsafe extern "C" fn round<S: Access>(_index: u64, walk: *mut c_void) -> i64 {
     // SAFETY: `walk` is the pointer that `walk()` gave to the helper, valid and not shared.
-    let walk = unsafe { &mut *walk.cast::<Walk<'_>>() };
+    let walk = unsafe { &mut *walk.cast::<Walk<'_, S>>() };
     if !walk.next.is_extension() {
         return 1;
     }
@@ -90,7 +87,7 @@ unsafe extern "C" fn round(_index: u64, walk: *mut c_void) -> i64 {
 
 /// Steps over one extension header and returns what follows it.
 #[inline(always)]
-fn extension(walk: &mut Walk<'_>) -> Result<IpProto, Reason> {
+fn extension<S: Access>(walk: &mut Walk<'_, S>) -> Result<IpProto, Reason> {
     let datagram = &mut *walk.datagram;
     let cut_off = datagram.cut_off(Reason::Truncated);
     let at = datagram.transport & (OFFSET_BOUND - 1);

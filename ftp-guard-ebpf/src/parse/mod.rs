@@ -9,13 +9,13 @@ mod tcp;
 
 use ftp_guard_common::{class::Family, reason::Reason};
 
-pub use tcp::{Segment, ports, segment};
+pub use tcp::{Ports, Segment, ports, segment};
 
 use crate::{access::Access, wire::EtherType};
 
 /// An IP packet that carries TCP, or the beginning of one.
 pub struct Datagram {
-    /// Offset of the source address in the frame.
+    /// Offset of the source address in the frame; the destination address follows it.
     pub source: usize,
     /// Offset of the TCP header in the frame.
     pub transport: usize,

@@ -10,25 +10,43 @@ use crate::{
 
 const PORTS_LEN: usize = 4;
 const HEADER_LEN: usize = 20;
-const OFFSET_AND_FLAGS: usize = 12;
+
+/// The ports of a segment.
+#[derive(Clone, Copy)]
+pub struct Ports {
+    pub source: Port,
+    pub destination: Port,
+}
 
 /// What the rules ask of a TCP header.
+#[repr(C)]
 pub struct Segment {
     /// The flag byte.
     pub flags: TcpFlags,
     /// Whether bytes follow the header, in this packet or in later fragments of it.
     pub has_payload: bool,
+    /// Sequence number of the segment.
+    pub sequence: u32,
+    /// Acknowledgement number; means nothing without ACK.
+    pub acknowledgement: u32,
+    /// Offset of the payload in the frame.
+    pub payload: usize,
+    /// Bytes of payload in this packet.
+    pub payload_len: usize,
 }
 
-/// The destination port.
+/// The ports.
 #[inline(always)]
-pub fn ports<A: Access>(frame: &A, datagram: &Datagram) -> Result<Port, Reason> {
+pub fn ports<A: Access>(frame: &A, datagram: &Datagram) -> Result<Ports, Reason> {
     let cut_off = datagram.cut_off(Reason::Truncated);
     if datagram.transport + PORTS_LEN > datagram.end {
         return Err(cut_off);
     }
-    let [_, _, high, low]: [u8; PORTS_LEN] = frame.load(datagram.transport).ok_or(cut_off)?;
-    Ok(Port(u16::from_be_bytes([high, low])))
+    let [a, b, c, d]: [u8; PORTS_LEN] = frame.load(datagram.transport).ok_or(cut_off)?;
+    Ok(Ports {
+        source: Port(u16::from_be_bytes([a, b])),
+        destination: Port(u16::from_be_bytes([c, d])),
+    })
 }
 
 /// The rest of the header, which must be whole.
@@ -38,9 +56,8 @@ pub fn segment<A: Access>(frame: &A, datagram: &Datagram) -> Result<Segment, Rea
     if datagram.transport + HEADER_LEN > datagram.end {
         return Err(cut_off);
     }
-    let [offset, flags]: [u8; 2] = frame
-        .load(datagram.transport + OFFSET_AND_FLAGS)
-        .ok_or(cut_off)?;
+    let [s0, s1, s2, s3, a0, a1, a2, a3, offset, flags]: [u8; 10] =
+        frame.load(datagram.transport + PORTS_LEN).ok_or(cut_off)?;
     let header_len = ((offset >> 4) as usize) << 2;
     if header_len < HEADER_LEN {
         return Err(Reason::TcpBadOffset);
@@ -53,5 +70,9 @@ pub fn segment<A: Access>(frame: &A, datagram: &Datagram) -> Result<Segment, Rea
         flags: TcpFlags(flags),
         // More fragments mean more bytes: without any the packet does not reassemble.
         has_payload: payload < datagram.end || datagram.first_fragment,
+        sequence: u32::from_be_bytes([s0, s1, s2, s3]),
+        acknowledgement: u32::from_be_bytes([a0, a1, a2, a3]),
+        payload,
+        payload_len: datagram.end - payload,
     })
 }

@@ -1,33 +1,52 @@
 //! Who may use FTP: the allowlist.
 
 use ftp_guard_common::{
+    address::{Address, FlowKey},
     allow::{AllowValue, MAX_EXPIRED_NESTING},
     class::Family,
     reason::Reason,
+    session::Traffic,
 };
 
-use crate::{access::Access, maps};
+use crate::maps;
 
-/// Refuses a source that the allowlist does not let in.
+/// The entry that lets an address in.
 #[inline(always)]
-pub fn check<A: Access>(frame: &A, family: Family, source: usize) -> Result<(), Reason> {
-    match family {
-        Family::Ipv4 => {
-            let address: [u8; 4] = frame.load(source).ok_or(Reason::Truncated)?;
-            decide(32, |prefix_len| maps::allow::lookup_v4(address, prefix_len))
-        }
-        _ => {
-            let address: [u8; 16] = frame.load(source).ok_or(Reason::Truncated)?;
-            decide(128, |prefix_len| {
-                maps::allow::lookup_v6(address, prefix_len)
-            })
-        }
+pub fn find(address: &Address, family: u8) -> Result<AllowValue, Reason> {
+    if family == Family::Ipv4 as u8 {
+        let [.., a, b, c, d] = *address;
+        decide(32, |prefix_len| {
+            maps::allow::lookup_v4([a, b, c, d], prefix_len)
+        })
+    } else {
+        decide(128, |prefix_len| {
+            maps::allow::lookup_v6(*address, prefix_len)
+        })
     }
+}
+
+/// Whether the client of a connection that passed before may go on. Looked up again when the allowlist
+/// has changed since, or its entry has expired.
+#[inline(always)]
+pub fn recheck(traffic: &mut Traffic, key: &FlowKey) -> Result<(), Reason> {
+    let generation = maps::config::allow_generation();
+    let expires = traffic.allow_expires_s;
+    let current = traffic.allow_generation == generation;
+    if current && (expires == 0 || u64::from(expires) > maps::config::unix_time_s()) {
+        return Ok(());
+    }
+    let entry = find(&key.client, key.family)?;
+    traffic.allow_generation = generation;
+    traffic.allow_expires_s = entry.expires_s;
+    Ok(())
 }
 
 /// Decides by the longest prefix that has not expired, searching from `prefix_len` bits down.
 #[inline(always)]
-fn decide(mut prefix_len: u32, lookup: impl Fn(u32) -> Option<AllowValue>) -> Result<(), Reason> {
+fn decide(
+    mut prefix_len: u32,
+    lookup: impl Fn(u32) -> Option<AllowValue>,
+) -> Result<AllowValue, Reason> {
     let mut none = Reason::NotListed;
     for _ in 0..=MAX_EXPIRED_NESTING {
         let Some(entry) = lookup(prefix_len) else {
@@ -37,7 +56,7 @@ fn decide(mut prefix_len: u32, lookup: impl Fn(u32) -> Option<AllowValue>) -> Re
             return if entry.excludes() {
                 Err(Reason::Excluded)
             } else {
-                Ok(())
+                Ok(entry)
             };
         }
         none = Reason::Expired;

@@ -1,50 +1,192 @@
 //! The rules, in the order in which they decide (docs: "How a packet is decided").
 
-mod active;
 mod allow;
+pub mod data;
 mod malformed;
+pub mod session;
+mod traffic;
 
 use ftp_guard_common::{
     class::{Family, PortClass},
-    reason::Reason,
+    reason::{Reason, Verdict},
 };
 
-use crate::{access::Access, maps, parse};
+pub use allow::find as find_listed;
+
+use crate::{
+    access::{Access, Buffer},
+    connection::{self, Direction},
+    maps::{self, scratch::Packet, stats::Hook},
+    parse, reader,
+};
 
 /// What was decided about a frame, and the labels that it is counted under.
 pub struct Judgement {
     /// Why it got its verdict.
     pub reason: Reason,
-    /// Class of the destination port; `Other` until the port has been read.
+    /// Class of the guarded end's port; `Other` until the port has been read.
     pub class: PortClass,
     /// IP version; `Other` until the EtherType has been read.
     pub family: Family,
 }
 
-/// Judges a frame; the first rule that applies decides.
-#[inline(always)]
-pub fn judge<A: Access>(frame: &A) -> Judgement {
-    let mut judgement = Judgement {
-        reason: Reason::Listed,
+impl Judgement {
+    /// Of a packet that no rule got to see.
+    const UNREAD: Self = Self {
+        reason: Reason::NotFtp,
         class: PortClass::Other,
         family: Family::Other,
     };
-    if let Err(reason) = rules(frame, &mut judgement) {
-        judgement.reason = reason;
+
+    #[inline(always)]
+    fn of(packet: &Packet, reason: Reason) -> Self {
+        Self {
+            reason,
+            class: packet.class,
+            family: packet.family,
+        }
     }
-    judgement
+}
+
+/// Judges a frame that arrives; the first rule that applies decides.
+#[inline(always)]
+pub fn judge<A: Access>(frame: &A) -> Judgement {
+    let Some(packet) = maps::scratch::packet(Hook::Ingress) else {
+        return Judgement::UNREAD;
+    };
+    let reason = match examine(frame, packet) {
+        CONCERNS => match packet.class {
+            PortClass::Control => session::inbound(packet),
+            _ => data::inbound(packet),
+        },
+        reason => reason,
+    };
+    Judgement::of(packet, reason)
+}
+
+/// What [`examine`] and [`read`] return when the rules have the word. A packet of which that is all that
+/// is known gets another reason.
+const CONCERNS: Reason = Reason::Listed;
+
+/// Reads a frame and refuses what is malformed. A subprogram: its stack is free again when the rules run.
+#[inline(never)]
+fn examine<A: Access>(frame: &A, packet: &mut Packet) -> Reason {
+    packet.class = PortClass::Other;
+    packet.family = Family::Other;
+    either(examine_rules(frame, packet))
 }
 
 #[inline(always)]
-fn rules<A: Access>(frame: &A, judgement: &mut Judgement) -> Result<(), Reason> {
-    let datagram = parse::datagram(frame, &mut judgement.family)?;
-    let port = parse::ports(frame, &datagram)?;
-    judgement.class = maps::ports::class(port);
-    if judgement.class == PortClass::Other {
+fn examine_rules<A: Access>(frame: &A, packet: &mut Packet) -> Result<Reason, Reason> {
+    let datagram = parse::datagram(frame, &mut packet.family)?;
+    let ports = parse::ports(frame, &datagram)?;
+    let entry = maps::ports::lookup(ports.destination);
+    if entry.is_none() {
         return Err(Reason::NotFtp);
     }
-    let segment = parse::segment(frame, &datagram)?;
-    malformed::check(&segment)?;
-    allow::check(frame, judgement.family, datagram.source)?;
-    active::check(judgement.class, &segment)
+    let class = entry.class();
+    let key = &mut packet.key;
+    connection::read(
+        key,
+        frame,
+        packet.family,
+        &datagram,
+        ports,
+        Direction::Inbound,
+    )?;
+    if class == PortClass::Other {
+        // The server's own choice of port, shared with whatever else uses it.
+        if maps::flows::get(key).is_none() {
+            return Err(Reason::NotFtp);
+        }
+        packet.class = PortClass::ActiveData;
+    } else {
+        packet.class = class;
+    }
+    packet.segment = parse::segment(frame, &datagram)?;
+    malformed::check(&packet.segment)?;
+    Ok(CONCERNS)
+}
+
+/// Judges a packet that leaves.
+#[inline(always)]
+pub fn judge_egress(frame: &Buffer<'_>) -> Judgement {
+    let Some(packet) = maps::scratch::packet(Hook::Egress) else {
+        return Judgement::UNREAD;
+    };
+    let reason = match read(frame, packet, true) {
+        CONCERNS if packet.segment.flags.is_connection_request() => data::opening(packet),
+        CONCERNS => match packet.class {
+            PortClass::Control => session::outbound(frame, packet),
+            PortClass::Other => {
+                if !maps::ports::lookup(packet.port).is_active_source()
+                    || maps::flows::get(&packet.key).is_none()
+                {
+                    return Judgement::of(packet, Reason::NotFtp);
+                }
+                packet.class = PortClass::ActiveData;
+                data::outbound(packet)
+            }
+            _ => data::outbound(packet),
+        },
+        reason => reason,
+    };
+    Judgement::of(packet, reason)
+}
+
+/// Judges what a client says on a control connection; the XDP hook has let it pass.
+#[inline(always)]
+pub fn judge_control(frame: &Buffer<'_>) -> Judgement {
+    let Some(packet) = maps::scratch::packet(Hook::Control) else {
+        return Judgement::UNREAD;
+    };
+    let reason = match read(frame, packet, false) {
+        CONCERNS if packet.class == PortClass::Control => reader::commands(frame, packet),
+        CONCERNS => Reason::NotFtp,
+        reason => reason,
+    };
+    Judgement::of(packet, reason)
+}
+
+/// Reads a packet at a traffic control hook. What the parser cannot follow is no reason to stop it
+/// there: the XDP hook has judged what arrives, and this host made what leaves.
+#[inline(never)]
+fn read(frame: &Buffer<'_>, packet: &mut Packet, outbound: bool) -> Reason {
+    packet.class = PortClass::Other;
+    packet.family = Family::Other;
+    match read_rules(frame, packet, outbound) {
+        Err(reason) if reason.verdict() == Verdict::Drop => Reason::NotFtp,
+        outcome => either(outcome),
+    }
+}
+
+#[inline(always)]
+fn read_rules(frame: &Buffer<'_>, packet: &mut Packet, outbound: bool) -> Result<Reason, Reason> {
+    let datagram = parse::datagram(frame, &mut packet.family)?;
+    let ports = parse::ports(frame, &datagram)?;
+    let (direction, port) = if outbound {
+        (Direction::Outbound, ports.source)
+    } else {
+        (Direction::Inbound, ports.destination)
+    };
+    packet.port = port;
+    packet.class = maps::ports::lookup(port).class();
+    connection::read(
+        &mut packet.key,
+        frame,
+        packet.family,
+        &datagram,
+        ports,
+        direction,
+    )?;
+    packet.segment = parse::segment(frame, &datagram)?;
+    Ok(CONCERNS)
+}
+
+/// One reason out of two ways to say it: which of them pass says the verdict table.
+#[inline(always)]
+fn either(outcome: Result<Reason, Reason>) -> Reason {
+    match outcome {
+        Ok(reason) | Err(reason) => reason,
+    }
 }

@@ -3,18 +3,24 @@
 use std::{io, net::IpAddr};
 
 use ftp_guard_common::{
+    address::{ClientKey, EndpointKey, FlowKey, ListenKey},
     allow::AllowValue,
     config::Mode,
     ports::PortTable,
+    session::{Client, Flow, Listener, Named, Pinhole, Session},
     stats::{Counter, StatsKey},
 };
 use ipnet::IpNet;
 
 use crate::{
     config::XdpChoice,
-    datapath::{Attachment, Datapath, DatapathError, Judgement},
+    datapath::{
+        Attachment, Capacities, Datapath, DatapathError, Hook, Judgement, SessionSettings,
+        monotonic_ns,
+    },
     engine::allowlist::{AllowTable, Change},
     netlink::{self, Interface},
+    sockets::{self, Query, Socket},
 };
 
 type Result<T> = std::result::Result<T, DatapathError>;
@@ -34,8 +40,41 @@ pub trait Kernel: Send + 'static {
     fn attachments(&self) -> Result<Vec<Attachment>>;
     fn pinned_interfaces(&self) -> Result<Vec<String>>;
     fn counters(&self) -> Result<Vec<(StatsKey, Counter)>>;
+    fn set_session_config(&mut self, settings: &SessionSettings) -> Result<()>;
+    fn raise_allow_generation(&mut self) -> Result<()>;
+    fn adopt_until(&mut self, ns: u64) -> Result<()>;
+    fn port_bits(&self) -> Result<Vec<(u16, u8)>>;
+    fn clear_port_bits(&mut self, ports: &[u16]) -> Result<()>;
+    fn sessions(&self) -> Result<Vec<(FlowKey, Session)>>;
+    fn flows(&self) -> Result<Vec<(FlowKey, Flow)>>;
+    fn pinholes(&self) -> Result<Vec<(EndpointKey, Pinhole)>>;
+    fn named(&self) -> Result<Vec<(EndpointKey, Named)>>;
+    fn clients(&self) -> Result<Vec<(ClientKey, Client)>>;
+    fn listeners(&self) -> Result<Vec<(ListenKey, Listener)>>;
+    fn insert_session(&mut self, key: &FlowKey, value: &Session) -> Result<bool>;
+    fn update_session(&mut self, key: &FlowKey, value: &Session) -> Result<bool>;
+    fn remove_session(&mut self, key: &FlowKey) -> Result<bool>;
+    fn insert_flow(&mut self, key: &FlowKey, value: &Flow) -> Result<bool>;
+    fn update_flow(&mut self, key: &FlowKey, value: &Flow) -> Result<bool>;
+    fn remove_flow(&mut self, key: &FlowKey) -> Result<bool>;
+    fn remove_pinhole(&mut self, key: &EndpointKey) -> Result<bool>;
+    fn remove_named(&mut self, key: &EndpointKey) -> Result<bool>;
+    fn set_client(&mut self, key: &ClientKey, value: &Client) -> Result<()>;
+    fn remove_client(&mut self, key: &ClientKey) -> Result<bool>;
+    fn set_listener(&mut self, key: &ListenKey, value: &Listener) -> Result<()>;
+    fn remove_listener(&mut self, key: &ListenKey) -> Result<bool>;
+    fn capacities(&self) -> Capacities;
+    fn hook_counters(&self, hook: Hook) -> Result<Vec<(StatsKey, Counter)>>;
+    fn attach_sockets(&mut self) -> Result<()>;
+    fn detach_sockets(&mut self) -> Result<bool>;
     fn explain(&mut self, frame: &[u8]) -> Result<Judgement>;
     fn detach_all(self) -> Result<Vec<String>>;
+    /// CLOCK_MONOTONIC in nanoseconds, the clock of the state tables.
+    fn now_ns(&self) -> u64;
+    /// TCP sockets of this host.
+    fn sockets(&self, query: &Query) -> io::Result<Vec<Socket>>;
+    /// Ends a connection of this host; false: it had ended already.
+    fn destroy(&mut self, socket: &Socket) -> io::Result<bool>;
     /// The host's interfaces.
     fn interfaces(&self) -> io::Result<Vec<Interface>>;
     /// The present index of an interface.
@@ -91,12 +130,132 @@ impl Kernel for Datapath {
         self.counters()
     }
 
+    fn set_session_config(&mut self, settings: &SessionSettings) -> Result<()> {
+        self.set_session_config(settings)
+    }
+
+    fn raise_allow_generation(&mut self) -> Result<()> {
+        self.raise_allow_generation()
+    }
+
+    fn adopt_until(&mut self, ns: u64) -> Result<()> {
+        self.adopt_until(ns)
+    }
+
+    fn port_bits(&self) -> Result<Vec<(u16, u8)>> {
+        self.port_bits()
+    }
+
+    fn clear_port_bits(&mut self, ports: &[u16]) -> Result<()> {
+        self.clear_port_bits(ports)
+    }
+
+    fn sessions(&self) -> Result<Vec<(FlowKey, Session)>> {
+        self.sessions()
+    }
+
+    fn flows(&self) -> Result<Vec<(FlowKey, Flow)>> {
+        self.flows()
+    }
+
+    fn pinholes(&self) -> Result<Vec<(EndpointKey, Pinhole)>> {
+        self.pinholes()
+    }
+
+    fn named(&self) -> Result<Vec<(EndpointKey, Named)>> {
+        self.named()
+    }
+
+    fn clients(&self) -> Result<Vec<(ClientKey, Client)>> {
+        self.clients()
+    }
+
+    fn listeners(&self) -> Result<Vec<(ListenKey, Listener)>> {
+        self.listeners()
+    }
+
+    fn insert_session(&mut self, key: &FlowKey, value: &Session) -> Result<bool> {
+        self.insert_session(key, value)
+    }
+
+    fn update_session(&mut self, key: &FlowKey, value: &Session) -> Result<bool> {
+        self.update_session(key, value)
+    }
+
+    fn remove_session(&mut self, key: &FlowKey) -> Result<bool> {
+        self.remove_session(key)
+    }
+
+    fn insert_flow(&mut self, key: &FlowKey, value: &Flow) -> Result<bool> {
+        self.insert_flow(key, value)
+    }
+
+    fn update_flow(&mut self, key: &FlowKey, value: &Flow) -> Result<bool> {
+        self.update_flow(key, value)
+    }
+
+    fn remove_flow(&mut self, key: &FlowKey) -> Result<bool> {
+        self.remove_flow(key)
+    }
+
+    fn remove_pinhole(&mut self, key: &EndpointKey) -> Result<bool> {
+        self.remove_pinhole(key)
+    }
+
+    fn remove_named(&mut self, key: &EndpointKey) -> Result<bool> {
+        self.remove_named(key)
+    }
+
+    fn set_client(&mut self, key: &ClientKey, value: &Client) -> Result<()> {
+        self.set_client(key, value)
+    }
+
+    fn remove_client(&mut self, key: &ClientKey) -> Result<bool> {
+        self.remove_client(key)
+    }
+
+    fn set_listener(&mut self, key: &ListenKey, value: &Listener) -> Result<()> {
+        self.set_listener(key, value)
+    }
+
+    fn remove_listener(&mut self, key: &ListenKey) -> Result<bool> {
+        self.remove_listener(key)
+    }
+
+    fn capacities(&self) -> Capacities {
+        self.capacities()
+    }
+
+    fn hook_counters(&self, hook: Hook) -> Result<Vec<(StatsKey, Counter)>> {
+        self.hook_counters(hook)
+    }
+
+    fn attach_sockets(&mut self) -> Result<()> {
+        self.attach_sockets()
+    }
+
+    fn detach_sockets(&mut self) -> Result<bool> {
+        self.detach_sockets()
+    }
+
     fn explain(&mut self, frame: &[u8]) -> Result<Judgement> {
         self.explain(frame)
     }
 
     fn detach_all(self) -> Result<Vec<String>> {
         self.detach_all()
+    }
+
+    fn now_ns(&self) -> u64 {
+        monotonic_ns()
+    }
+
+    fn sockets(&self, query: &Query) -> io::Result<Vec<Socket>> {
+        sockets::dump(query)
+    }
+
+    fn destroy(&mut self, socket: &Socket) -> io::Result<bool> {
+        sockets::destroy(socket)
     }
 
     fn interfaces(&self) -> io::Result<Vec<Interface>> {

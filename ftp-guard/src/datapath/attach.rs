@@ -1,22 +1,29 @@
-//! XDP links: attached once, pinned, and from then on updated in place.
+//! The guard on an interface: two classifiers, and the XDP program, whose link is attached once, pinned,
+//! and from then on updated in place.
 
 use std::{
     io, thread,
     time::{Duration, Instant},
 };
 
-use aya::programs::{
-    Xdp, XdpMode,
-    links::{FdLink, PinnedLink},
-    loaded_programs,
-    xdp::XdpLink,
+use aya::{
+    Ebpf,
+    programs::{
+        Xdp, XdpMode,
+        links::{FdLink, PinnedLink},
+        loaded_programs,
+        xdp::XdpLink,
+    },
 };
 use nix::errno::Errno;
 
 use super::{
+    classify::{self, TcKind},
     error::{DatapathError, errno},
     interfaces::{self, Interface},
+    load,
     pins::Pins,
+    sys,
 };
 pub use crate::config::XdpChoice;
 
@@ -49,19 +56,23 @@ pub struct Attachment {
     pub ifindex: u32,
     /// Where the program runs.
     pub mode: AttachMode,
-    /// Kernel id of the program.
+    /// Kernel id of the XDP program.
     pub program_id: u32,
+    /// How the classifiers are attached.
+    pub tc: TcKind,
 }
 
-/// Attaches the program to an interface. A pinned link of ours is updated in place, so that no packet
-/// sees neither program; a pin whose interface is gone, or came back as another device, is replaced.
-/// A change of mode takes the program off for a moment; where the new mode is refused, the old one
-/// comes back.
+/// Attaches the programs to an interface: all, or none of those that were not there before. The
+/// classifiers come first: without what they learn the XDP program would refuse data connections.
+///
+/// A pinned link of ours is updated in place, so that no packet sees neither program; a pin whose interface
+/// is gone, or came back as another device, is replaced.
 pub fn attach(
-    program: &mut Xdp,
+    ebpf: &mut Ebpf,
     pins: &Pins,
     name: &str,
     choice: XdpChoice,
+    tc: Option<TcKind>,
 ) -> Result<Attachment, DatapathError> {
     let interface = find(name)?;
     if !interface.ethernet {
@@ -70,25 +81,51 @@ pub fn attach(
         });
     }
     follow_rename(pins, &interface)?;
-    let guarded = guarded(pins, &interface)?;
+    let classifiers = classify::attach(ebpf, pins, &interface, tc)?;
+    let tc = classifiers.kind;
+    let attached = load::program(ebpf)
+        .and_then(|program| attach_xdp(program, pins, &interface, choice))
+        .and_then(|()| attachment(name, tc));
+    if attached.is_err() && !still_guarded(pins, name) {
+        classifiers.take_back(pins, &interface);
+    }
+    attached
+}
+
+/// Whether an XDP program of ours is on the interface, in spite of all.
+fn still_guarded(pins: &Pins, name: &str) -> bool {
+    find(name)
+        .and_then(|interface| guarded(pins, &interface))
+        .is_ok_and(|mode| mode.is_some())
+}
+
+/// Attaches the XDP program. A change of mode takes it off for a moment; where the new mode is refused,
+/// the old one comes back.
+fn attach_xdp(
+    program: &mut Xdp,
+    pins: &Pins,
+    interface: &Interface,
+    choice: XdpChoice,
+) -> Result<(), DatapathError> {
+    let name = interface.name.as_str();
+    let guarded = guarded(pins, interface)?;
     if guarded.is_some_and(|mode| fits(choice, mode)) {
-        replace(program, pins, name)?;
-        return attachment(name);
+        return replace(program, pins, name);
     }
     // The kernel does not take programs of both modes at a time.
     if pins.remove(&pins.link(name))? && guarded.is_some() {
-        await_detached(&interface)?;
+        await_detached(interface)?;
     }
     if let Some((_, id)) = find(name)?.xdp {
         return Err(foreign(name, id));
     }
-    let attached = create_by_choice(program, &interface, choice);
+    let attached = create_by_choice(program, interface, choice);
     let Err(error) = attached.and_then(|link| pin(link, pins, name)) else {
-        return attachment(name);
+        return Ok(());
     };
     if let Some(mode) = guarded {
         // The old mode guards better than none.
-        let restored = create(program, &interface, mode).and_then(|link| pin(link, pins, name));
+        let restored = create(program, interface, mode).and_then(|link| pin(link, pins, name));
         match restored {
             Ok(()) => tracing::warn!("{name} stays in {} mode", mode.as_str()),
             Err(error) => tracing::error!("{name} is not guarded any more: {error}"),
@@ -103,76 +140,81 @@ fn pin(link: FdLink, pins: &Pins, name: &str) -> Result<(), DatapathError> {
         .map_err(|error| DatapathError::kernel(format!("pin the link on {name}"), error))
 }
 
-/// Takes the guard off an interface; whether it was on.
-pub fn detach(pins: &Pins, name: &str) -> Result<bool, DatapathError> {
-    let removed = pins.remove(&pins.link(name))?;
-    if removed {
-        let interfaces = interfaces::list()?;
-        if let Some(interface) = interfaces.iter().find(|interface| interface.name == name) {
-            await_detached(interface)?;
-        }
+/// Takes the guard off an interface; whether it was on. The XDP program goes first, which refuses what
+/// the classifiers have not seen. `pin_name` is the interface's name in its pins: one that was renamed
+/// has another.
+pub fn detach(pins: &Pins, pin_name: &str) -> Result<bool, DatapathError> {
+    let mut found = behind(pins)?.into_iter().filter(|(pin, _)| pin == pin_name);
+    let interface = match found.next() {
+        Some((_, interface)) => Some(interface),
+        None => interfaces::list()?
+            .into_iter()
+            .find(|it| it.name == pin_name),
+    };
+    let mut removed = pins.remove(&pins.link(pin_name))?;
+    if removed && let Some(interface) = &interface {
+        await_detached(interface)?;
     }
+    removed |= classify::detach(pins, interface.as_ref(), pin_name)?;
     Ok(removed)
 }
 
-/// The attachments that stand behind the pins. A link whose interface is gone guards nothing and is
-/// left out.
+/// The attachments that stand behind the pins, where all programs are in place. A link whose interface is
+/// gone guards nothing and is left out.
 pub fn list(pins: &Pins) -> Result<Vec<Attachment>, DatapathError> {
-    let attachment = |(_, interface): (String, Interface)| {
-        let (mode, program_id) = interface.xdp?;
-        Some(Attachment {
-            interface: interface.name,
-            ifindex: interface.index,
-            mode,
-            program_id,
-        })
-    };
-    let mut attachments: Vec<_> = behind(pins)?.into_iter().filter_map(attachment).collect();
+    let mut attachments = Vec::new();
+    for (pin, interface) in behind(pins)? {
+        let tc = classify::attached(pins, &pin, &interface)?;
+        if let (Some((mode, program_id)), Some(tc)) = (interface.xdp, tc) {
+            attachments.push(Attachment {
+                interface: interface.name,
+                ifindex: interface.index,
+                mode,
+                program_id,
+                tc,
+            });
+        }
+    }
     attachments.sort_by(|a, b| a.interface.cmp(&b.interface));
     Ok(attachments)
 }
 
-/// The name of each link's pin, and the interface that the link is on.
-///
-/// An interface may have been renamed since: its pin then bears a name that no interface has, and its
-/// program is on an interface that has no pin. Where more than one fits they stay unknown.
+/// The name of each XDP link's pin, and the interface that the link is on, which may have been renamed
+/// since it was pinned.
 fn behind(pins: &Pins) -> Result<Vec<(String, Interface)>, DatapathError> {
-    let names = pins.links()?;
+    let names = pins.interfaces()?;
     if names.is_empty() {
         return Ok(Vec::new());
     }
     let interfaces = interfaces::list()?;
     let mut found = Vec::new();
-    let mut homeless = Vec::new();
-    for name in &names {
-        let program = pinned_program(pins, name)?;
-        let runs_it = |it: &&Interface| it.xdp.is_some_and(|(_, id)| id == program);
-        match interfaces.iter().find(|it| it.name == *name) {
-            Some(it) if runs_it(&it) => found.push((name.clone(), it.clone())),
-            Some(_) => {}
-            None => homeless.push((name, program)),
-        }
-    }
-    for (name, program) in &homeless {
-        let rivals = homeless.iter().filter(|(_, other)| other == program);
-        let mut renamed = interfaces
-            .iter()
-            .filter(|it| it.xdp.is_some_and(|(_, id)| id == *program) && !names.contains(&it.name));
-        if let (1, Some(it), None) = (rivals.count(), renamed.next(), renamed.next()) {
-            found.push(((*name).clone(), it.clone()));
+    for name in names {
+        let Some(link) = examine(pins, &name)? else {
+            continue;
+        };
+        let carries = |it: &&Interface| {
+            it.index == link.ifindex && it.xdp.is_some_and(|(_, id)| id == link.program)
+        };
+        if let Some(interface) = interfaces.iter().find(carries) {
+            found.push((name, interface.clone()));
         }
     }
     Ok(found)
 }
 
-/// Gives the pin of a renamed interface its new name.
+fn examine(pins: &Pins, name: &str) -> Result<Option<sys::PinnedLink>, DatapathError> {
+    sys::pinned_link(&pins.link(name))
+        .map_err(|error| DatapathError::kernel(format!("examine the link on {name}"), error))
+}
+
+/// Gives the pins of a renamed interface its new name.
 fn follow_rename(pins: &Pins, interface: &Interface) -> Result<(), DatapathError> {
     if interface.xdp.is_none() || pins.link(&interface.name).exists() {
         return Ok(());
     }
     for (pin, it) in behind(pins)? {
         if it.index == interface.index {
-            pins.rename_link(&pin, &interface.name)?;
+            pins.rename_interface(&pin, &interface.name)?;
         }
     }
     Ok(())
@@ -193,7 +235,7 @@ fn find(name: &str) -> Result<Interface, DatapathError> {
         })
 }
 
-fn attachment(name: &str) -> Result<Attachment, DatapathError> {
+fn attachment(name: &str, tc: TcKind) -> Result<Attachment, DatapathError> {
     let interface = find(name)?;
     let (mode, program_id) = interface.xdp.ok_or_else(|| {
         let gone = io::Error::other("the program is not there");
@@ -204,14 +246,8 @@ fn attachment(name: &str) -> Result<Attachment, DatapathError> {
         ifindex: interface.index,
         mode,
         program_id,
+        tc,
     })
-}
-
-fn pinned_program(pins: &Pins, name: &str) -> Result<u32, DatapathError> {
-    open_link(pins, name)?
-        .info()
-        .map(|info| info.program_id())
-        .map_err(|error| DatapathError::kernel(format!("examine the link on {name}"), error))
 }
 
 fn open_link(pins: &Pins, name: &str) -> Result<FdLink, DatapathError> {
@@ -226,10 +262,8 @@ fn guarded(pins: &Pins, interface: &Interface) -> Result<Option<AttachMode>, Dat
     let Some((mode, id)) = interface.xdp else {
         return Ok(None);
     };
-    if !pins.link(&interface.name).exists() {
-        return Ok(None);
-    }
-    Ok((pinned_program(pins, &interface.name)? == id).then_some(mode))
+    let link = examine(pins, &interface.name)?;
+    Ok(link.is_some_and(|link| link.program == id).then_some(mode))
 }
 
 fn fits(choice: XdpChoice, mode: AttachMode) -> bool {

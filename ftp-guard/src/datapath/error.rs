@@ -107,6 +107,33 @@ pub enum DatapathError {
         /// `IPv4` or `IPv6`.
         family: &'static str,
     },
+    /// The kernel has no tcx links (before 6.6), so that the classifiers need a clsact qdisc.
+    #[error("the kernel does not take tcx links on `{interface}` (they came with 6.6)")]
+    NoTcx {
+        /// The interface.
+        interface: String,
+    },
+    /// The kernel does not describe its types.
+    #[error(
+        "{path} is missing: the kernel was built without CONFIG_DEBUG_INFO_BTF, and without it \
+         ftp-guard cannot follow the sockets of this host; use a kernel that has it (those of the \
+         distributions do), or role = \"router\", which goes by packets alone"
+    )]
+    NoKernelTypes {
+        /// Where the description would be.
+        path: &'static str,
+    },
+    /// A table of sessions or of what belongs to them is full.
+    #[error(
+        "the table {table} is full ({room} entries): raise `sessions.max` or `sessions.max_data`, run \
+         `ftp-guard detach` (enforcement ends until the new daemon runs), then start again"
+    )]
+    StateFull {
+        /// Name of the table.
+        table: &'static str,
+        /// Entries that fit.
+        room: u32,
+    },
     /// The kernel refused something else.
     #[error("cannot {what}: {source}")]
     Kernel {

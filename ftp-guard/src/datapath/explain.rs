@@ -37,7 +37,7 @@ impl Explainer {
     /// Loads the program over the pinned tables.
     pub fn open(pins: &Pins) -> Result<Self, DatapathError> {
         let shared = PINNED_MAPS.into_iter().filter(|name| *name != STATS_MAP);
-        let mut ebpf = load::object(pins, shared, false, None)?;
+        let mut ebpf = load::object(pins, shared, false, &[], None)?;
         load::program(&mut ebpf)?;
         Ok(Self { ebpf })
     }

@@ -1,13 +1,14 @@
 //! The host's interfaces as the kernel lists them over netlink, with the XDP programs on them.
 
-use netlink_packet_core::{NLM_F_DUMP, NLM_F_REQUEST, NetlinkMessage, NetlinkPayload};
+use std::io;
+
+use netlink_packet_core::Parseable;
 use netlink_packet_route::{
     RouteNetlinkMessage,
-    link::{LinkAttribute, LinkLayerType, LinkMessage, LinkXdp, XdpAttached},
+    link::{LinkAttribute, LinkLayerType, LinkMessage, LinkMessageBuffer, LinkXdp, XdpAttached},
 };
-use netlink_sys::{Socket, SocketAddr, protocols::NETLINK_ROUTE};
 
-use super::{attach::AttachMode, error::DatapathError};
+use super::{attach::AttachMode, error::DatapathError, route};
 
 /// A network interface of the present namespace.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -24,38 +25,19 @@ pub struct Interface {
 
 /// All interfaces of the present namespace.
 pub fn list() -> Result<Vec<Interface>, DatapathError> {
-    let failed = |error| DatapathError::kernel("list the network interfaces", error);
-    let mut socket = Socket::new(NETLINK_ROUTE).map_err(failed)?;
-    socket.bind_auto().map_err(failed)?;
-    socket.connect(&SocketAddr::new(0, 0)).map_err(failed)?;
-
-    let mut request = NetlinkMessage::from(RouteNetlinkMessage::GetLink(LinkMessage::default()));
-    request.header.flags = NLM_F_DUMP | NLM_F_REQUEST;
-    request.finalize();
-    let mut buffer = vec![0; request.buffer_len()];
-    request.serialize(&mut buffer);
-    socket.send(&buffer, 0).map_err(failed)?;
-
     let mut interfaces = Vec::new();
-    loop {
-        let (datagram, _) = socket.recv_from_full().map_err(failed)?;
-        let mut rest = datagram.as_slice();
-        while !rest.is_empty() {
-            let message = NetlinkMessage::<RouteNetlinkMessage>::deserialize(rest)
-                .map_err(|error| DatapathError::kernel("read the list of interfaces", error))?;
-            match message.payload {
-                NetlinkPayload::Done(_) => return Ok(interfaces),
-                NetlinkPayload::Error(error) => return Err(failed(error.to_io())),
-                NetlinkPayload::InnerMessage(RouteNetlinkMessage::NewLink(link)) => {
-                    interfaces.extend(interface(&link));
-                }
-                _ => {}
-            }
-            // A length of 0 would loop for ever; netlink aligns messages to 4 bytes.
-            let length = (message.header.length as usize).next_multiple_of(4).max(4);
-            rest = rest.get(length..).unwrap_or_default();
-        }
-    }
+    route::dump(
+        RouteNetlinkMessage::GetLink(LinkMessage::default()),
+        |payload| {
+            let link = LinkMessageBuffer::new_checked(&payload)
+                .and_then(|buffer| LinkMessage::parse(&buffer))
+                .map_err(io::Error::other)?;
+            interfaces.extend(interface(&link));
+            Ok(())
+        },
+    )
+    .map_err(|error| DatapathError::kernel("list the network interfaces", error))?;
+    Ok(interfaces)
 }
 
 fn interface(link: &LinkMessage) -> Option<Interface> {

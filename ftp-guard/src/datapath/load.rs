@@ -2,32 +2,38 @@
 
 use std::io;
 
-use aya::{Ebpf, EbpfLoader, programs::Xdp};
+use aya::{
+    Ebpf, EbpfLoader,
+    programs::{SchedClassifier, Xdp},
+};
 use ftp_guard_common::{
-    names::{ALLOW_V4_MAP, ALLOW_V6_MAP, XDP_PROGRAM},
+    names::XDP_PROGRAM,
     trace::{TRACE_GLOBAL, TRACE_OFF, TRACE_ON},
 };
 
-use super::{error::DatapathError, object, pins::Pins};
+use super::{error::DatapathError, object, pins::Pins, sockets::Globals, tables::Hook};
 
 /// Loads the object's maps and programs. Maps in `pinned` are opened by their pins, or made and
-/// pinned; the others belong to this instance. `allow_entries` sizes the allowlist of new maps.
+/// pinned; the others belong to this instance. `sizes` are those of new maps, by name;
+/// `globals` what the socket program is told.
 pub fn object<'a>(
     pins: &Pins,
     pinned: impl Iterator<Item = &'a str>,
     trace: bool,
-    allow_entries: Option<u32>,
+    sizes: &[(&'static str, u32)],
+    globals: Option<&'a Globals>,
 ) -> Result<Ebpf, DatapathError> {
     let mut loader = EbpfLoader::new();
     let switch = if trace { &TRACE_ON } else { &TRACE_OFF };
     loader.override_global(TRACE_GLOBAL, switch, true);
+    if let Some(globals) = globals {
+        globals.set(&mut loader);
+    }
     for name in pinned {
         loader.map_pin_path(name, pins.map(name));
     }
-    if let Some(entries) = allow_entries {
-        loader
-            .map_max_entries(ALLOW_V4_MAP, entries)
-            .map_max_entries(ALLOW_V6_MAP, entries);
+    for (name, entries) in sizes {
+        loader.map_max_entries(name, *entries);
     }
     loader
         .load(object::bytes())
@@ -40,6 +46,21 @@ pub fn program(ebpf: &mut Ebpf) -> Result<&mut Xdp, DatapathError> {
     let program: &mut Xdp = ebpf
         .program_mut(XDP_PROGRAM)
         .ok_or_else(|| missing(XDP_PROGRAM))?
+        .try_into()
+        .map_err(failed)?;
+    if program.fd().is_err() {
+        program.load().map_err(failed)?;
+    }
+    Ok(program)
+}
+
+/// Loads a classifier into the kernel, past the verifier.
+pub fn classifier(ebpf: &mut Ebpf, hook: Hook) -> Result<&mut SchedClassifier, DatapathError> {
+    let what = || format!("load the {} classifier into the kernel", hook.as_str());
+    let failed = |error| DatapathError::kernel(what(), error);
+    let program: &mut SchedClassifier = ebpf
+        .program_mut(hook.program())
+        .ok_or_else(|| missing(hook.program()))?
         .try_into()
         .map_err(failed)?;
     if program.fd().is_err() {

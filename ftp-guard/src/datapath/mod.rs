@@ -4,6 +4,10 @@
 //! maps, brings them up to date and replaces the program behind each link in place.
 
 mod attach;
+mod batch;
+mod btf;
+mod classify;
+mod clsact;
 mod error;
 mod explain;
 pub mod interfaces;
@@ -11,6 +15,11 @@ mod load;
 pub mod object;
 mod observe;
 mod pins;
+mod ports;
+mod route;
+mod sockets;
+mod state;
+mod sys;
 mod tables;
 mod trace;
 
@@ -19,10 +28,12 @@ use std::{fs::File, net::IpAddr, path::PathBuf};
 use aya::Ebpf;
 use ftp_guard_common::{
     ABI_VERSION,
+    address::{ClientKey, EndpointKey, FlowKey, ListenKey},
     allow::{AllowValue, MAX_EXPIRED_NESTING},
     config::Mode,
     names::{ALLOW_V4_MAP, ALLOW_V6_MAP, PINNED_MAPS},
     ports::PortTable,
+    session::{Client, Flow, Listener, Named, Pinhole, Session},
     stats::{Counter, StatsKey},
 };
 use ipnet::IpNet;
@@ -30,11 +41,14 @@ use nix::fcntl::Flock;
 
 pub use self::{
     attach::{AttachMode, Attachment, XdpChoice},
+    classify::TcKind,
     error::DatapathError,
     explain::Judgement,
     observe::{Observation, detach_pinned, observe},
+    state::{Capacities, monotonic_ns},
+    tables::{Hook, SessionSettings},
 };
-use self::{explain::Explainer, pins::Pins, tables::Tables};
+use self::{explain::Explainer, pins::Pins, sockets::Globals, state::State, tables::Tables};
 use crate::engine::allowlist::{AllowTable, Change};
 
 /// What a datapath is opened with.
@@ -46,6 +60,11 @@ pub struct Settings {
     pub max_entries: u32,
     /// Whether the programs log every packet that they drop. Needs a tokio runtime.
     pub trace: bool,
+    /// Largest number of sessions; and of pinholes, named destinations and clients, each. Tables that
+    /// are pinned already keep their size.
+    pub sessions: u32,
+    /// Largest number of data connections, and of listening sockets on passive ports.
+    pub flows: u32,
 }
 
 /// The kernel side of one guard. Dropping it detaches nothing.
@@ -53,6 +72,7 @@ pub struct Datapath {
     pins: Pins,
     ebpf: Ebpf,
     tables: Tables,
+    state: State,
     explainer: Option<Explainer>,
     max_entries: u32,
     adopted: bool,
@@ -77,8 +97,18 @@ impl Datapath {
         let kept = PINNED_MAPS
             .into_iter()
             .filter(|name| !outgrown.contains(name));
-        let mut ebpf = load::object(&pins, kept, settings.trace, Some(size))?;
+        let wanted = Capacities {
+            sessions: settings.sessions,
+            flows: settings.flows,
+        };
+        let mut sizes = vec![(ALLOW_V4_MAP, size), (ALLOW_V6_MAP, size)];
+        sizes.extend(wanted.tables());
+        let globals = Globals::read()?;
+        let mut ebpf = load::object(&pins, kept, settings.trace, &sizes, globals.as_ref())?;
         load::program(&mut ebpf)?;
+        for hook in Hook::ALL {
+            load::classifier(&mut ebpf, hook)?;
+        }
         for name in outgrown {
             let map = ebpf.map(name).ok_or_else(|| load::missing(name))?;
             pins.replace_map(name, map)?;
@@ -89,10 +119,13 @@ impl Datapath {
         tables::write_abi(&pins, ABI_VERSION)?;
         let mut tables = Tables::open(&pins)?;
         tables.refresh_clock()?;
+        let state = State::open(&pins)?;
+        report_capacities(wanted, state.capacities());
         Ok(Self {
             pins,
             ebpf,
             tables,
+            state,
             explainer: None,
             max_entries: settings.max_entries,
             adopted,
@@ -130,7 +163,56 @@ impl Datapath {
     ///
     /// The kernel refuses.
     pub fn set_ports(&mut self, ports: &PortTable) -> Result<(), DatapathError> {
-        self.tables.set_ports(ports)
+        self.tables.set_ports(ports);
+        Ok(())
+    }
+
+    /// The ports that carry bits of the programs' own (`*_BIT` in [`ftp_guard_common::ports`]), and
+    /// those bits.
+    ///
+    /// # Errors
+    ///
+    /// None at present.
+    pub fn port_bits(&self) -> Result<Vec<(u16, u8)>, DatapathError> {
+        Ok(self.tables.port_bits())
+    }
+
+    /// Clears the programs' bits of some ports.
+    ///
+    /// # Errors
+    ///
+    /// None at present.
+    pub fn clear_port_bits(&mut self, ports: &[u16]) -> Result<(), DatapathError> {
+        self.tables.clear_port_bits(ports);
+        Ok(())
+    }
+
+    /// Changes what the programs know about sessions.
+    ///
+    /// # Errors
+    ///
+    /// The kernel refuses.
+    pub fn set_session_config(&mut self, settings: &SessionSettings) -> Result<(), DatapathError> {
+        self.tables.set_session_config(settings)
+    }
+
+    /// Makes the programs look every live connection up in the allowlist again, at its next packet.
+    ///
+    /// # Errors
+    ///
+    /// The kernel refuses.
+    pub fn raise_allow_generation(&mut self) -> Result<(), DatapathError> {
+        self.tables.raise_allow_generation()
+    }
+
+    /// Until when (CLOCK_MONOTONIC, nanoseconds) data connections whose beginning nobody has seen are
+    /// taken over.
+    ///
+    /// # Errors
+    ///
+    /// The kernel refuses.
+    pub fn adopt_until(&mut self, ns: u64) -> Result<(), DatapathError> {
+        self.tables.adopt_until(ns)
     }
 
     /// Brings the programs' clock up to date; to be called every second.
@@ -227,12 +309,21 @@ impl Datapath {
         interface: &str,
         choice: XdpChoice,
     ) -> Result<Attachment, DatapathError> {
-        attach::attach(
-            load::program(&mut self.ebpf)?,
-            &self.pins,
-            interface,
-            choice,
-        )
+        attach::attach(&mut self.ebpf, &self.pins, interface, choice, None)
+    }
+
+    /// As [`Datapath::attach`], with the classifiers attached in this way and no other.
+    ///
+    /// # Errors
+    ///
+    /// As [`Datapath::attach`]; a kernel that does not know this way.
+    pub fn attach_as(
+        &mut self,
+        interface: &str,
+        choice: XdpChoice,
+        tc: TcKind,
+    ) -> Result<Attachment, DatapathError> {
+        attach::attach(&mut self.ebpf, &self.pins, interface, choice, Some(tc))
     }
 
     /// Takes the guard off one interface; whether it was on, or had been before the interface went.
@@ -244,6 +335,25 @@ impl Datapath {
         attach::detach(&self.pins, interface)
     }
 
+    /// Puts the socket program on its tracepoint, in the place of a predecessor's; before any interface is
+    /// attached, and only where the guarded servers' sockets are this host's.
+    ///
+    /// # Errors
+    ///
+    /// A kernel that does not describe its types; the kernel refuses.
+    pub fn attach_sockets(&mut self) -> Result<(), DatapathError> {
+        sockets::attach(&mut self.ebpf, &self.pins)
+    }
+
+    /// Takes the socket program off; whether it was on.
+    ///
+    /// # Errors
+    ///
+    /// The kernel refuses.
+    pub fn detach_sockets(&mut self) -> Result<bool, DatapathError> {
+        sockets::detach(&self.pins)
+    }
+
     /// The guarded interfaces, as the kernel has them.
     ///
     /// # Errors
@@ -253,16 +363,201 @@ impl Datapath {
         attach::list(&self.pins)
     }
 
-    /// Interfaces that have a pinned link, also those that are gone.
+    /// Interfaces that have pins, also those that are gone.
     ///
     /// # Errors
     ///
     /// The folder of the pins cannot be read.
     pub fn pinned_interfaces(&self) -> Result<Vec<String>, DatapathError> {
-        self.pins.links()
+        self.pins.interfaces()
     }
 
-    /// The counters that have counted.
+    /// The sessions, as the kernel has them.
+    ///
+    /// # Errors
+    ///
+    /// The kernel refuses.
+    pub fn sessions(&self) -> Result<Vec<(FlowKey, Session)>, DatapathError> {
+        self.state.sessions.entries()
+    }
+
+    /// The data connections, as the kernel has them.
+    ///
+    /// # Errors
+    ///
+    /// The kernel refuses.
+    pub fn flows(&self) -> Result<Vec<(FlowKey, Flow)>, DatapathError> {
+        self.state.flows.entries()
+    }
+
+    /// The pinholes, expired ones included, as the kernel has them.
+    ///
+    /// # Errors
+    ///
+    /// The kernel refuses.
+    pub fn pinholes(&self) -> Result<Vec<(EndpointKey, Pinhole)>, DatapathError> {
+        self.state.pinholes.entries()
+    }
+
+    /// The named destinations, expired ones included, as the kernel has them.
+    ///
+    /// # Errors
+    ///
+    /// The kernel refuses.
+    pub fn named(&self) -> Result<Vec<(EndpointKey, Named)>, DatapathError> {
+        self.state.named.entries()
+    }
+
+    /// What the sessions of each client amount to, as the kernel has them.
+    ///
+    /// # Errors
+    ///
+    /// The kernel refuses.
+    pub fn clients(&self) -> Result<Vec<(ClientKey, Client)>, DatapathError> {
+        self.state.clients.entries()
+    }
+
+    /// The sockets that listen on passive ports, as the kernel has them.
+    ///
+    /// # Errors
+    ///
+    /// The kernel refuses.
+    pub fn listeners(&self) -> Result<Vec<(ListenKey, Listener)>, DatapathError> {
+        self.state.listeners.entries()
+    }
+
+    /// Adds a session; false: there is one of that key, which stays. What its client's sessions amount to stays as it is.
+    ///
+    /// # Errors
+    ///
+    /// [`DatapathError::StateFull`]; the kernel refuses.
+    pub fn insert_session(
+        &mut self,
+        key: &FlowKey,
+        value: &Session,
+    ) -> Result<bool, DatapathError> {
+        self.state.sessions.insert(key, value)
+    }
+
+    /// Replaces a session; false: there is none of that key.
+    ///
+    /// # Errors
+    ///
+    /// The kernel refuses.
+    pub fn update_session(
+        &mut self,
+        key: &FlowKey,
+        value: &Session,
+    ) -> Result<bool, DatapathError> {
+        self.state.sessions.update(key, value)
+    }
+
+    /// Removes a session; false: there was none.
+    ///
+    /// # Errors
+    ///
+    /// The kernel refuses.
+    pub fn remove_session(&mut self, key: &FlowKey) -> Result<bool, DatapathError> {
+        self.state.sessions.remove(key)
+    }
+
+    /// Adds a data connection; false: there is one of that key, which stays.
+    ///
+    /// # Errors
+    ///
+    /// [`DatapathError::StateFull`]; the kernel refuses.
+    pub fn insert_flow(&mut self, key: &FlowKey, value: &Flow) -> Result<bool, DatapathError> {
+        self.state.flows.insert(key, value)
+    }
+
+    /// Replaces a data connection; false: there is none of that key.
+    ///
+    /// # Errors
+    ///
+    /// The kernel refuses.
+    pub fn update_flow(&mut self, key: &FlowKey, value: &Flow) -> Result<bool, DatapathError> {
+        self.state.flows.update(key, value)
+    }
+
+    /// Removes a data connection; false: there was none.
+    ///
+    /// # Errors
+    ///
+    /// The kernel refuses.
+    pub fn remove_flow(&mut self, key: &FlowKey) -> Result<bool, DatapathError> {
+        self.state.flows.remove(key)
+    }
+
+    /// Removes a pinhole; false: there was none.
+    ///
+    /// # Errors
+    ///
+    /// The kernel refuses.
+    pub fn remove_pinhole(&mut self, key: &EndpointKey) -> Result<bool, DatapathError> {
+        self.state.pinholes.remove(key)
+    }
+
+    /// Removes a named destination; false: there was none.
+    ///
+    /// # Errors
+    ///
+    /// The kernel refuses.
+    pub fn remove_named(&mut self, key: &EndpointKey) -> Result<bool, DatapathError> {
+        self.state.named.remove(key)
+    }
+
+    /// Says what a client's sessions amount to.
+    ///
+    /// # Errors
+    ///
+    /// [`DatapathError::StateFull`]; the kernel refuses.
+    pub fn set_client(&mut self, key: &ClientKey, value: &Client) -> Result<(), DatapathError> {
+        self.state.clients.set(key, value)
+    }
+
+    /// Forgets a client; false: it was not known.
+    ///
+    /// # Errors
+    ///
+    /// The kernel refuses.
+    pub fn remove_client(&mut self, key: &ClientKey) -> Result<bool, DatapathError> {
+        self.state.clients.remove(key)
+    }
+
+    /// Adds or replaces a listening socket.
+    ///
+    /// # Errors
+    ///
+    /// [`DatapathError::StateFull`]; the kernel refuses.
+    pub fn set_listener(&mut self, key: &ListenKey, value: &Listener) -> Result<(), DatapathError> {
+        self.state.listeners.set(key, value)
+    }
+
+    /// Removes a listening socket; false: there was none.
+    ///
+    /// # Errors
+    ///
+    /// The kernel refuses.
+    pub fn remove_listener(&mut self, key: &ListenKey) -> Result<bool, DatapathError> {
+        self.state.listeners.remove(key)
+    }
+
+    /// How many entries the state tables take: what they were made with, by this daemon or an earlier.
+    #[must_use]
+    pub fn capacities(&self) -> Capacities {
+        self.state.capacities()
+    }
+
+    /// The counters of another hook than XDP that have counted.
+    ///
+    /// # Errors
+    ///
+    /// The kernel refuses.
+    pub fn hook_counters(&self, hook: Hook) -> Result<Vec<(StatsKey, Counter)>, DatapathError> {
+        self.tables.hook_counters(hook)
+    }
+
+    /// The counters of the XDP program that have counted.
     ///
     /// # Errors
     ///
@@ -320,6 +615,22 @@ pub fn check_room(wanted: &AllowTable, max_entries: u32) -> Result<(), DatapathE
 /// Inserts come before removals, so that the table must hold the old and the new list at once.
 fn table_size(max_entries: u32) -> u32 {
     max_entries.saturating_mul(2)
+}
+
+/// Says so when pinned state tables have another size than wanted. They keep it: a session that is lost
+/// with its table would end a transfer.
+fn report_capacities(wanted: Capacities, pinned: Capacities) {
+    if wanted != pinned {
+        tracing::warn!(
+            "the tables take {} sessions and {} data connections, as when the guard first started; \
+             for {} and {} run `ftp-guard detach` (enforcement ends until the new daemon runs), then \
+             start again",
+            pinned.sessions,
+            pinned.flows,
+            wanted.sessions,
+            wanted.flows
+        );
+    }
 }
 
 /// Decides what becomes of a predecessor's maps; whether they are adopted.

@@ -14,6 +14,7 @@ use super::{
     check_abi,
     error::DatapathError,
     pins::Pins,
+    sockets,
     tables::{Tables, pinned_abi},
 };
 
@@ -78,10 +79,11 @@ pub fn detach_pinned(pin_path: &Path) -> Result<Vec<String>, DatapathError> {
 
 /// Removes links, maps and folder. Links first: a guard whose tables are gone would still drop.
 pub(super) fn remove_all(pins: &Pins) -> Result<Vec<String>, DatapathError> {
-    let interfaces = pins.links()?;
+    let interfaces = pins.interfaces()?;
     for interface in &interfaces {
         attach::detach(pins, interface)?;
     }
+    sockets::detach(pins)?;
     pins.remove_maps()?;
     match std::fs::remove_dir(pins.path()) {
         Ok(()) => Ok(interfaces),

@@ -1,12 +1,13 @@
 //! Where maps and links are pinned, so that they outlive the daemon, and the lock on that place.
 
 use std::{
+    collections::BTreeSet,
     fs::{self, File},
     io,
     path::{Path, PathBuf},
 };
 
-use aya::maps::Map;
+use aya::{maps::Map, programs::links::FdLink};
 use ftp_guard_common::names::PINNED_MAPS;
 use nix::{
     errno::Errno,
@@ -14,9 +15,15 @@ use nix::{
     sys::statfs::{BPF_FS_MAGIC, statfs},
 };
 
-use super::error::DatapathError;
+use super::{error::DatapathError, tables::Hook};
 
 const LINK_PREFIX: &str = "link-";
+const EGRESS_PREFIX: &str = "egress-";
+const CONTROL_PREFIX: &str = "control-";
+/// A folder, for want of anything else to pin: says that the qdisc on an interface is ours.
+const CLSACT_PREFIX: &str = "clsact-";
+const PREFIXES: [&str; 4] = [LINK_PREFIX, EGRESS_PREFIX, CONTROL_PREFIX, CLSACT_PREFIX];
+const SOCKETS_LINK: &str = "sockets";
 const NEW_PREFIX: &str = "new-";
 
 /// A folder on a bpf file system that holds the pins of one guard.
@@ -89,21 +96,68 @@ impl Pins {
         })
     }
 
-    /// The pin of the link on an interface.
+    /// The pin of the XDP link on an interface.
     pub fn link(&self, interface: &str) -> PathBuf {
-        self.path.join(link_name(interface))
+        self.of_interface(LINK_PREFIX, interface)
     }
 
-    /// Gives the pin of a link another interface's name.
-    pub fn rename_link(&self, from: &str, to: &str) -> Result<(), DatapathError> {
-        let pin = self.link(from);
-        fs::rename(&pin, self.link(to)).map_err(|error| {
-            DatapathError::kernel(format!("rename the pin {}", pin.display()), error)
-        })
+    /// The pin of a classifier's link on an interface.
+    pub fn classifier(&self, hook: Hook, interface: &str) -> PathBuf {
+        let prefix = match hook {
+            Hook::Egress => EGRESS_PREFIX,
+            Hook::Control => CONTROL_PREFIX,
+        };
+        self.of_interface(prefix, interface)
     }
 
-    /// Names of the interfaces that have a pinned link, in order.
-    pub fn links(&self) -> Result<Vec<String>, DatapathError> {
+    fn of_interface(&self, prefix: &str, interface: &str) -> PathBuf {
+        self.path.join(format!("{prefix}{}", escaped(interface)))
+    }
+
+    /// Notes that the clsact qdisc of an interface is ours.
+    pub fn note_clsact(&self, interface: &str) -> Result<(), DatapathError> {
+        let note = self.of_interface(CLSACT_PREFIX, interface);
+        match fs::create_dir(&note) {
+            Err(error) if error.kind() != io::ErrorKind::AlreadyExists => Err(
+                DatapathError::kernel(format!("make the folder {}", note.display()), error),
+            ),
+            _ => Ok(()),
+        }
+    }
+
+    /// Forgets whose the clsact qdisc of an interface is; whether it was ours.
+    pub fn remove_clsact(&self, interface: &str) -> Result<bool, DatapathError> {
+        let note = self.of_interface(CLSACT_PREFIX, interface);
+        match fs::remove_dir(&note) {
+            Ok(()) => Ok(true),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(false),
+            Err(error) => Err(DatapathError::kernel(
+                format!("remove the folder {}", note.display()),
+                error,
+            )),
+        }
+    }
+
+    /// Gives all pins of an interface another interface's name.
+    pub fn rename_interface(&self, from: &str, to: &str) -> Result<(), DatapathError> {
+        for prefix in PREFIXES {
+            let (old, new) = (
+                self.of_interface(prefix, from),
+                self.of_interface(prefix, to),
+            );
+            match fs::rename(&old, new) {
+                Err(error) if error.kind() != io::ErrorKind::NotFound => {
+                    let what = format!("rename the pin {}", old.display());
+                    return Err(DatapathError::kernel(what, error));
+                }
+                _ => {}
+            }
+        }
+        Ok(())
+    }
+
+    /// Names of the interfaces that have a pin of any kind, in order.
+    pub fn interfaces(&self) -> Result<Vec<String>, DatapathError> {
         let failed = |error| {
             DatapathError::kernel(format!("read the folder {}", self.path.display()), error)
         };
@@ -112,13 +166,29 @@ impl Pins {
             Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
             Err(error) => return Err(failed(error)),
         };
-        let mut interfaces = Vec::new();
+        let mut interfaces = BTreeSet::new();
         for entry in entries {
             let name = entry.map_err(failed)?.file_name();
             interfaces.extend(name.to_str().and_then(interface_of));
         }
-        interfaces.sort();
-        Ok(interfaces)
+        Ok(interfaces.into_iter().collect())
+    }
+
+    /// The pin of the link of the socket program.
+    pub fn sockets(&self) -> PathBuf {
+        self.path.join(SOCKETS_LINK)
+    }
+
+    /// Pins the link of the socket program, in the place of another.
+    pub fn replace_sockets(&self, link: FdLink) -> Result<(), DatapathError> {
+        let new = self.path.join(format!("{NEW_PREFIX}{SOCKETS_LINK}"));
+        // What a daemon left that died between the two steps.
+        self.remove(&new)?;
+        link.pin(&new)
+            .map_err(|error| DatapathError::kernel("pin the link of the socket program", error))?;
+        fs::rename(&new, self.sockets()).map_err(|error| {
+            DatapathError::kernel(format!("rename the pin {}", new.display()), error)
+        })
     }
 
     /// Removes one pin; whether it was there.
@@ -133,8 +203,9 @@ impl Pins {
         }
     }
 
-    /// Removes the pins of all maps.
+    /// Removes the pins of all maps, and what a daemon left that died while it replaced a pin.
     pub fn remove_maps(&self) -> Result<(), DatapathError> {
+        self.remove(&self.path.join(format!("{NEW_PREFIX}{SOCKETS_LINK}")))?;
         for name in PINNED_MAPS {
             self.remove(&self.map(name))?;
             self.remove(&self.path.join(format!("{NEW_PREFIX}{name}")))?;
@@ -143,21 +214,17 @@ impl Pins {
     }
 }
 
-/// The name of an interface's link pin. Dots are reserved on a bpf file system, and interfaces of
+/// An interface's name in those of its pins. Dots are reserved on a bpf file system, and interfaces of
 /// VLANs have them.
-fn link_name(interface: &str) -> String {
-    format!(
-        "{LINK_PREFIX}{}",
-        interface.replace('%', "%25").replace('.', "%2e")
-    )
+fn escaped(interface: &str) -> String {
+    interface.replace('%', "%25").replace('.', "%2e")
 }
 
 fn interface_of(pin: &str) -> Option<String> {
-    Some(
-        pin.strip_prefix(LINK_PREFIX)?
-            .replace("%2e", ".")
-            .replace("%25", "%"),
-    )
+    let escaped = PREFIXES
+        .iter()
+        .find_map(|prefix| pin.strip_prefix(prefix))?;
+    Some(escaped.replace("%2e", ".").replace("%25", "%"))
 }
 
 #[cfg(test)]
@@ -167,9 +234,13 @@ mod tests {
     #[test]
     fn interface_names_survive_their_pins() {
         for name in ["eth0", "eth0.100", "a%b", "a%2eb", "%25"] {
-            assert!(!link_name(name).contains('.'));
-            assert_eq!(interface_of(&link_name(name)).as_deref(), Some(name));
+            assert!(!escaped(name).contains('.'));
+            for prefix in PREFIXES {
+                let pin = format!("{prefix}{}", escaped(name));
+                assert_eq!(interface_of(&pin).as_deref(), Some(name));
+            }
         }
+        assert_eq!(interface_of(SOCKETS_LINK), None);
         assert_eq!(interface_of("FTPG_STATS"), None);
     }
 

@@ -2,25 +2,84 @@
 
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-use aya::maps::{Array, LpmTrie, Map, MapData, MapError, MapInfo, PerCpuArray, lpm_trie::Key};
+use aya::{
+    maps::{Array, LpmTrie, Map, MapData, MapError, MapInfo, PerCpuArray, lpm_trie::Key},
+    programs::TcAttachType,
+};
 use ftp_guard_common::{
     allow::AllowValue,
-    config::{GuardConfig, Mode},
+    config::{GuardConfig, Mode, Role},
     names,
     ports::PortTable,
     stats::{Counter, StatsKey},
 };
 use ipnet::{IpNet, Ipv4Net, Ipv6Net};
 
-use super::{error::DatapathError, pins::Pins};
+use super::{error::DatapathError, pins::Pins, ports::Ports};
 
 /// The maps of one guard, opened by their pins.
 pub struct Tables {
     config: Array<MapData, GuardConfig>,
-    ports: Array<MapData, PortTable>,
+    ports: Ports,
     allow_v4: LpmTrie<MapData, [u8; 4], AllowValue>,
     allow_v6: LpmTrie<MapData, [u8; 16], AllowValue>,
     stats: PerCpuArray<MapData, Counter>,
+    stats_egress: PerCpuArray<MapData, Counter>,
+    stats_control: PerCpuArray<MapData, Counter>,
+}
+
+/// A hook behind the XDP program, with counters of its own.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Hook {
+    /// The classifier on egress; the class in its counters is that of the source port.
+    Egress,
+    /// The classifier on ingress, which reads control connections.
+    Control,
+}
+
+impl Hook {
+    /// All of them.
+    pub const ALL: [Self; 2] = [Self::Egress, Self::Control];
+
+    /// The name in metrics, JSON and text.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Egress => "egress",
+            Self::Control => "control",
+        }
+    }
+
+    /// The name of its program.
+    #[must_use]
+    pub const fn program(self) -> &'static str {
+        match self {
+            Self::Egress => names::EGRESS_PROGRAM,
+            Self::Control => names::CONTROL_PROGRAM,
+        }
+    }
+
+    pub(super) const fn attach_type(self) -> TcAttachType {
+        match self {
+            Self::Egress => TcAttachType::Egress,
+            Self::Control => TcAttachType::Ingress,
+        }
+    }
+}
+
+/// What the programs need to know about sessions: a part of the configuration block.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct SessionSettings {
+    /// Where the servers are.
+    pub role: Role,
+    /// Sum of the `FLAG_*` constants of [`ftp_guard_common::config`].
+    pub flags: u32,
+    /// How long a pinhole or a named destination holds, in nanoseconds.
+    pub pinhole_ns: u64,
+    /// Time between two unused pinholes of a session, once its burst is used up, in nanoseconds.
+    pub pinhole_interval_ns: u64,
+    /// The burst less one, in the same unit.
+    pub pinhole_burst_ns: u64,
 }
 
 impl Tables {
@@ -38,10 +97,12 @@ impl Tables {
         }
         Ok(Self {
             config: open(pins, names::CONFIG_MAP, Map::Array)?,
-            ports: open(pins, names::PORTS_MAP, Map::Array)?,
+            ports: Ports::open(pins)?,
             allow_v4: open(pins, names::ALLOW_V4_MAP, Map::LpmTrie)?,
             allow_v6: open(pins, names::ALLOW_V6_MAP, Map::LpmTrie)?,
             stats: open(pins, names::STATS_MAP, Map::PerCpuArray)?,
+            stats_egress: open(pins, names::STATS_EGRESS_MAP, Map::PerCpuArray)?,
+            stats_control: open(pins, names::STATS_CONTROL_MAP, Map::PerCpuArray)?,
         })
     }
 
@@ -72,7 +133,39 @@ impl Tables {
         })
     }
 
-    fn config(&self) -> Result<GuardConfig, DatapathError> {
+    /// Changes what concerns sessions.
+    pub fn set_session_config(&mut self, settings: &SessionSettings) -> Result<(), DatapathError> {
+        let config = GuardConfig {
+            role: settings.role as u32,
+            flags: settings.flags,
+            pinhole_ns: settings.pinhole_ns,
+            pinhole_interval_ns: settings.pinhole_interval_ns,
+            pinhole_burst_ns: settings.pinhole_burst_ns,
+            ..self.config()?
+        };
+        self.set_config(config)
+    }
+
+    /// Makes the programs look every live connection up in the allowlist again.
+    pub fn raise_allow_generation(&mut self) -> Result<(), DatapathError> {
+        let config = self.config()?;
+        self.set_config(GuardConfig {
+            allow_generation: config.allow_generation.wrapping_add(1),
+            ..config
+        })
+    }
+
+    /// Until when data connections that nobody has seen begin are taken over.
+    pub fn adopt_until(&mut self, ns: u64) -> Result<(), DatapathError> {
+        let config = GuardConfig {
+            adopt_until_ns: ns,
+            ..self.config()?
+        };
+        self.set_config(config)
+    }
+
+    /// The configuration block.
+    pub fn config(&self) -> Result<GuardConfig, DatapathError> {
         self.config
             .get(&0, 0)
             .map_err(|error| DatapathError::kernel("read the configuration map", error))
@@ -84,11 +177,20 @@ impl Tables {
             .map_err(|error| DatapathError::kernel("write the configuration map", error))
     }
 
-    /// Replaces the port table. Readers see each port's class change at once, old or new.
-    pub fn set_ports(&mut self, ports: &PortTable) -> Result<(), DatapathError> {
-        self.ports
-            .set(0, ports, 0)
-            .map_err(|error| DatapathError::kernel("write the port table", error))
+    /// Replaces the classes in the port table and keeps the programs' bits. Readers see each port's
+    /// class change at once, old or new.
+    pub fn set_ports(&mut self, ports: &PortTable) {
+        self.ports.set_classes(ports);
+    }
+
+    /// The ports that carry bits of the programs' own, and those bits.
+    pub fn port_bits(&self) -> Vec<(u16, u8)> {
+        self.ports.bits()
+    }
+
+    /// Clears the programs' bits of some ports.
+    pub fn clear_port_bits(&mut self, ports: &[u16]) {
+        self.ports.clear_bits(ports);
     }
 
     /// Inserts or replaces an entry.
@@ -155,9 +257,17 @@ impl Tables {
         Ok(entries)
     }
 
-    /// Every counter that has counted, summed over the CPUs.
+    /// Every counter of the XDP program that has counted, summed over the CPUs.
     pub fn counters(&self) -> Result<Vec<(StatsKey, Counter)>, DatapathError> {
         read_counters(&self.stats)
+    }
+
+    /// Every counter of another hook that has counted, summed over the CPUs.
+    pub fn hook_counters(&self, hook: Hook) -> Result<Vec<(StatsKey, Counter)>, DatapathError> {
+        read_counters(match hook {
+            Hook::Egress => &self.stats_egress,
+            Hook::Control => &self.stats_control,
+        })
     }
 }
 

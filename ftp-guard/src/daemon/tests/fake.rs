@@ -8,11 +8,14 @@ use std::{
 };
 
 use ftp_guard_common::{
+    address::{ClientKey, EndpointKey, FlowKey, ListenKey},
     allow::AllowValue,
     class::{Family, PortClass},
     config::Mode,
+    names,
     ports::PortTable,
     reason::{Reason, Verdict},
+    session::{Client, Flow, Listener, Named, Pinhole, Session},
     stats::{Counter, StatsKey},
 };
 use ipnet::IpNet;
@@ -21,9 +24,12 @@ use crate::{
     config::XdpChoice,
     control::protocol::{Failure, Prefix},
     daemon::{guard::Guard, inputs::Inputs, kernel::Kernel, start::start},
-    datapath::{AttachMode, Attachment, DatapathError, Judgement},
+    datapath::{
+        AttachMode, Attachment, Capacities, DatapathError, Hook, Judgement, SessionSettings, TcKind,
+    },
     engine::allowlist::{AllowTable, Change},
     netlink::Interface,
+    sockets::{Query, Socket},
 };
 
 type Result<T> = std::result::Result<T, DatapathError>;
@@ -38,6 +44,21 @@ pub(super) struct Fake {
     pub(super) host: BTreeMap<String, u32>,
     pub(super) broken: BTreeSet<&'static str>,
     pub(super) log: Vec<String>,
+    pub(super) session_config: SessionSettings,
+    pub(super) allow_generation: u32,
+    pub(super) adopt_until: u64,
+    pub(super) port_bits: BTreeMap<u16, u8>,
+    pub(super) sessions: BTreeMap<FlowKey, Session>,
+    pub(super) flows: BTreeMap<FlowKey, Flow>,
+    pub(super) pinholes: BTreeMap<EndpointKey, Pinhole>,
+    pub(super) named: BTreeMap<EndpointKey, Named>,
+    pub(super) clients: BTreeMap<ClientKey, Client>,
+    pub(super) listeners: BTreeMap<ListenKey, Listener>,
+    pub(super) hook_counters: BTreeMap<Hook, Vec<(StatsKey, Counter)>>,
+    pub(super) capacities: Capacities,
+    pub(super) sockets: bool,
+    pub(super) clock_ns: u64,
+    pub(super) tcp: Vec<Socket>,
 }
 
 impl Fake {
@@ -48,6 +69,10 @@ impl Fake {
             .map(|(name, index)| ((*name).to_owned(), index));
         Self {
             host: host.collect(),
+            capacities: Capacities {
+                sessions: 8,
+                flows: 16,
+            },
             ..Self::default()
         }
     }
@@ -138,6 +163,169 @@ impl Kernel for Fake {
         Ok(Vec::new())
     }
 
+    fn set_session_config(&mut self, settings: &SessionSettings) -> Result<()> {
+        self.step("session config", "")?;
+        self.session_config = *settings;
+        Ok(())
+    }
+
+    fn raise_allow_generation(&mut self) -> Result<()> {
+        self.step("allow generation", "")?;
+        self.allow_generation += 1;
+        Ok(())
+    }
+
+    fn adopt_until(&mut self, ns: u64) -> Result<()> {
+        self.step("adopt", "")?;
+        self.adopt_until = ns;
+        Ok(())
+    }
+
+    fn port_bits(&self) -> Result<Vec<(u16, u8)>> {
+        Ok(self
+            .port_bits
+            .iter()
+            .map(|(port, bits)| (*port, *bits))
+            .collect())
+    }
+
+    fn clear_port_bits(&mut self, ports: &[u16]) -> Result<()> {
+        self.step("clear port bits", "")?;
+        self.port_bits.retain(|port, _| !ports.contains(port));
+        Ok(())
+    }
+
+    fn sessions(&self) -> Result<Vec<(FlowKey, Session)>> {
+        Ok(copied(&self.sessions))
+    }
+
+    fn flows(&self) -> Result<Vec<(FlowKey, Flow)>> {
+        Ok(copied(&self.flows))
+    }
+
+    fn pinholes(&self) -> Result<Vec<(EndpointKey, Pinhole)>> {
+        Ok(copied(&self.pinholes))
+    }
+
+    fn named(&self) -> Result<Vec<(EndpointKey, Named)>> {
+        Ok(copied(&self.named))
+    }
+
+    fn clients(&self) -> Result<Vec<(ClientKey, Client)>> {
+        Ok(copied(&self.clients))
+    }
+
+    fn listeners(&self) -> Result<Vec<(ListenKey, Listener)>> {
+        Ok(copied(&self.listeners))
+    }
+
+    fn insert_session(&mut self, key: &FlowKey, value: &Session) -> Result<bool> {
+        self.step("insert session", "")?;
+        insert(
+            &mut self.sessions,
+            key,
+            value,
+            names::SESSIONS_MAP,
+            self.capacities.sessions,
+        )
+    }
+
+    fn update_session(&mut self, key: &FlowKey, value: &Session) -> Result<bool> {
+        self.step("update session", "")?;
+        Ok(update(&mut self.sessions, key, value))
+    }
+
+    fn remove_session(&mut self, key: &FlowKey) -> Result<bool> {
+        self.step("remove session", "")?;
+        Ok(self.sessions.remove(key).is_some())
+    }
+
+    fn insert_flow(&mut self, key: &FlowKey, value: &Flow) -> Result<bool> {
+        self.step("insert flow", "")?;
+        insert(
+            &mut self.flows,
+            key,
+            value,
+            names::FLOWS_MAP,
+            self.capacities.flows,
+        )
+    }
+
+    fn update_flow(&mut self, key: &FlowKey, value: &Flow) -> Result<bool> {
+        self.step("update flow", "")?;
+        Ok(update(&mut self.flows, key, value))
+    }
+
+    fn remove_flow(&mut self, key: &FlowKey) -> Result<bool> {
+        self.step("remove flow", "")?;
+        Ok(self.flows.remove(key).is_some())
+    }
+
+    fn remove_pinhole(&mut self, key: &EndpointKey) -> Result<bool> {
+        self.step("remove pinhole", "")?;
+        Ok(self.pinholes.remove(key).is_some())
+    }
+
+    fn remove_named(&mut self, key: &EndpointKey) -> Result<bool> {
+        self.step("remove named", "")?;
+        Ok(self.named.remove(key).is_some())
+    }
+
+    fn set_client(&mut self, key: &ClientKey, value: &Client) -> Result<()> {
+        self.step("set client", "")?;
+        self.clients.remove(key);
+        insert(
+            &mut self.clients,
+            key,
+            value,
+            names::CLIENTS_MAP,
+            self.capacities.sessions,
+        )
+        .map(drop)
+    }
+
+    fn remove_client(&mut self, key: &ClientKey) -> Result<bool> {
+        self.step("remove client", "")?;
+        Ok(self.clients.remove(key).is_some())
+    }
+
+    fn set_listener(&mut self, key: &ListenKey, value: &Listener) -> Result<()> {
+        self.step("set listener", "")?;
+        self.listeners.remove(key);
+        insert(
+            &mut self.listeners,
+            key,
+            value,
+            names::LISTEN_MAP,
+            self.capacities.flows,
+        )
+        .map(drop)
+    }
+
+    fn remove_listener(&mut self, key: &ListenKey) -> Result<bool> {
+        self.step("remove listener", "")?;
+        Ok(self.listeners.remove(key).is_some())
+    }
+
+    fn capacities(&self) -> Capacities {
+        self.capacities
+    }
+
+    fn hook_counters(&self, hook: Hook) -> Result<Vec<(StatsKey, Counter)>> {
+        Ok(self.hook_counters.get(&hook).cloned().unwrap_or_default())
+    }
+
+    fn attach_sockets(&mut self) -> Result<()> {
+        self.step("attach sockets", "")?;
+        self.sockets = true;
+        Ok(())
+    }
+
+    fn detach_sockets(&mut self) -> Result<bool> {
+        self.step("detach sockets", "")?;
+        Ok(std::mem::take(&mut self.sockets))
+    }
+
     fn explain(&mut self, frame: &[u8]) -> Result<Judgement> {
         assert!(frame.len() > 50);
         Ok(Judgement {
@@ -150,6 +338,46 @@ impl Kernel for Fake {
 
     fn detach_all(self) -> Result<Vec<String>> {
         Ok(self.pinned.into_iter().collect())
+    }
+
+    fn now_ns(&self) -> u64 {
+        self.clock_ns
+    }
+
+    fn sockets(&self, query: &Query) -> io::Result<Vec<Socket>> {
+        if self.broken.contains("sockets") {
+            return Err(io::Error::other("broken on purpose"));
+        }
+        let asked = |socket: &&Socket| {
+            query.states.contains(&socket.state)
+                && query
+                    .ports
+                    .iter()
+                    .any(|ports| ports.contains(&socket.local.port()))
+        };
+        Ok(self.tcp.iter().filter(asked).cloned().collect())
+    }
+
+    /// As on a host, where the socket program closes the entry with the socket.
+    fn destroy(&mut self, socket: &Socket) -> io::Result<bool> {
+        if self.broken.contains("destroy") {
+            return Err(io::Error::other("broken on purpose"));
+        }
+        self.log.push(format!("destroy {}", socket.remote));
+        let before = self.tcp.len();
+        self.tcp.retain(|other| other.cookie != socket.cookie);
+        let key = socket.key();
+        if let Some(session) = self.sessions.get_mut(&key)
+            && session.traffic.closed_ns == 0
+        {
+            session.traffic.closed_ns = self.clock_ns;
+            let client = key.client_key([0; 16]);
+            self.clients.remove(&client);
+        }
+        if let Some(flow) = self.flows.get_mut(&key) {
+            flow.traffic.closed_ns = self.clock_ns;
+        }
+        Ok(self.tcp.len() < before)
     }
 
     fn interfaces(&self) -> io::Result<Vec<Interface>> {
@@ -166,12 +394,39 @@ impl Kernel for Fake {
     }
 }
 
+fn copied<K: Copy, V: Copy>(table: &BTreeMap<K, V>) -> Vec<(K, V)> {
+    table.iter().map(|(key, value)| (*key, *value)).collect()
+}
+
+fn insert<K: Copy + Ord, V: Copy>(
+    table: &mut BTreeMap<K, V>,
+    key: &K,
+    value: &V,
+    name: &'static str,
+    room: u32,
+) -> Result<bool> {
+    if table.contains_key(key) {
+        return Ok(false);
+    }
+    if table.len() >= room as usize {
+        return Err(DatapathError::StateFull { table: name, room });
+    }
+    table.insert(*key, *value);
+    Ok(true)
+}
+
+fn update<K: Ord, V: Copy>(table: &mut BTreeMap<K, V>, key: &K, value: &V) -> bool {
+    let old = table.get_mut(key);
+    old.map(|old| *old = *value).is_some()
+}
+
 fn attachment(interface: &str, ifindex: u32) -> Attachment {
     Attachment {
         interface: interface.to_owned(),
         ifindex,
         mode: AttachMode::Native,
         program_id: 7,
+        tc: TcKind::Tcx,
     }
 }
 

@@ -1,0 +1,265 @@
+//! Data connections: each belongs to a session.
+
+use ftp_guard_common::{
+    address::{FlowKey, ListenKey},
+    class::PortClass,
+    config::{FLAG_FXP, Role},
+    reason::Reason,
+    session::{Flow, FlowKind},
+};
+
+use super::{allow, either, traffic};
+use crate::{
+    connection::Direction,
+    maps::{self, ports, scratch::Packet},
+    parse::Segment,
+    wire::{Port, TcpFlags},
+};
+
+/// Judges a client's segment to a data port.
+#[inline(never)]
+pub fn inbound(packet: &Packet) -> Reason {
+    let is_passive = packet.class == PortClass::PassiveData;
+    either(inbound_rules(is_passive, &packet.key, &packet.segment))
+}
+
+#[inline(always)]
+fn inbound_rules(is_passive: bool, key: &FlowKey, segment: &Segment) -> Result<Reason, Reason> {
+    let now = maps::config::now();
+    let opens = segment.flags.is_connection_request();
+    if !opens && let Some(reason) = known(key, segment, Direction::Inbound, now)? {
+        return Ok(reason);
+    }
+    allow::find(&key.client, key.family)?;
+    if is_passive {
+        match passive(key, now) {
+            Err(reason) if opens => return Err(reason),
+            Err(_) => {}
+            permitted => return permitted,
+        }
+    } else if opens {
+        return Err(Reason::ActiveDataSyn);
+    }
+    if maps::config::adopting(now) && !opens {
+        return Ok(Reason::Adopting);
+    }
+    Err(Reason::NoFlow)
+}
+
+/// Judges a segment of a data connection that is known; nothing when it is not.
+#[inline(always)]
+fn known(
+    key: &FlowKey,
+    segment: &Segment,
+    direction: Direction,
+    now: u64,
+) -> Result<Option<Reason>, Reason> {
+    let Some(flow) = maps::flows::get(key) else {
+        return Ok(None);
+    };
+    if flow.traffic.is_over(now) {
+        return Ok(None);
+    }
+    let outgoing = flow.kind == FlowKind::Outgoing as u8;
+    if direction == Direction::Inbound && !outgoing {
+        allow::recheck(&mut flow.traffic, key)?;
+    }
+    traffic::note(&mut flow.traffic, segment, direction, now)?;
+    if segment.flags.has(TcpFlags::ACK) && !segment.flags.has(TcpFlags::RST) {
+        flow.established = 1;
+    }
+    Ok(Some(if outgoing {
+        Reason::Outgoing
+    } else {
+        Reason::DataFlow
+    }))
+}
+
+/// Whether this client may connect to this passive port at `now`.
+#[inline(always)]
+fn passive(key: &FlowKey, now: u64) -> Result<Reason, Reason> {
+    let role = maps::config::role();
+    let scope = role.scope(key.server);
+    if maps::negotiated::pinhole(&key.pinhole_key(scope), now).is_some() {
+        return Ok(Reason::Pinhole);
+    }
+    let port = Port(u16::from_be_bytes(key.server_port));
+    let negotiated = maps::negotiated::is_negotiated(port, now);
+    if negotiated && maps::config::has(FLAG_FXP) {
+        return Ok(Reason::Pinhole);
+    }
+    let client = maps::sessions::client(&key.client_key(scope));
+    let theft_or = |reason| {
+        if negotiated {
+            Reason::PasvTheft
+        } else {
+            reason
+        }
+    };
+    let Some(client) = client.filter(|client| client.sessions > 0) else {
+        return Err(theft_or(Reason::NoSession));
+    };
+    if client.encrypted == 0 {
+        return Err(theft_or(Reason::NoPinhole));
+    }
+    if role == Role::Router {
+        return Ok(Reason::TlsListening);
+    }
+    let listener = ListenKey {
+        address: key.server,
+        port: key.server_port,
+        family: key.family,
+        reserved: 0,
+    };
+    // A server listens before it says where: what it said before was about another port.
+    match maps::listeners::since(&listener) {
+        Some(since) if since <= client.encrypted_reply_ns => Ok(Reason::TlsListening),
+        _ => Err(theft_or(Reason::NotListening)),
+    }
+}
+
+/// Takes a passive data connection, whose handshake is proven, into the table: `data_flow`; or says
+/// that it does not belong there: `server_answer`; or why not. A subprogram: it has a stack frame of its
+/// own.
+#[inline(never)]
+pub fn establish(key: &FlowKey, now: u64) -> Reason {
+    match rules_for_establishing(key, now) {
+        Ok(true) => Reason::DataFlow,
+        Ok(false) => Reason::ServerAnswer,
+        Err(reason) => reason,
+    }
+}
+
+#[inline(always)]
+fn rules_for_establishing(key: &FlowKey, now: u64) -> Result<bool, Reason> {
+    let Ok(entry) = allow::find(&key.client, key.family) else {
+        return Ok(false);
+    };
+    let scope = maps::config::role().scope(key.server);
+    let pinhole_key = key.pinhole_key(scope);
+    let pinhole = maps::negotiated::pinhole(&pinhole_key, now);
+    let session = match pinhole {
+        Some(pinhole) => pinhole.session,
+        None => match maps::sessions::client(&key.client_key(scope)) {
+            Some(client) if client.encrypted > 0 => client.encrypted_session,
+            _ if maps::config::adopting(now) => 0,
+            _ => return Ok(false),
+        },
+    };
+    insert(key, FlowKind::Passive, session, true, entry.expires_s, now)?;
+    if let Some(pinhole) = pinhole {
+        let interval = maps::config::get().map_or(0, |config| config.pinhole_interval_ns);
+        if let Some(session) = maps::sessions::get(&pinhole.control) {
+            session.pinholes_ns = session.pinholes_ns.saturating_sub(interval);
+        }
+        maps::negotiated::close_pinhole(&pinhole_key);
+    }
+    Ok(true)
+}
+
+#[inline(always)]
+fn insert(
+    key: &FlowKey,
+    kind: FlowKind,
+    session: u64,
+    established: bool,
+    allow_expires_s: u32,
+    now: u64,
+) -> Result<(), Reason> {
+    let flow = Flow {
+        session,
+        traffic: traffic::begin(now, allow_expires_s),
+        kind: kind as u8,
+        established: u8::from(established),
+        reserved: [0; 6],
+    };
+    if maps::flows::insert(key, &flow) {
+        Ok(())
+    } else {
+        Err(Reason::FlowTableFull)
+    }
+}
+
+/// Judges a server's segment from a data port, but for connection requests.
+#[inline(never)]
+pub fn outbound(packet: &Packet) -> Reason {
+    let is_passive = packet.class == PortClass::PassiveData;
+    either(outbound_rules(is_passive, &packet.key, &packet.segment))
+}
+
+#[inline(always)]
+fn outbound_rules(is_passive: bool, key: &FlowKey, segment: &Segment) -> Result<Reason, Reason> {
+    let now = maps::config::now();
+    if let Some(reason) = known(key, segment, Direction::Outbound, now)? {
+        return Ok(reason);
+    }
+    // A handshake's answer and a reset prove nothing; anything else is sent on an established connection.
+    let proves = segment.flags.0 & (TcpFlags::SYN | TcpFlags::RST) == 0;
+    if proves && is_passive {
+        return Ok(establish(key, now));
+    }
+    if proves
+        && maps::config::adopting(now)
+        && let Ok(entry) = allow::find(&key.client, key.family)
+    {
+        insert(key, FlowKind::Active, 0, true, entry.expires_s, now)?;
+        return Ok(Reason::DataFlow);
+    }
+    Ok(Reason::ServerAnswer)
+}
+
+/// Judges a connection that the server's side opens. A subprogram: it has a stack frame of its own.
+#[inline(never)]
+pub fn opening(packet: &Packet) -> Reason {
+    either(rules_for_opening(packet.port, &packet.key))
+}
+
+#[inline(always)]
+fn rules_for_opening(source: Port, key: &FlowKey) -> Result<Reason, Reason> {
+    let now = maps::config::now();
+    let entry = ports::lookup(source);
+    let scope = maps::config::role().scope(key.server);
+    if let Some(named) = maps::negotiated::named(&key.named_key(scope), now) {
+        if named.reason != Reason::ActiveNamed as u8 {
+            return Err(if named.reason == Reason::ActiveLowPort as u8 {
+                Reason::ActiveLowPort
+            } else {
+                Reason::Bounce
+            });
+        }
+        let expires = match allow::find(&key.client, key.family) {
+            Ok(entry) => entry.expires_s,
+            Err(_) => return Err(Reason::Bounce),
+        };
+        insert(key, FlowKind::Active, named.session, false, expires, now)?;
+        if entry.class() == PortClass::Other {
+            ports::mark_active(source);
+        }
+        return Ok(Reason::ActiveNamed);
+    }
+    match entry.class() {
+        PortClass::ActiveData => {
+            let destination = Port(u16::from_be_bytes(key.client_port));
+            let client = maps::sessions::client(&key.client_key(scope));
+            let session = match client {
+                Some(client) if client.encrypted > 0 => client.encrypted_session,
+                Some(client) if client.sessions > 0 => 0,
+                _ if maps::config::has(FLAG_FXP) => 0,
+                _ => return Err(Reason::Bounce),
+            };
+            let Ok(entry) = allow::find(&key.client, key.family) else {
+                return Err(Reason::Bounce);
+            };
+            if destination.is_low() {
+                return Err(Reason::ActiveLowPort);
+            }
+            insert(key, FlowKind::Active, session, false, entry.expires_s, now)?;
+            Ok(Reason::ActiveClient)
+        }
+        PortClass::PassiveData => {
+            insert(key, FlowKind::Outgoing, 0, false, 0, now)?;
+            Ok(Reason::Outgoing)
+        }
+        _ => Err(Reason::NotFtp),
+    }
+}

@@ -1,0 +1,134 @@
+//! Control connections: when one becomes a session, and when it is none any more.
+
+use ftp_guard_common::{
+    address::FlowKey,
+    reason::Reason,
+    session::{Session, Tls},
+};
+
+use super::{allow, either, traffic};
+use crate::{
+    access::Buffer,
+    connection::Direction,
+    maps::{self, scratch::Packet},
+    parse::Segment,
+    reader,
+    wire::TcpFlags,
+};
+
+/// Judges a client's segment on a control port.
+#[inline(never)]
+pub fn inbound(packet: &Packet) -> Reason {
+    either(inbound_rules(&packet.key, &packet.segment))
+}
+
+#[inline(always)]
+fn inbound_rules(key: &FlowKey, segment: &Segment) -> Result<Reason, Reason> {
+    let now = maps::config::now();
+    if !segment.flags.is_connection_request()
+        && let Some(session) = maps::sessions::get(key)
+        && !session.traffic.is_over(now)
+    {
+        allow::recheck(&mut session.traffic, key)?;
+        if traffic::note(&mut session.traffic, segment, Direction::Inbound, now)? {
+            end(key, session);
+        }
+        return Ok(Reason::Session);
+    }
+    allow::find(&key.client, key.family)?;
+    Ok(Reason::Listed)
+}
+
+/// Judges a server's segment on a control port. The first payload makes a session: the server has seen
+/// the handshake's end, so that the client's address is proven.
+#[inline(never)]
+pub fn outbound(frame: &Buffer<'_>, packet: &Packet) -> Reason {
+    either(outbound_rules(frame, &packet.key, &packet.segment))
+}
+
+#[inline(always)]
+fn outbound_rules(frame: &Buffer<'_>, key: &FlowKey, segment: &Segment) -> Result<Reason, Reason> {
+    let now = maps::config::now();
+    if segment.flags.0 & (TcpFlags::SYN | TcpFlags::RST) == 0 && segment.payload_len > 0 {
+        let known = maps::sessions::get(key).is_some_and(|session| session.traffic.closed_ns == 0);
+        if !known {
+            let tls = reader::first_word(frame, segment);
+            let reason = open(
+                key,
+                tls as u32,
+                segment.sequence,
+                segment.acknowledgement,
+                now,
+            );
+            if reason != Reason::Session {
+                return Ok(reason);
+            }
+        }
+    }
+    let Some(session) = maps::sessions::get(key) else {
+        return Ok(Reason::ServerAnswer);
+    };
+    if traffic::note(&mut session.traffic, segment, Direction::Outbound, now)? {
+        end(key, session);
+    }
+    synchronise(session, segment);
+    if segment.payload_len > 0 && session.traffic.closed_ns == 0 {
+        return Ok(reader::replies(frame, key, session, segment, now));
+    }
+    Ok(Reason::Session)
+}
+
+/// What the server has acknowledged has passed, whatever became of it here.
+#[inline(always)]
+fn synchronise(session: &mut Session, segment: &Segment) {
+    if session.unsynchronised != 0 {
+        session.unsynchronised = 0;
+        session.server_next = segment.sequence;
+        session.client_next = segment.acknowledgement;
+    } else if segment.flags.has(TcpFlags::ACK)
+        && (segment.acknowledgement.wrapping_sub(session.client_next) as i32) > 0
+    {
+        session.client_next = segment.acknowledgement;
+    }
+}
+
+/// Makes a session: `session`; or `server_answer` when the client is not listed, so that its control
+/// connection is none; or why not. A subprogram: it has a stack frame of its own.
+#[inline(never)]
+fn open(key: &FlowKey, tls: u32, sequence: u32, acknowledgement: u32, now: u64) -> Reason {
+    let Ok(entry) = allow::find(&key.client, key.family) else {
+        return Reason::ServerAnswer;
+    };
+    let Some(scratch) = maps::scratch::get() else {
+        return Reason::ServerAnswer;
+    };
+    let adopting = maps::config::adopting(now);
+    scratch.session = Session {
+        id: maps::sessions::next_id(),
+        traffic: traffic::begin(now, entry.expires_s),
+        server_next: sequence,
+        client_next: acknowledgement,
+        // Its question may have passed before the guard came.
+        passive_asked: u16::from(adopting),
+        tls: tls as u8,
+        adopted: u8::from(adopting),
+        ..Session::default()
+    };
+    let tls = Tls::from_number(tls as u8);
+    let client = key.client_key(maps::config::role().scope(key.server));
+    if !maps::sessions::count_opened(&client, tls) {
+        return Reason::SessionTableFull;
+    }
+    if !maps::sessions::insert(key, &scratch.session) {
+        maps::sessions::count_closed(&client, tls);
+        return Reason::SessionTableFull;
+    }
+    Reason::Session
+}
+
+/// Counts a session that has just been closed.
+#[inline(always)]
+pub fn end(key: &FlowKey, session: &Session) {
+    let client = key.client_key(maps::config::role().scope(key.server));
+    maps::sessions::count_closed(&client, Tls::from_number(session.tls));
+}

@@ -1,0 +1,150 @@
+//! The client's side: whether it asks for a passive port or for TLS, which destination it names.
+
+use ftp_guard_common::{
+    address::{Address, EndpointKey, FlowKey},
+    config::FLAG_FXP,
+    ftp::command::{CommandEvent, CommandParser},
+    reason::Reason,
+    session::{Named, Tls},
+};
+
+use super::{New, Side, Walk, Word, new_bytes, run, word};
+use crate::{
+    access::{Access as _, Buffer},
+    maps::{self, scratch::Packet},
+    parse::Segment,
+    policy::find_listed,
+    wire::Port,
+};
+
+/// Questions for a passive port that may be open at once: more are a flood.
+const MOST_ASKED: u16 = 64;
+
+/// Reads the payload of a client's segment. What it permits is permitted before the server reads it.
+#[inline(never)]
+pub fn commands(frame: &Buffer<'_>, packet: &Packet) -> Reason {
+    match read(frame, &packet.key, &packet.segment) {
+        Ok(reason) | Err(reason) => reason,
+    }
+}
+
+#[inline(always)]
+fn read(frame: &Buffer<'_>, key: &FlowKey, segment: &Segment) -> Result<Reason, Reason> {
+    let Some(session) = maps::sessions::get(key) else {
+        // Before the greeting nothing can be asked.
+        return Ok(Reason::Listed);
+    };
+    let live = session.traffic.closed_ns == 0 && session.unsynchronised == 0;
+    if !live || segment.payload_len == 0 {
+        return Ok(Reason::Session);
+    }
+    let clear = session.tls == Tls::Clear as u8;
+    let skip = match new_bytes(segment, session.client_next) {
+        New::Nothing => return Ok(Reason::Session),
+        New::Gap if clear => return Err(Reason::ControlGap),
+        New::Gap => 0,
+        New::From(skip) => skip,
+    };
+    let offset = segment.payload + skip as usize;
+    let end = segment.sequence.wrapping_add(segment.payload_len as u32);
+    if !clear {
+        // After CCC the client is the first to speak clear text; the server's answer settles it.
+        let last = frame.load::<[u8; 1]>(segment.payload + segment.payload_len - 1);
+        let hint = word(frame, offset) == Word::Letters && last == Some(*b"\n");
+        if !hint {
+            session.client_next = end;
+            session.clear_hint = 0;
+            return Ok(Reason::Session);
+        }
+        session.clear_hint = 1;
+        session.command = CommandParser::default();
+    }
+    let Some(scratch) = maps::scratch::get() else {
+        return Ok(Reason::Session);
+    };
+    scratch.session = *session;
+    let mut walk = Walk {
+        frame,
+        scratch,
+        key,
+        offset,
+        len: segment.payload_len as u32 - skip,
+        now: maps::config::now(),
+        outcome: Ok(Reason::Session),
+    };
+    run::<Client>(&mut walk);
+    let after = &walk.scratch.session;
+    session.command = after.command;
+    session.commands = after.commands;
+    session.passive_asked = after.passive_asked;
+    session.auth_asked = after.auth_asked;
+    session.named_at = after.named_at;
+    session.named = after.named;
+    session.client_next = end;
+    walk.outcome
+}
+
+struct Client;
+
+impl Side for Client {
+    #[inline(always)]
+    fn take(walk: &mut Walk<'_>, byte: u8) -> bool {
+        let Some(event) = walk.scratch.session.command.feed(byte) else {
+            return false;
+        };
+        let session = &mut walk.scratch.session;
+        session.commands = session.commands.wrapping_add(1);
+        match event {
+            CommandEvent::Other => {}
+            CommandEvent::Auth => session.auth_asked = 1,
+            CommandEvent::Passive => {
+                let open = session.passive_asked.wrapping_sub(session.passive_answered);
+                if open < MOST_ASKED {
+                    session.passive_asked = session.passive_asked.wrapping_add(1);
+                }
+            }
+            CommandEvent::Active { destination, port } => {
+                if let Some((address, family)) = destination {
+                    active(walk, address, family, Port(port));
+                }
+            }
+        }
+        false
+    }
+}
+
+/// The client has named a destination for the server to connect to.
+#[inline(always)]
+fn active(walk: &mut Walk<'_>, address: Address, family: u8, port: Port) {
+    let Some(config) = maps::config::get() else {
+        return;
+    };
+    let key = EndpointKey {
+        address,
+        server: maps::config::role().scope(walk.key.server),
+        port: port.to_key(),
+        family,
+        reserved: 0,
+    };
+    let own = address == walk.key.client && family == walk.key.family;
+    let reason = if !own && (config.flags & FLAG_FXP == 0 || find_listed(&address, family).is_err())
+    {
+        Reason::Bounce
+    } else if port.is_low() {
+        Reason::ActiveLowPort
+    } else {
+        Reason::ActiveNamed
+    };
+    let session = &mut walk.scratch.session;
+    session.named = key;
+    session.named_at = session.commands;
+    let named = Named {
+        session: session.id,
+        expires_ns: walk.now + config.pinhole_ns,
+        reason: reason as u8,
+        reserved: [0; 7],
+    };
+    // A full table costs the connection its place in the session, and a bounce is still one from an active
+    // data port.
+    let _ = maps::negotiated::name(&key, &named);
+}

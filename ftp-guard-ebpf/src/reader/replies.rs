@@ -1,0 +1,214 @@
+//! The server's side: which passive port it names, whether it goes over to TLS, what it refuses.
+
+use ftp_guard_common::{
+    address::FlowKey,
+    class::PortClass,
+    config::{FLAG_GUARD_OUTSIDE, Role},
+    ftp::reply::ReplyParser,
+    reason::{Reason, Verdict},
+    session::{Pinhole, Session, Tls},
+};
+
+use super::{New, Side, Walk, Word, new_bytes, run, word};
+use crate::{
+    access::Buffer,
+    maps::{self, ports},
+    parse::Segment,
+    wire::Port,
+};
+
+/// The reply to AUTH that makes the next byte the first one of TLS (RFC 4217 section 4).
+const AUTH_ACCEPTED: u16 = 234;
+
+/// Reads the payload of a server's segment. What it opens is open before the packet leaves. A
+/// subprogram: it has a stack frame of its own.
+#[inline(never)]
+pub fn replies(
+    frame: &Buffer<'_>,
+    key: &FlowKey,
+    session: &mut Session,
+    segment: &Segment,
+    now: u64,
+) -> Reason {
+    match read(frame, key, session, segment, now) {
+        Ok(reason) | Err(reason) => reason,
+    }
+}
+
+#[inline(always)]
+fn read(
+    frame: &Buffer<'_>,
+    key: &FlowKey,
+    session: &mut Session,
+    segment: &Segment,
+    now: u64,
+) -> Result<Reason, Reason> {
+    let mut fresh = false;
+    let skip = match new_bytes(segment, session.server_next) {
+        New::Nothing => return Ok(Reason::Session),
+        New::From(skip) => skip,
+        New::Gap if maps::config::role() == Role::Router && session.tls == Tls::Clear as u8 => {
+            return Err(Reason::ControlGap);
+        }
+        // This host's own stack sends in order; what was missed was sent before the guard came.
+        New::Gap => {
+            fresh = true;
+            0
+        }
+    };
+    let offset = segment.payload + skip as usize;
+    let end = segment.sequence.wrapping_add(segment.payload_len as u32);
+    if session.tls != Tls::Clear as u8 {
+        let clear = word(frame, offset) == Word::Reply
+            && (session.clear_hint != 0 || session.tls == Tls::Unknown as u8);
+        if !clear {
+            session.server_next = end;
+            note_encrypted(key, session);
+            return Ok(Reason::Session);
+        }
+        leave_tls(key, session);
+        fresh = true;
+    }
+    if fresh {
+        session.reply = ReplyParser::default();
+    }
+    let Some(scratch) = maps::scratch::get() else {
+        return Ok(Reason::Session);
+    };
+    scratch.session = *session;
+    let mut walk = Walk {
+        frame,
+        scratch,
+        key,
+        offset,
+        len: segment.payload_len as u32 - skip,
+        now,
+        outcome: Ok(Reason::Session),
+    };
+    run::<Server>(&mut walk);
+    let outcome = walk.outcome;
+    let dropped = outcome.is_err_and(|reason| reason.verdict() == Verdict::Drop)
+        && maps::config::mode() == ftp_guard_common::config::Mode::Enforce;
+    if dropped {
+        // It will be sent again, and read again.
+        return outcome;
+    }
+    let after = &walk.scratch.session;
+    session.reply = after.reply;
+    session.replies = after.replies;
+    session.passive_answered = after.passive_answered;
+    session.pinholes_ns = after.pinholes_ns;
+    session.server_next = end;
+    if after.tls != session.tls {
+        session.tls = after.tls;
+        maps::sessions::count_encrypted(
+            &key.client_key(maps::config::role().scope(key.server)),
+            true,
+        );
+    }
+    outcome
+}
+
+/// Notes that the server has said something that cannot be read.
+#[inline(always)]
+fn note_encrypted(key: &FlowKey, session: &Session) {
+    let key = key.client_key(maps::config::role().scope(key.server));
+    if let Some(client) = maps::sessions::client(&key) {
+        client.encrypted_reply_ns = maps::config::precise_now();
+        client.encrypted_session = session.id;
+    }
+}
+
+/// Back to clear text: after CCC, or because an adopted session never was encrypted.
+#[inline(always)]
+fn leave_tls(key: &FlowKey, session: &mut Session) {
+    session.tls = Tls::Clear as u8;
+    session.clear_hint = 0;
+    if session.passive_asked == session.passive_answered {
+        // The question may have been asked where it could not be read.
+        session.passive_answered = session.passive_answered.wrapping_sub(1);
+    }
+    maps::sessions::count_encrypted(
+        &key.client_key(maps::config::role().scope(key.server)),
+        false,
+    );
+}
+
+struct Server;
+
+impl Side for Server {
+    #[inline(always)]
+    fn take(walk: &mut Walk<'_>, byte: u8) -> bool {
+        let Some(event) = walk.scratch.session.reply.feed(byte) else {
+            return false;
+        };
+        if let Some(port) = event.port() {
+            passive(walk, Port(port));
+        }
+        event.code().is_some_and(|code| ended(walk, code))
+    }
+}
+
+/// The server has named a passive port.
+#[inline(always)]
+fn passive(walk: &mut Walk<'_>, port: Port) {
+    let session = &mut walk.scratch.session;
+    // VU#328867: text that a client makes the server repeat is no answer, if nothing was asked.
+    if session.passive_answered == session.passive_asked {
+        return;
+    }
+    session.passive_answered = session.passive_answered.wrapping_add(1);
+    let Some(config) = maps::config::get() else {
+        return;
+    };
+    let mut reason = Reason::Session;
+    match ports::lookup(port).class() {
+        PortClass::PassiveData => {}
+        PortClass::Other => {
+            reason = Reason::OutsideRange;
+            if config.flags & FLAG_GUARD_OUTSIDE != 0 && !port.is_low() {
+                ports::mark_outside(port);
+            }
+        }
+        _ => return,
+    }
+    let due = session.pinholes_ns.max(walk.now);
+    if due - walk.now > config.pinhole_burst_ns {
+        walk.outcome = Err(Reason::PinholeLimit);
+        return;
+    }
+    session.pinholes_ns = due + config.pinhole_interval_ns;
+    let scope = Role::from_number(config.role).scope(walk.key.server);
+    let pinhole = Pinhole {
+        session: session.id,
+        created_ns: walk.now,
+        expires_ns: walk.now + config.pinhole_ns,
+        control: *walk.key,
+    };
+    if !maps::negotiated::open_pinhole(&walk.key.endpoint(scope, port.to_key()), &pinhole) {
+        walk.outcome = Err(Reason::PinholeTableFull);
+    } else if walk.outcome.is_ok() {
+        walk.outcome = Ok(reason);
+    }
+}
+
+/// A reply is complete; whether what follows it is none.
+#[inline(always)]
+fn ended(walk: &mut Walk<'_>, code: u16) -> bool {
+    let session = &mut walk.scratch.session;
+    if code < 200 {
+        return false;
+    }
+    // More replies than commands: a greeting, or 426 and 226 to one ABOR.
+    if session.replies != session.commands {
+        session.replies = session.replies.wrapping_add(1);
+        if session.replies == session.named_at && code >= 400 {
+            maps::negotiated::revoke(&session.named);
+        }
+    }
+    if code == AUTH_ACCEPTED && session.auth_asked != 0 {
+        session.tls = Tls::Encrypted as u8;
+        return true;
+    }
+    false
+}
