@@ -6,7 +6,7 @@ use crate::{
     address::{ClientKey, EndpointKey, FlowKey, ListenKey},
     allow::AllowValue,
     config::GuardConfig,
-    ftp::{command::CommandParser, reply::ReplyParser},
+    ftp::{HostReader, PassiveReader, command::CommandParser, reply::ReplyParser},
     session::{Client, Flow, Listener, Named, Pinhole, Session, Traffic},
     stats::Counter,
 };
@@ -60,6 +60,17 @@ assert_packed!(Named, size 24, align 8,
     session: u64, expires_ns: u64, reason: u8, reserved: [u8; 7]);
 assert_packed!(Client, size 24, align 8,
     sessions: u32, encrypted: u32, encrypted_reply_ns: u64, encrypted_session: u64);
+assert_packed!(PassiveReader, size 8, align 4,
+    number: u32, state: u8, count: u8, expected: u8, held: u8);
+assert_packed!(ReplyParser, size 24, align 4,
+    code: u16, line_code: u16, column: u8, is_last: u8, is_named: u8, reserved: [u8; 9],
+    passive: PassiveReader);
+assert_packed!(HostReader, size 28, align 4,
+    words: [u32; 4], group: u16, octet: u16, digits: u8, groups: u8, gap: u8, dots: u8, last: u8,
+    reserved: [u8; 3]);
+assert_packed!(CommandParser, size 40, align 4,
+    host: HostReader, word: u32, count: u8, phase: u8, verb: u8, telnet: u8, first: u8, form: u8,
+    place: u8, high: u8);
 assert_packed!(Listener, size 8, align 8, since_ns: u64);
 
 #[cfg(feature = "user")]

@@ -1,13 +1,84 @@
 //! What the client says.
 
+use super::{HostReader, TOO_LARGE, decimal, octet_with, port_with};
 use crate::address::Address;
 
 /// How far the client's commands have been read.
+///
+/// A command is a line; lines end at LF. Telnet sequences (RFC 854) are taken out wherever they stand,
+/// except that LF always ends a line. Blanks around the verb and its argument make no difference, CR
+/// being one of them.
 #[repr(C)]
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct CommandParser {
-    state: [u32; 10],
+    /// The destination of PORT, LPRT or EPRT.
+    pub(crate) host: HostReader,
+    /// The last four bytes of the verb, of the argument of AUTH and EPSV (in capital letters), or
+    /// the number being read.
+    pub(crate) word: u32,
+    /// How many bytes the word has; numbers of a list, or fields of EPRT, that are complete.
+    pub(crate) count: u8,
+    /// Where in the line: a `IN_*` constant.
+    pub(crate) phase: u8,
+    /// What the verb is: one of the constants below.
+    pub(crate) verb: u8,
+    /// What of a telnet sequence came last: a `TELNET_*` constant.
+    pub(crate) telnet: u8,
+    /// The first byte of the argument: the delimiter of EPRT.
+    pub(crate) first: u8,
+    /// Numbers that a list should have; the protocol of EPRT.
+    pub(crate) form: u8,
+    /// Where in a list or in the port of EPRT: one of the constants below.
+    pub(crate) place: u8,
+    /// The first byte of the port in a list.
+    pub(crate) high: u8,
 }
+
+/// Before or in the verb.
+const IN_VERB: u8 = 0;
+/// Between the verb and its argument.
+const IN_GAP: u8 = 1;
+/// In the argument.
+const IN_ARGUMENT: u8 = 2;
+/// Behind what matters: the argument is complete.
+const IN_REST: u8 = 3;
+/// Behind something that makes the argument one that is not understood.
+const IN_REFUSED: u8 = 4;
+
+const VERB_OTHER: u8 = 0;
+const VERB_AUTH: u8 = 1;
+const VERB_PASSIVE: u8 = 2;
+const VERB_EPSV: u8 = 3;
+const VERB_PORT: u8 = 4;
+const VERB_LPRT: u8 = 5;
+const VERB_EPRT: u8 = 6;
+
+/// Outside of telnet sequences.
+const TELNET_NONE: u8 = 0;
+/// Behind "interpret as command".
+const TELNET_IAC: u8 = 1;
+/// Behind WILL, WONT, DO or DONT.
+const TELNET_OPTION: u8 = 2;
+
+/// Before a number.
+const BEFORE: u8 = 0;
+/// In a number.
+const NUMBER: u8 = 1;
+/// In blanks behind a number.
+const BEHIND: u8 = 2;
+
+/// Fields of EPRT that are complete: the protocol comes next, the address, the port, nothing.
+const FIELD_PROTOCOL: u8 = 0;
+const FIELD_ADDRESS: u8 = 1;
+const FIELD_PORT: u8 = 2;
+const FIELD_NONE: u8 = 3;
+
+/// Numbers in the list of PORT: the host's four and the port's two (RFC 959 section 4.1.2).
+const HOST_AND_PORT: u8 = 6;
+/// Numbers in the list of LPRT: family and length, the host's, length, and the port's two (RFC 1639).
+const LONG_IPV4: u8 = 9;
+/// As [`LONG_IPV4`].
+const LONG_IPV6: u8 = 21;
 
 /// What a byte of the client has completed: a command line, and what of it matters.
 #[repr(C)]
@@ -17,13 +88,14 @@ pub enum CommandEvent {
     Other,
     /// AUTH TLS, AUTH TLS-C, AUTH TLS-P or AUTH SSL.
     Auth,
-    /// A command that asks for a passive port.
+    /// A command that asks for a passive port: a verb of four bytes that ends with SV or SW (PASV,
+    /// EPSV, LPSV, SPSV, CPSV, P@SW), but not EPSV ALL.
     Passive,
-    /// PORT or EPRT.
+    /// PORT, LPRT or EPRT.
     Active {
-        /// The destination's address; `None`: its form is none that a server could accept.
+        /// The destination's address and family; `None`: its form is none that is understood.
         destination: Option<(Address, u8)>,
-        /// The destination's port, host order.
+        /// The destination's port, host order; 0 without a destination.
         port: u16,
     },
 }
@@ -32,7 +104,373 @@ impl CommandParser {
     /// Reads the next byte.
     #[inline(always)]
     pub fn feed(&mut self, byte: u8) -> Option<CommandEvent> {
-        let _ = byte;
+        if byte == b'\n' {
+            let event = self.end_line();
+            *self = Self::default();
+            return event;
+        }
+        if self.is_data(byte) {
+            self.feed_data(byte);
+        }
         None
+    }
+
+    /// Whether a byte is no part of a telnet sequence.
+    #[inline(always)]
+    fn is_data(&mut self, byte: u8) -> bool {
+        const IAC: u8 = 255;
+        const DONT: u8 = 254;
+        const WILL: u8 = 251;
+        let (telnet, is_data) = match (self.telnet, byte) {
+            (TELNET_NONE, IAC) => (TELNET_IAC, false),
+            (TELNET_NONE, _) | (TELNET_IAC, IAC) => (TELNET_NONE, true),
+            (TELNET_IAC, WILL..=DONT) => (TELNET_OPTION, false),
+            _ => (TELNET_NONE, false),
+        };
+        self.telnet = telnet;
+        is_data
+    }
+
+    #[inline(always)]
+    fn feed_data(&mut self, byte: u8) {
+        match self.phase {
+            IN_VERB if is_blank(byte) => self.end_verb(),
+            IN_VERB => self.add_to_word(byte),
+            IN_GAP if is_blank(byte) => {}
+            IN_GAP => {
+                self.phase = IN_ARGUMENT;
+                self.first = byte;
+                match self.verb {
+                    VERB_EPRT if !byte.is_ascii_graphic() => self.phase = IN_REFUSED,
+                    // The delimiter.
+                    VERB_EPRT => {}
+                    _ => self.feed_argument(byte),
+                }
+            }
+            IN_ARGUMENT => self.feed_argument(byte),
+            _ => {}
+        }
+    }
+
+    #[inline(always)]
+    fn add_to_word(&mut self, byte: u8) {
+        self.word = self.word.wrapping_shl(8) | byte.to_ascii_uppercase() as u32;
+        self.count = self.count.saturating_add(1);
+    }
+
+    /// The verb is complete, if there was any.
+    #[inline(always)]
+    fn end_verb(&mut self) {
+        if self.count == 0 {
+            return;
+        }
+        let [_, _, third, fourth] = self.word.to_be_bytes();
+        self.verb = match &self.word.to_be_bytes() {
+            _ if self.count != 4 => VERB_OTHER,
+            b"AUTH" => VERB_AUTH,
+            b"EPSV" => VERB_EPSV,
+            b"PORT" => VERB_PORT,
+            b"LPRT" => VERB_LPRT,
+            b"EPRT" => VERB_EPRT,
+            _ if third == b'S' && matches!(fourth, b'V' | b'W') => VERB_PASSIVE,
+            _ => VERB_OTHER,
+        };
+        self.phase = IN_GAP;
+        self.word = 0;
+        self.count = 0;
+        self.form = match self.verb {
+            VERB_PORT => HOST_AND_PORT,
+            _ => 0,
+        };
+    }
+
+    #[inline(always)]
+    fn feed_argument(&mut self, byte: u8) {
+        match self.verb {
+            VERB_AUTH | VERB_EPSV => self.feed_word(byte),
+            VERB_PORT | VERB_LPRT => self.feed_list(byte),
+            VERB_EPRT => self.feed_field(byte),
+            _ => {}
+        }
+    }
+
+    /// Reads an argument that is one word.
+    #[inline(always)]
+    fn feed_word(&mut self, byte: u8) {
+        if is_blank(byte) {
+            self.place = BEHIND;
+        } else if self.place == BEHIND {
+            self.phase = IN_REFUSED;
+        } else {
+            self.add_to_word(byte);
+        }
+    }
+
+    /// Reads the list of PORT and LPRT. Servers that take it apart with `sscanf` allow blanks and a
+    /// sign before each number and anything behind the last one, so that this does as well.
+    #[inline(always)]
+    fn feed_list(&mut self, byte: u8) {
+        if let Some(digit) = decimal(byte) {
+            match self.place {
+                BEFORE => self.word = digit as u32,
+                NUMBER => self.word = octet_with(self.word as u16, digit) as u32,
+                _ => self.phase = IN_REFUSED,
+            }
+            self.place = NUMBER;
+            return;
+        }
+        let place = self.place;
+        self.place = match (byte, place) {
+            (b',', NUMBER | BEHIND) => BEFORE,
+            (b'+', BEFORE) => BEFORE,
+            (_, BEFORE) if is_blank(byte) => BEFORE,
+            (_, NUMBER | BEHIND) if is_blank(byte) => BEHIND,
+            _ => {
+                self.phase = IN_REFUSED;
+                BEHIND
+            }
+        };
+        if place == NUMBER {
+            self.end_number();
+        }
+    }
+
+    /// A number of the list is complete.
+    #[inline(always)]
+    fn end_number(&mut self) {
+        let number = self.word;
+        let count = self.count.wrapping_add(1);
+        self.count = count;
+        let is_long = self.verb == VERB_LPRT;
+        if is_long && count == 1 {
+            self.form = match number {
+                4 => LONG_IPV4,
+                6 => LONG_IPV6,
+                _ => 0,
+            };
+        }
+        let left = self.form.wrapping_sub(count);
+        let is_consistent = match (is_long, count, left) {
+            (true, 2, _) => number == self.form.wrapping_sub(5) as u32,
+            (true, _, 2) => number == 2,
+            _ => true,
+        };
+        if number >= TOO_LARGE as u32 || self.form < count || !is_consistent {
+            self.phase = IN_REFUSED;
+            return;
+        }
+        let number = number as u8;
+        match left {
+            0 => {
+                self.word = u16::from_be_bytes([self.high, number]) as u32;
+                self.phase = IN_REST;
+            }
+            1 => self.high = number,
+            2 if is_long => {}
+            _ if is_long && count <= 2 => {}
+            _ => self.host.push_octet(number),
+        }
+    }
+
+    /// Reads the fields of EPRT. What follows the last delimiter makes no difference.
+    #[inline(always)]
+    fn feed_field(&mut self, byte: u8) {
+        if byte == self.first {
+            let is_good = match self.count {
+                FIELD_PROTOCOL => self.form != 0,
+                FIELD_ADDRESS => self.end_address(),
+                FIELD_PORT => self.place != BEFORE,
+                _ => true,
+            };
+            self.count = self.count.wrapping_add(1);
+            if !is_good {
+                self.phase = IN_REFUSED;
+            } else if self.count == FIELD_NONE {
+                self.phase = IN_REST;
+            }
+            return;
+        }
+        match self.count {
+            FIELD_PROTOCOL if self.form == 0 && matches!(byte, b'1' | b'2') => {
+                self.form = byte.wrapping_sub(b'0');
+            }
+            FIELD_ADDRESS => self.host.feed(byte),
+            FIELD_PORT => self.feed_port(byte),
+            _ => self.phase = IN_REFUSED,
+        }
+    }
+
+    #[inline(always)]
+    fn end_address(&mut self) -> bool {
+        if self.form == 2 {
+            self.host.end_v6()
+        } else {
+            self.host.end_v4()
+        }
+    }
+
+    /// Reads the port of EPRT, which may have blanks around it.
+    #[inline(always)]
+    fn feed_port(&mut self, byte: u8) {
+        match decimal(byte) {
+            Some(digit) if self.place != BEHIND => {
+                self.place = NUMBER;
+                self.word = port_with(self.word, digit);
+            }
+            None if is_blank(byte) => {
+                if self.place == NUMBER {
+                    self.place = BEHIND;
+                }
+            }
+            _ => self.phase = IN_REFUSED,
+        }
+    }
+
+    /// The line is complete.
+    #[inline(always)]
+    fn end_line(&mut self) -> Option<CommandEvent> {
+        if self.phase == IN_VERB {
+            if self.count == 0 {
+                return None;
+            }
+            self.end_verb();
+        }
+        Some(match self.verb {
+            VERB_AUTH if self.names_tls() => CommandEvent::Auth,
+            VERB_PASSIVE => CommandEvent::Passive,
+            VERB_EPSV if self.phase == IN_REFUSED || !self.is_word(b' ', b"\0ALL", 3) => {
+                CommandEvent::Passive
+            }
+            VERB_PORT | VERB_LPRT | VERB_EPRT => self.end_active(),
+            _ => CommandEvent::Other,
+        })
+    }
+
+    #[inline(always)]
+    fn end_active(&mut self) -> CommandEvent {
+        if self.verb == VERB_EPRT {
+            // The last delimiter may be missing.
+            if self.phase == IN_ARGUMENT && self.count == FIELD_PORT && self.place != BEFORE {
+                self.phase = IN_REST;
+            }
+        } else if self.phase == IN_ARGUMENT && self.place == NUMBER {
+            self.end_number();
+        }
+        let is_v6 = match self.verb {
+            VERB_EPRT => self.form == 2,
+            _ => self.form == LONG_IPV6,
+        };
+        if self.phase != IN_REST || self.word == 0 || self.word > u16::MAX as u32 {
+            return CommandEvent::Active {
+                destination: None,
+                port: 0,
+            };
+        }
+        CommandEvent::Active {
+            destination: Some(self.host.address(is_v6)),
+            port: self.word as u16,
+        }
+    }
+
+    #[inline(always)]
+    fn names_tls(&self) -> bool {
+        self.phase == IN_ARGUMENT
+            && (self.is_word(b' ', b"\0TLS", 3)
+                || self.is_word(b' ', b"\0SSL", 3)
+                || self.is_word(b'T', b"LS-C", 5)
+                || self.is_word(b'T', b"LS-P", 5))
+    }
+
+    /// Whether the argument is this word: its last four bytes, its length, and the first byte of one
+    /// that is longer.
+    #[inline(always)]
+    fn is_word(&self, first: u8, end: &[u8; 4], length: u8) -> bool {
+        self.word == u32::from_be_bytes(*end)
+            && self.count == length
+            && (length <= 4 || self.first.to_ascii_uppercase() == first)
+    }
+}
+
+/// What C calls a space, but for LF. CR is one: it stands before LF, or nowhere.
+#[inline(always)]
+const fn is_blank(byte: u8) -> bool {
+    matches!(byte, b'\t' | 0x0b | 0x0c | b'\r' | b' ')
+}
+
+#[cfg(test)]
+mod tests {
+    extern crate std;
+    use std::vec::Vec;
+
+    use super::{CommandEvent, CommandParser};
+    use crate::{address::v4, class::Family};
+
+    fn read(text: &[u8]) -> Vec<CommandEvent> {
+        let mut parser = CommandParser::default();
+        text.iter().filter_map(|byte| parser.feed(*byte)).collect()
+    }
+
+    #[test]
+    fn tells_commands_apart() {
+        assert_eq!(
+            read(b"USER lab\r\n\r\nauth tls\r\nAUTH TLS-C\nAUTH GSSAPI\r\nEPSV\r\nEPSV ALL\r\nP@SW\r\n"),
+            [
+                CommandEvent::Other,
+                CommandEvent::Auth,
+                CommandEvent::Auth,
+                CommandEvent::Other,
+                CommandEvent::Passive,
+                CommandEvent::Other,
+                CommandEvent::Passive,
+            ]
+        );
+    }
+
+    #[test]
+    fn reads_destinations() {
+        let host = v4([10, 231, 0, 2]);
+        let v6 = [0xfd, 0, 2, 0x31, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 2];
+        let active = |address, family: Family| CommandEvent::Active {
+            destination: Some((address, family as u8)),
+            port: 50005,
+        };
+        assert_eq!(
+            read(
+                b"PORT 10,231,0,2,195,85\r\nport\t10, 231 ,000,02,195,085 \r\n\
+                EPRT |1|10.231.0.2|50005|\r\nEPRT !2!fd00:231::2!50005\n\
+                EPRT |2|::ffff:10.231.0.2|050005|\r\nLPRT 4,4,10,231,0,2,2,195,85\r\n"
+            ),
+            [
+                active(host, Family::Ipv4),
+                active(host, Family::Ipv4),
+                active(host, Family::Ipv4),
+                active(v6, Family::Ipv6),
+                active(host, Family::Ipv4),
+                active(host, Family::Ipv4),
+            ]
+        );
+    }
+
+    #[test]
+    fn refuses_what_names_no_destination() {
+        let none = CommandEvent::Active {
+            destination: None,
+            port: 0,
+        };
+        assert_eq!(
+            read(
+                b"PORT\r\nPORT 1,2,3,4,5\r\nPORT 1,2,3,4,256,6\r\nPORT 1,2,3,4,0,0\r\n\
+                EPRT |1|10.231.0.2|65536|\r\nEPRT |1|fd00::1|50005|\r\nEPRT |2|fd00:1|50005|\r\n"
+            ),
+            [none; 7]
+        );
+    }
+
+    #[test]
+    fn takes_telnet_sequences_out() {
+        assert_eq!(
+            read(b"\xff\xf4\xff\xf2PA\xff\xfb\x01SV\xff\n\xff\xff\r\n"),
+            [CommandEvent::Passive, CommandEvent::Other]
+        );
     }
 }

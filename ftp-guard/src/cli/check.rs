@@ -107,6 +107,6 @@ fn warnings(inputs: &Inputs) -> Vec<String> {
     if inputs.set.table(Timestamp::now()).is_empty() {
         warnings.push("the allowlist is empty: nobody may use FTP in enforce mode".to_owned());
     }
-    warnings.extend(ephemeral::overlap_warning(&config.ftp.passive_ports));
+    warnings.extend(ephemeral::overlap_warning(&inputs.passive));
     warnings
 }

@@ -20,7 +20,7 @@ mod tests;
 
 pub use mode_line::with_mode;
 pub use model::{
-    AllowConfig, BpfConfig, Config, ControlConfig, FtpConfig, MetricsConfig, PortRange, Profile,
-    XdpChoice,
+    AllowConfig, BpfConfig, Config, ControlConfig, FtpConfig, MetricsConfig, PassivePorts,
+    PortRange, Profile, SessionsConfig, XdpChoice,
 };
 pub use reference::reference_markdown;

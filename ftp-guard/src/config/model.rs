@@ -4,9 +4,10 @@ use std::collections::BTreeMap;
 use std::fmt;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use ftp_guard_common::class::PortClass;
-use ftp_guard_common::config::Mode;
+use ftp_guard_common::config::{Mode, Role};
 use ftp_guard_common::ports::{PORTS, PortTable};
 
 use crate::diagnostic::{Diagnostic, Diagnostics, position};
@@ -19,12 +20,16 @@ pub struct Config {
     pub path: PathBuf,
     /// Whether packets are dropped or only counted.
     pub mode: Mode,
+    /// Where the FTP servers are.
+    pub role: Role,
     /// Interfaces to guard, at least one, without duplicates.
     pub interfaces: Vec<String>,
     /// How the program is attached.
     pub xdp_mode: XdpChoice,
     /// `[ftp]`
     pub ftp: FtpConfig,
+    /// `[sessions]`
+    pub sessions: SessionsConfig,
     /// `[allow]`
     pub allow: AllowConfig,
     /// `[metrics]`
@@ -64,7 +69,7 @@ impl XdpChoice {
     }
 }
 
-/// Ports by class. No port is in two classes.
+/// Ports by class, no port in two of them, and what is made of data connections.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct FtpConfig {
     /// Ports of control connections, at least one.
@@ -72,7 +77,38 @@ pub struct FtpConfig {
     /// Ports that the server opens active data connections from.
     pub active_data_ports: Vec<u16>,
     /// Ports that the server listens on for passive data connections.
-    pub passive_ports: Vec<PortRange>,
+    pub passive: PassivePorts,
+    /// What `auto` reads, absolute paths; empty: the usual places
+    /// ([`server_config`](crate::server_config)).
+    pub server_configs: Vec<PathBuf>,
+    /// Whether PORT and EPRT may name a third host that is on the allowlist.
+    pub fxp: bool,
+    /// Whether passive ports outside the ranges are guarded while they are in use.
+    pub guard_outside_range: bool,
+}
+
+/// Where the passive ports come from.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum PassivePorts {
+    /// From the configuration.
+    Ranges(Vec<PortRange>),
+    /// From the configuration of the FTP server.
+    Auto,
+}
+
+/// Sessions and their data connections.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct SessionsConfig {
+    /// Size of the tables of sessions, clients, pinholes and named destinations.
+    pub max: u32,
+    /// Size of the table of data connections.
+    pub max_data: u32,
+    /// How long a session may be without any packet.
+    pub idle_timeout: Duration,
+    /// How long a negotiated port waits for its data connection.
+    pub pinhole_timeout: Duration,
+    /// Negotiated ports that a session may leave unused within [`SessionsConfig::pinhole_timeout`].
+    pub max_pinholes: u32,
 }
 
 /// Ports from `first` to `last`, both included, `first <= last`, none 0.
@@ -190,9 +226,10 @@ impl Config {
         super::parse::parse(path, text)
     }
 
-    /// The number of a [`PortClass`] for each port.
+    /// The number of a [`PortClass`] for each port, with the passive ports as
+    /// [`server_config::look`](crate::server_config::look) finds them.
     #[must_use]
-    pub fn port_table(&self) -> Box<PortTable> {
+    pub fn port_table(&self, passive: &[PortRange]) -> Box<PortTable> {
         let mut table = Box::new([PortClass::Other as u8; PORTS]);
         for port in &self.ftp.control_ports {
             table[usize::from(*port)] = PortClass::Control as u8;
@@ -200,7 +237,7 @@ impl Config {
         for port in &self.ftp.active_data_ports {
             table[usize::from(*port)] = PortClass::ActiveData as u8;
         }
-        for range in &self.ftp.passive_ports {
+        for range in passive {
             table[usize::from(range.first)..=usize::from(range.last)]
                 .fill(PortClass::PassiveData as u8);
         }

@@ -7,7 +7,8 @@ use toml_edit::{Document, Item, Table};
 
 use super::keys;
 use super::model::{
-    AllowConfig, BpfConfig, Config, ControlConfig, FtpConfig, MetricsConfig, PortRange, Profile,
+    AllowConfig, BpfConfig, Config, ControlConfig, FtpConfig, MetricsConfig, PassivePorts,
+    PortRange, Profile, SessionsConfig,
 };
 use super::ports::{self, Claim};
 use super::problems::Problems;
@@ -60,9 +61,11 @@ impl<'a> Reader<'a> {
     fn config(&mut self, path: &Path) -> Option<Config> {
         // Everything is read before the first `?`, so that every mistake is noted.
         let mode = self.read(&schema::MODE, values::mode);
+        let role = self.read(&schema::ROLE, values::role);
         let interfaces = self.read(&schema::INTERFACES, values::interfaces);
         let xdp_mode = self.read(&schema::XDP_MODE, values::xdp_choice);
         let ftp = self.ftp();
+        let sessions = self.sessions();
         let allow = self.allow();
         let listen = self.read(&schema::LISTEN, values::listen);
         let socket = self.read(&schema::SOCKET, values::socket_path);
@@ -70,9 +73,11 @@ impl<'a> Reader<'a> {
         Some(Config {
             path: path.to_owned(),
             mode: mode?,
+            role: role?,
             interfaces: interfaces?,
             xdp_mode: xdp_mode?,
             ftp: ftp?,
+            sessions: sessions?,
             allow: allow?,
             metrics: MetricsConfig { listen: listen? },
             control: ControlConfig { socket: socket? },
@@ -86,7 +91,15 @@ impl<'a> Reader<'a> {
     fn ftp(&mut self) -> Option<FtpConfig> {
         let control = self.ports(&schema::CONTROL_PORTS, ports::some_ports);
         let active = self.ports(&schema::ACTIVE_DATA_PORTS, ports::ports);
-        let passive = self.ports(&schema::PASSIVE_PORTS, ports::ranges);
+        let auto = self.item(&schema::PASSIVE_PORTS).and_then(Item::as_str) == Some("auto");
+        // What "auto" finds is checked against the other classes when it is found.
+        let passive = match auto {
+            true => Some(Vec::new()),
+            false => self.ports(&schema::PASSIVE_PORTS, ports::ranges),
+        };
+        let server_configs = self.read(&schema::SERVER_CONFIGS, values::absolute_paths);
+        let fxp = self.read(&schema::FXP, values::boolean);
+        let guard_outside_range = self.read(&schema::GUARD_OUTSIDE_RANGE, values::boolean);
         let claims: Vec<_> = [&control, &active, &passive]
             .into_iter()
             .flatten()
@@ -97,7 +110,38 @@ impl<'a> Reader<'a> {
         Some(FtpConfig {
             control_ports: singles(control?),
             active_data_ports: singles(active?),
-            passive_ports: passive?.iter().map(|claim| claim.range).collect(),
+            passive: match passive? {
+                _ if auto => PassivePorts::Auto,
+                claims => PassivePorts::Ranges(claims.iter().map(|claim| claim.range).collect()),
+            },
+            server_configs: server_configs?,
+            fxp: fxp?,
+            guard_outside_range: guard_outside_range?,
+        })
+    }
+
+    fn sessions(&mut self) -> Option<SessionsConfig> {
+        let max = self.read(&schema::SESSIONS_MAX, |problems, key, item| {
+            values::count(problems, key, item, 1_000_000)
+        });
+        let max_data = self.read(&schema::SESSIONS_MAX_DATA, |problems, key, item| {
+            values::count(problems, key, item, 4_000_000)
+        });
+        let idle_timeout = self.read(&schema::IDLE_TIMEOUT, |problems, key, item| {
+            values::duration(problems, key, item, "30d")
+        });
+        let pinhole_timeout = self.read(&schema::PINHOLE_TIMEOUT, |problems, key, item| {
+            values::duration(problems, key, item, "10m")
+        });
+        let max_pinholes = self.read(&schema::MAX_PINHOLES, |problems, key, item| {
+            values::count(problems, key, item, 1000)
+        });
+        Some(SessionsConfig {
+            max: max?,
+            max_data: max_data?,
+            idle_timeout: idle_timeout?,
+            pinhole_timeout: pinhole_timeout?,
+            max_pinholes: max_pinholes?,
         })
     }
 
@@ -124,7 +168,9 @@ impl<'a> Reader<'a> {
             (Some(files), None) => self.derived_cli_file(files),
             _ => self.read(&schema::CLI_FILE, values::absolute_path),
         };
-        let max_entries = self.read(&schema::MAX_ENTRIES, values::max_entries);
+        let max_entries = self.read(&schema::MAX_ENTRIES, |problems, key, item| {
+            values::count(problems, key, item, 100_000_000)
+        });
         Some(AllowConfig {
             files: files?.into_iter().map(|(pattern, _)| pattern).collect(),
             cli_file: cli_file?,

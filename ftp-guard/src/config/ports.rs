@@ -50,28 +50,27 @@ pub(super) fn ranges(
     key: &str,
     item: &Item,
 ) -> Option<Vec<Placed<PortRange>>> {
-    if item.as_str() == Some("auto") {
-        problems.note(item.span(), auto_is_not_supported(key));
+    if let Some(text) = item.as_str().filter(|text| !text.contains('-')) {
+        problems.note(
+            item.span(),
+            format!("{key} must be \"auto\" or a list of port ranges, not {text:?}"),
+        );
         return None;
     }
     let expected = "port ranges and ports such as [\"50000-50100\"]";
     let elements = list(problems, key, item, expected)?;
     each(problems, elements, |value| match value {
         Value::Integer(number) => port(*number.value()).map(PortRange::single),
-        Value::String(text) if text.value() == "auto" => Err(auto_is_not_supported(key)),
+        Value::String(text) if text.value() == "auto" => Err(format!(
+            "\"auto\" stands alone: write {key} = \"auto\", and name what it reads in \
+             ftp.server_configs"
+        )),
         Value::String(text) => range(text.value()),
         other => Err(format!(
             "each element of {key} must be a range such as \"50000-50100\" or a port, not {}",
             described(other)
         )),
     })
-}
-
-fn auto_is_not_supported(key: &str) -> String {
-    format!(
-        "{key} = \"auto\" is not supported yet: give the range that the FTP server is configured \
-         to use, such as [\"50000-50100\"]"
-    )
 }
 
 fn each(

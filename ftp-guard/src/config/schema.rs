@@ -52,7 +52,7 @@ pub(super) struct Table {
 pub(super) const PROFILE_TABLE: &str = "profile";
 
 /// All tables but `[profile.NAME]`, in the order of the reference.
-pub(super) const TABLES: [Table; 6] = [
+pub(super) const TABLES: [Table; 7] = [
     Table {
         name: "",
         doc: "These keys stand at the top of the file, before the first `[table]`.",
@@ -62,6 +62,10 @@ pub(super) const TABLES: [Table; 6] = [
         doc: "Which ports belong to FTP. A port can be in one class only; ports of no class are \
               never touched. Port 22 is refused in every class, so that no typing mistake cuts \
               SSH.",
+    },
+    Table {
+        name: "sessions",
+        doc: "Control connections, and the data connections that belong to them.",
     },
     Table {
         name: "allow",
@@ -89,6 +93,16 @@ pub(super) const MODE: Key = Key {
     doc: "`enforce` drops what the rules refuse. `monitor` passes it and counts it as \
           `would_drop`, with the same reason. `ftp-guard mode` changes this line and the running \
           daemon together.",
+};
+
+pub(super) const ROLE: Key = Key {
+    table: "",
+    name: "role",
+    kind: "`\"host\"` or `\"router\"`",
+    default: Default::Value(r#""host""#),
+    doc: "`host`: the FTP server runs here, and the sockets of this host tell which connections \
+          live and which ports listen. `router`: the FTP servers are behind this machine, and only \
+          packets tell. A change takes effect at the next start of the daemon.",
 };
 
 pub(super) const INTERFACES: Key = Key {
@@ -134,18 +148,103 @@ pub(super) const ACTIVE_DATA_PORTS: Key = Key {
 pub(super) const PASSIVE_PORTS: Key = Key {
     table: "ftp",
     name: "passive_ports",
-    kind: "list of port ranges (`\"50000-50100\"`) and single ports (`50200` or `\"50200\"`)",
+    kind: "list of port ranges (`\"50000-50100\"`) and single ports (`50200` or `\"50200\"`), or \
+           `\"auto\"`",
     default: Default::Required {
         why: "every server has its own passive range, and a passive port that is not listed stays \
               open to everyone: give the range that the FTP server is configured to use, such as \
-              passive_ports = [\"50000-50100\"], or [] for a server without passive mode",
+              passive_ports = [\"50000-50100\"], or \"auto\" to take it from the server's own \
+              configuration, or [] for a server without passive mode",
         example: r#"["50000-50100"]"#,
     },
     doc: "Ports on which the server listens for data connections in passive mode. It must be the \
           range that the FTP server is configured to use (`pasv_min_port` and `pasv_max_port` of \
-          vsftpd, `PassivePorts` of ProFTPD, `PassivePortRange` of Pure-FTPd). There is no \
-          default, since a passive port that is not listed stays open to everyone. `[]` is for a \
-          server without passive mode. `\"auto\"` is reserved and not supported yet.",
+          vsftpd, `PassivePorts` of ProFTPD, `PassivePortRange` of Pure-FTPd). `\"auto\"` takes it \
+          from there, see `ftp.server_configs`, and follows when those files change; \
+          `ftp-guard check` shows what it finds. There is no default, since a passive port that \
+          is not listed stays open to everyone. `[]` is for a server without passive mode.",
+};
+
+pub(super) const SERVER_CONFIGS: Key = Key {
+    table: "ftp",
+    name: "server_configs",
+    kind: "list of absolute paths",
+    default: Default::Value("[]"),
+    doc: "What `passive_ports = \"auto\"` reads: configurations of vsftpd (a file called \
+          `vsftpd*.conf`), of ProFTPD (`proftpd*.conf`; what it includes is read too) and of \
+          Pure-FTPd (`pure-ftpd*.conf`, or its folder of one file for each setting). Each must \
+          exist and set a range; the ranges of all are joined. `[]` stands for those of \
+          `/etc/vsftpd.conf`, `/etc/proftpd/proftpd.conf` and `/etc/pure-ftpd/conf` that exist.",
+};
+
+pub(super) const FXP: Key = Key {
+    table: "ftp",
+    name: "fxp",
+    kind: "`true` or `false`",
+    default: Default::Value("false"),
+    doc: "Whether PORT and EPRT may name a third host, a transfer from server to server (FXP). \
+          With `true` the data connection is let out when that host is on the allowlist; with \
+          `false` it is an FTP bounce, which is dropped (RFC 2577).",
+};
+
+pub(super) const GUARD_OUTSIDE_RANGE: Key = Key {
+    table: "ftp",
+    name: "guard_outside_range",
+    kind: "`true` or `false`",
+    default: Default::Value("false"),
+    doc: "What becomes of a passive port that a server names outside the configured ranges (ProFTPD \
+          does when its range is used up). It is counted as `outside_range` in any case. With \
+          `true` the port is guarded like those of the ranges while it is in use; with `false` it \
+          is not touched, like every port of no class.",
+};
+
+pub(super) const SESSIONS_MAX: Key = Key {
+    table: "sessions",
+    name: "max",
+    kind: "integer from 1 to 1000000",
+    default: Default::Value("16384"),
+    doc: "Size of the tables of sessions, of clients with sessions and of pinholes. Memory for all \
+          of it is taken at once, about 650 bytes each. When the table is full, new sessions are \
+          refused (`session_table_full`), and none that lives is ended. The size is fixed when the \
+          tables are made: a change takes effect after `ftp-guard detach` and a start.",
+};
+
+pub(super) const SESSIONS_MAX_DATA: Key = Key {
+    table: "sessions",
+    name: "max_data",
+    kind: "integer from 1 to 4000000",
+    default: Default::Value("32768"),
+    doc: "Size of the table of data connections, as `sessions.max`. A connection stays in it for ten \
+          seconds after its end. When it is full, new ones are refused (`flow_table_full`).",
+};
+
+pub(super) const IDLE_TIMEOUT: Key = Key {
+    table: "sessions",
+    name: "idle_timeout",
+    kind: "duration from `\"1s\"` to `\"30d\"`",
+    default: Default::Value(r#""2h""#),
+    doc: "A session is forgotten when so long no packet passed on its control connection nor on its \
+          data connections. On a host that happens only to what has no socket any more; on a \
+          router it is the only way to end what ended unseen. It should be longer than the \
+          server's own time-out.",
+};
+
+pub(super) const PINHOLE_TIMEOUT: Key = Key {
+    table: "sessions",
+    name: "pinhole_timeout",
+    kind: "duration from `\"1s\"` to `\"10m\"`",
+    default: Default::Value(r#""30s""#),
+    doc: "How long a negotiated port waits for its data connection.",
+};
+
+pub(super) const MAX_PINHOLES: Key = Key {
+    table: "sessions",
+    name: "max_pinholes",
+    kind: "integer from 1 to 1000",
+    default: Default::Value("16"),
+    doc: "How many passive ports a session can negotiate without using them, within \
+          `sessions.pinhole_timeout`. The server's reply to one more is dropped (`pinhole_limit`), \
+          so that a client that asks without end does not use up the passive range.",
 };
 
 pub(super) const FILES: Key = Key {
@@ -203,13 +302,22 @@ pub(super) const PIN_PATH: Key = Key {
 };
 
 /// All keys, in the order of the reference.
-pub(super) const KEYS: [&Key; 12] = [
+pub(super) const KEYS: [&Key; 21] = [
     &MODE,
+    &ROLE,
     &INTERFACES,
     &XDP_MODE,
     &CONTROL_PORTS,
     &ACTIVE_DATA_PORTS,
     &PASSIVE_PORTS,
+    &SERVER_CONFIGS,
+    &FXP,
+    &GUARD_OUTSIDE_RANGE,
+    &SESSIONS_MAX,
+    &SESSIONS_MAX_DATA,
+    &IDLE_TIMEOUT,
+    &PINHOLE_TIMEOUT,
+    &MAX_PINHOLES,
     &FILES,
     &CLI_FILE,
     &MAX_ENTRIES,

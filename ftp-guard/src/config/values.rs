@@ -4,12 +4,15 @@
 use std::net::SocketAddr;
 use std::ops::Range;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
-use ftp_guard_common::config::Mode;
+use ftp_guard_common::config::{Mode, Role};
+use jiff::{Span, SpanRelativeTo};
 use toml_edit::{Item, Value};
 
 use super::model::{ControlConfig, XdpChoice};
 use super::problems::{Problems, type_name};
+use crate::diagnostic::quoted;
 
 /// A value and where it is written.
 pub(super) type Placed<T> = (T, Option<Range<usize>>);
@@ -17,6 +20,19 @@ pub(super) type Placed<T> = (T, Option<Range<usize>>);
 pub(super) fn mode(problems: &mut Problems<'_>, key: &str, item: &Item) -> Option<Mode> {
     let known = [Mode::Enforce, Mode::Monitor].map(|mode| (mode.as_str(), mode));
     choice(problems, key, item, &known)
+}
+
+pub(super) fn role(problems: &mut Problems<'_>, key: &str, item: &Item) -> Option<Role> {
+    let known = [Role::Host, Role::Router].map(|role| (role.as_str(), role));
+    choice(problems, key, item, &known)
+}
+
+pub(super) fn boolean(problems: &mut Problems<'_>, key: &str, item: &Item) -> Option<bool> {
+    let value = item.as_bool();
+    if value.is_none() {
+        problems.wrong_type(key, item.span(), "true or false", type_name(item));
+    }
+    value
 }
 
 pub(super) fn xdp_choice(problems: &mut Problems<'_>, key: &str, item: &Item) -> Option<XdpChoice> {
@@ -143,6 +159,25 @@ pub(super) fn absolute_path(
     Some(PathBuf::from(text))
 }
 
+pub(super) fn absolute_paths(
+    problems: &mut Problems<'_>,
+    key: &str,
+    item: &Item,
+) -> Option<Vec<PathBuf>> {
+    let paths = strings(problems, key, item, "absolute paths")?;
+    let mut good = no_duplicates(problems, key, &paths);
+    for (path, span) in &paths {
+        if !is_absolute_file(path) {
+            problems.note(
+                span.clone(),
+                format!("each element of {key} must be an absolute path, not {path:?}"),
+            );
+            good = false;
+        }
+    }
+    good.then(|| paths.into_iter().map(|(path, _)| path.into()).collect())
+}
+
 /// Whether `text` is an absolute path that can name a file: not a relative one, not `/`, not
 /// `/folder/`, nothing that C cannot pass on.
 fn is_absolute_file(text: &str) -> bool {
@@ -168,16 +203,16 @@ pub(super) fn socket_path(problems: &mut Problems<'_>, key: &str, item: &Item) -
     Some(path)
 }
 
-pub(super) fn max_entries(problems: &mut Problems<'_>, key: &str, item: &Item) -> Option<u32> {
-    const MOST: u32 = 100_000_000;
-    let expected = format!("an integer from 1 to {MOST}");
+/// An integer from 1 to `most`.
+pub(super) fn count(problems: &mut Problems<'_>, key: &str, item: &Item, most: u32) -> Option<u32> {
+    let expected = format!("an integer from 1 to {most}");
     let Some(number) = item.as_integer() else {
         problems.wrong_type(key, item.span(), &expected, type_name(item));
         return None;
     };
     let valid = u32::try_from(number)
         .ok()
-        .filter(|n| (1..=MOST).contains(n));
+        .filter(|n| (1..=most).contains(n));
     if valid.is_none() {
         problems.note(
             item.span(),
@@ -185,6 +220,31 @@ pub(super) fn max_entries(problems: &mut Problems<'_>, key: &str, item: &Item) -
         );
     }
     valid
+}
+
+/// A time from one second to `most`, which is written as in the file. Days have 24 hours.
+pub(super) fn duration(
+    problems: &mut Problems<'_>,
+    key: &str,
+    item: &Item,
+    most: &str,
+) -> Option<Duration> {
+    let expected = format!("a duration from \"1s\" to {most:?}, such as \"90s\" or \"1h 30m\"");
+    let text = string(problems, key, item, &expected)?;
+    let valid = span(text).filter(|time| {
+        *time >= Duration::from_secs(1) && span(most).is_none_or(|most| *time <= most)
+    });
+    if valid.is_none() {
+        let text = quoted(text);
+        problems.note(item.span(), format!("{key} must be {expected}, not {text}"));
+    }
+    valid
+}
+
+fn span(text: &str) -> Option<Duration> {
+    let span: Span = text.parse().ok()?;
+    let time = span.to_duration(SpanRelativeTo::days_are_24_hours()).ok()?;
+    Duration::try_from(time).ok()
 }
 
 /// `Some(None)`: turned off.

@@ -1,15 +1,16 @@
 //! The files that decide what is enforced: the configuration and the allowlists.
 
 use std::{
-    collections::BTreeMap,
+    collections::{BTreeMap, BTreeSet},
     hash::{DefaultHasher, Hash, Hasher},
     path::{Path, PathBuf},
 };
 
 use crate::{
-    config::{AllowConfig, Config},
+    config::{AllowConfig, Config, PortRange},
     control::protocol::Failure,
     engine::allowlist::AllowSet,
+    server_config::{self, Origin},
     store,
 };
 
@@ -18,6 +19,10 @@ use crate::{
 pub struct Inputs {
     /// The configuration.
     pub config: Config,
+    /// The passive ports that it means.
+    pub passive: Vec<PortRange>,
+    /// Where they come from, when they come from servers.
+    pub origins: Vec<Origin>,
     /// The entries of all allowlist files.
     pub set: AllowSet,
     /// What the files held.
@@ -33,10 +38,14 @@ impl Inputs {
     /// file that cannot be read.
     pub fn load(path: &Path) -> Result<Self, Failure> {
         let config = Config::load(path)?;
-        let fingerprint = Fingerprint::of(path, &config.allow);
+        let look = server_config::look(&config);
+        let passive = look.ranges?;
+        let fingerprint = Fingerprint::of(path, &config);
         let set = Lists::read(&config.allow)?.parse(&config)?;
         Ok(Self {
             config,
+            passive,
+            origins: look.origins,
             set,
             fingerprint,
         })
@@ -101,12 +110,16 @@ impl Lists {
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Fingerprint {
     files: BTreeMap<PathBuf, u64>,
+    /// Configurations of FTP servers; `None`: not there, or not readable.
+    servers: BTreeMap<PathBuf, Option<u64>>,
+    /// Patterns of such files.
+    server_patterns: BTreeSet<String>,
     unreadable: Option<String>,
 }
 
 impl Fingerprint {
     /// Reads the files at this moment.
-    pub fn of(config_path: &Path, allow: &AllowConfig) -> Self {
+    pub fn of(config_path: &Path, config: &Config) -> Self {
         let mut files = BTreeMap::new();
         let mut unreadable = None;
         match std::fs::read(config_path) {
@@ -115,7 +128,7 @@ impl Fingerprint {
             }
             Err(error) => unreadable = Some(error.to_string()),
         }
-        match store::read_allowlists(allow) {
+        match store::read_allowlists(&config.allow) {
             Ok(lists) => files.extend(
                 lists
                     .into_iter()
@@ -123,7 +136,28 @@ impl Fingerprint {
             ),
             Err(error) => unreadable = Some(error.to_string()),
         }
-        Self { files, unreadable }
+        let places = server_config::look(config).places;
+        let text_hash = |text: Option<String>| text.map(|text| hash(text.as_bytes()));
+        Self {
+            files,
+            servers: places
+                .files
+                .into_iter()
+                .map(|(path, text)| (path, text_hash(text)))
+                .collect(),
+            server_patterns: places.patterns,
+            unreadable,
+        }
+    }
+
+    /// The configurations of FTP servers that were looked at.
+    pub fn server_files(&self) -> impl Iterator<Item = &PathBuf> {
+        self.servers.keys()
+    }
+
+    /// Patterns of such configurations.
+    pub fn server_patterns(&self) -> impl Iterator<Item = &String> {
+        self.server_patterns.iter()
     }
 
     /// Notes that these allowlists are in force.

@@ -62,7 +62,7 @@ impl Owner {
     /// When the system has no room for a thread.
     pub fn spawn<K: Kernel>(guard: Guard<K>) -> std::io::Result<(Self, Reports)> {
         let (queue, commands) = mpsc::channel(QUEUE);
-        let (tell_watched, watched) = watch::channel(Watched::of(guard.config()));
+        let (tell_watched, watched) = watch::channel(guard.watched());
         let (tell_ended, ended) = watch::channel(None);
         thread::Builder::new()
             .name("owner".to_owned())
@@ -156,7 +156,7 @@ fn work<K: Kernel>(
             Command::Tick => guard.tick(Timestamp::now()),
         }
         watched.send_if_modified(|old| {
-            let new = Watched::of(guard.config());
+            let new = guard.watched();
             let changed = *old != new;
             *old = new;
             changed

@@ -77,7 +77,7 @@ impl<K: Kernel> Guard<K> {
     /// Reloads if the files hold something else than they did when they were last read or
     /// written here.
     pub fn files_changed(&mut self) {
-        let now = Fingerprint::of(&self.config.path, &self.config.allow);
+        let now = Fingerprint::of(&self.config.path, &self.config);
         if now != self.fingerprint {
             // The failure is logged, and `status` tells it.
             let _ = self.reload(Cause::Files);
@@ -85,9 +85,11 @@ impl<K: Kernel> Guard<K> {
     }
 
     fn try_reload(&mut self) -> Result<ReloadReport, Failure> {
-        self.fingerprint = Fingerprint::of(&self.config.path, &self.config.allow);
+        self.fingerprint = Fingerprint::of(&self.config.path, &self.config);
         let inputs = Inputs::load(&self.config.path)?;
-        let next = Wanted::of(&inputs.config, &inputs.set, Timestamp::now());
+        let mut next = Wanted::of(&inputs, Timestamp::now());
+        // Only a start changes it.
+        next.sessions.role = self.wanted.sessions.role;
         require_interfaces(
             &self.kernel,
             next.interfaces.difference(&self.wanted.interfaces),
@@ -113,6 +115,8 @@ impl<K: Kernel> Guard<K> {
         };
         self.change_to(next)?;
         self.config = inputs.config;
+        self.passive = inputs.passive;
+        self.origins = inputs.origins;
         self.set = inputs.set;
         self.fingerprint = inputs.fingerprint;
         self.follow_interfaces();
@@ -138,6 +142,7 @@ pub(super) fn restart_needed(at_start: &Config, now: &Config) -> Vec<String> {
             at_start.control.socket != now.control.socket,
         ),
         ("bpf.pin_path", at_start.bpf.pin_path != now.bpf.pin_path),
+        ("role", at_start.role != now.role),
         (
             "metrics.listen",
             at_start.metrics.listen != now.metrics.listen,

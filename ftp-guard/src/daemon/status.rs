@@ -107,7 +107,7 @@ impl<K: Kernel> Guard<K> {
                 ),
             });
         }
-        warnings.extend(ephemeral::overlap_warning(&self.config.ftp.passive_ports));
+        warnings.extend(ephemeral::overlap_warning(&self.passive));
         for key in restart_needed(&self.at_start, &self.config) {
             warnings.push(format!(
                 "{key} has changed; it takes effect at the next start"

@@ -15,7 +15,7 @@ use tokio::{
     time::{Instant, timeout},
 };
 
-use super::owner::Owner;
+use super::{inputs::Fingerprint, owner::Owner};
 use crate::config::Config;
 
 /// How long it has to be quiet before a change counts: editors and packages write several files.
@@ -35,11 +35,22 @@ pub struct Watched {
 }
 
 impl Watched {
-    /// The configuration file and the allowlists that it names.
-    pub fn of(config: &Config) -> Self {
+    /// The configuration file, the allowlists that it names, and those configurations of FTP
+    /// servers that were last looked at.
+    pub fn of(config: &Config, last: &Fingerprint) -> Self {
+        let own = [&config.path, &config.allow.cli_file];
+        let lists = &config.allow.files;
         Self {
-            files: [config.path.clone(), config.allow.cli_file.clone()].into(),
-            patterns: config.allow.files.iter().cloned().collect(),
+            files: own
+                .into_iter()
+                .chain(last.server_files())
+                .cloned()
+                .collect(),
+            patterns: lists
+                .iter()
+                .chain(last.server_patterns())
+                .cloned()
+                .collect(),
         }
     }
 

@@ -2,3 +2,4 @@
 //! out as values. Nothing here opens a file, reads a clock or knows of aya or tokio.
 
 pub mod allowlist;
+pub mod sessions;

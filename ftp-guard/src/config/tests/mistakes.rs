@@ -93,7 +93,7 @@ fn unknown_keys_and_tables_come_with_a_suggestion() {
     one_mistake(
         &top("colour = 1"),
         "1:1",
-        "known are mode, interfaces, xdp_mode",
+        "known are mode, role, interfaces",
     );
     let end = |lines: &str| format!("{MINIMAL}{lines}");
     one_mistake(
@@ -103,7 +103,11 @@ fn unknown_keys_and_tables_come_with_a_suggestion() {
     );
     one_mistake(&end("mode = \"enforce\""), "4:1", "above the first [table]");
     one_mistake(&end("[metric]"), "4:2", "did you mean [metrics]?");
-    one_mistake(&end("[limits]\nx = 1"), "4:2", "known are [ftp], [allow]");
+    one_mistake(
+        &end("[limits]\nx = 1"),
+        "4:2",
+        "known are [ftp], [sessions]",
+    );
     one_mistake(
         &end("[[metrics]]"),
         "4:3",
@@ -196,8 +200,22 @@ fn ports_are_checked() {
     one_mistake(&control("[22]"), "4:18", "SSH");
 
     let passive = |value: &str| with_ftp(&format!("passive_ports = {value}"));
-    one_mistake(&passive("\"auto\""), "3:17", "not supported yet");
-    one_mistake(&passive("[\"auto\"]"), "3:18", "not supported yet");
+    one_mistake(
+        &passive("\"Auto\""),
+        "3:17",
+        "must be \"auto\" or a list of port ranges, not \"Auto\"",
+    );
+    one_mistake(&passive("[\"auto\"]"), "3:18", "\"auto\" stands alone");
+    one_mistake(
+        &passive("[\"50000-50100\", \"auto\"]"),
+        "3:33",
+        "stands alone",
+    );
+    one_mistake(
+        &passive("\"auto\"\ncontrol_ports = [20]"),
+        "4:18",
+        "port 20 is in ftp.active_data_ports already (its default)",
+    );
     one_mistake(
         &passive("\"50000-50100\""),
         "3:17",
@@ -245,6 +263,68 @@ fn ports_are_checked() {
         "SSH and the control port"
     );
     assert!(parse(&passive("[1, \"65535\", \"1024-65534\"]")).is_ok());
+}
+
+#[test]
+fn what_belongs_to_ports_is_checked() {
+    let ftp = |line: &str| with_ftp(&format!("passive_ports = \"auto\"\n{line}"));
+    one_mistake(&ftp("fxp = \"yes\""), "4:7", "true or false, not a string");
+    one_mistake(
+        &ftp("guard_outside_range = 1"),
+        "4:23",
+        "ftp.guard_outside_range must be true or false, not an integer",
+    );
+    one_mistake(
+        &ftp("server_configs = \"/x\""),
+        "4:18",
+        "a list of absolute",
+    );
+    one_mistake(&ftp("server_configs = [\"x.conf\"]"), "4:19", "absolute");
+    one_mistake(&ftp("server_configs = [\"/x\", \"/x\"]"), "4:25", "already");
+    one_mistake(
+        &format!("role = \"bridge\"\n{MINIMAL}"),
+        "1:8",
+        "role must be \"host\" or \"router\", not \"bridge\"",
+    );
+}
+
+#[test]
+fn sessions_are_checked() {
+    let sessions = |line: &str| format!("{MINIMAL}[sessions]\n{line}\n");
+    one_mistake(&sessions("max = 0"), "5:7", "from 1 to 1000000, not 0");
+    one_mistake(&sessions("max = 1000001"), "5:7", "from 1 to 1000000");
+    one_mistake(&sessions("max_data = 4000001"), "5:12", "from 1 to 4000000");
+    one_mistake(&sessions("max_pinholes = 1001"), "5:16", "from 1 to 1000");
+    one_mistake(&sessions("max_pinholes = \"1\""), "5:16", "not a string");
+    one_mistake(
+        &sessions("idle_timeout = 7200"),
+        "5:16",
+        "a duration from \"1s\" to \"30d\", such as \"90s\" or \"1h 30m\", not an integer",
+    );
+    for bad in [
+        "",
+        "2",
+        "2 parsecs",
+        "0s",
+        "999ms",
+        "-2h",
+        "2h ago",
+        "31d",
+        "1y",
+        "9999999999999h",
+    ] {
+        let text = sessions(&format!("idle_timeout = {bad:?}"));
+        one_mistake(&text, "5:16", "sessions.idle_timeout must be a duration");
+    }
+    one_mistake(&sessions("pinhole_timeout = \"11m\""), "5:19", "to \"10m\"");
+    one_mistake(
+        &sessions("idle_timout = \"2h\""),
+        "5:1",
+        "did you mean \"idle_timeout\"?",
+    );
+    for good in ["1s", "30d", "1h 30m", "90 minutes", "PT2H", "1.5h"] {
+        parse(&sessions(&format!("idle_timeout = {good:?}"))).expect(good);
+    }
 }
 
 #[test]

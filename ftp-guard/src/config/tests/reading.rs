@@ -1,12 +1,15 @@
 //! What is read from texts without mistakes, and that the documents say the same.
 
 use std::path::Path;
+use std::time::Duration;
 
 use ftp_guard_common::class::PortClass;
-use ftp_guard_common::config::Mode;
+use ftp_guard_common::config::{Mode, Role};
 
 use super::super::schema::{Default, KEYS};
-use super::super::{Config, PortRange, XdpChoice, reference_markdown};
+use super::super::{
+    Config, PassivePorts, PortRange, SessionsConfig, XdpChoice, reference_markdown,
+};
 use super::{MINIMAL, parse, with_ftp};
 
 #[test]
@@ -14,6 +17,7 @@ fn defaults() {
     let config = parse(MINIMAL).unwrap();
     assert_eq!(config.path, Path::new("guard.toml"));
     assert_eq!(config.mode, Mode::Enforce);
+    assert_eq!(config.role, Role::Host);
     assert_eq!(config.interfaces, ["eth0"]);
     assert_eq!(config.xdp_mode, XdpChoice::Auto);
     assert_eq!(config.ftp.control_ports, [21, 990]);
@@ -22,7 +26,17 @@ fn defaults() {
         first: 50000,
         last: 50100,
     };
-    assert_eq!(config.ftp.passive_ports, [passive]);
+    assert_eq!(config.ftp.passive, PassivePorts::Ranges(vec![passive]));
+    assert!(config.ftp.server_configs.is_empty());
+    assert!(!config.ftp.fxp && !config.ftp.guard_outside_range);
+    let sessions = SessionsConfig {
+        max: 16_384,
+        max_data: 32_768,
+        idle_timeout: Duration::from_secs(2 * 60 * 60),
+        pinhole_timeout: Duration::from_secs(30),
+        max_pinholes: 16,
+    };
+    assert_eq!(config.sessions, sessions);
     assert_eq!(config.allow.files, ["/etc/ftp-guard/allow.d/*.list"]);
     assert_eq!(
         config.allow.cli_file,
@@ -45,9 +59,11 @@ fn every_key_can_be_set() {
     let config = parse(
         r#"
             mode = "monitor"
+            role = "router"
             interfaces = ["wan0", "lan.7"]
             xdp_mode = "native"
-            ftp = { control_ports = [2121], active_data_ports = [], passive_ports = [60000, "60002", "60004 - 60009"] }
+            ftp = { control_ports = [2121], active_data_ports = [], passive_ports = [60000, "60002", "60004 - 60009"], server_configs = ["/etc/v.conf"], fxp = true, guard_outside_range = true }
+            sessions = { max = 1, max_data = 2, idle_timeout = "1h 30m", pinhole_timeout = "10s", max_pinholes = 3 }
             allow.files = ["/a/*.list", "/b/x.list"]
             allow.max_entries = 5
             [metrics]
@@ -67,13 +83,22 @@ fn every_key_can_be_set() {
     assert_eq!(config.xdp_mode, XdpChoice::Native);
     assert_eq!(config.ftp.control_ports, [2121]);
     assert!(config.ftp.active_data_ports.is_empty());
-    let shown: Vec<_> = config
-        .ftp
-        .passive_ports
-        .iter()
-        .map(|r| r.to_string())
-        .collect();
+    let PassivePorts::Ranges(ranges) = config.ftp.passive.clone() else {
+        panic!("ranges are given");
+    };
+    let shown: Vec<_> = ranges.iter().map(ToString::to_string).collect();
     assert_eq!(shown, ["60000", "60002", "60004-60009"]);
+    assert_eq!(config.role, Role::Router);
+    assert_eq!(config.ftp.server_configs, [Path::new("/etc/v.conf")]);
+    assert!(config.ftp.fxp && config.ftp.guard_outside_range);
+    let sessions = SessionsConfig {
+        max: 1,
+        max_data: 2,
+        idle_timeout: Duration::from_secs(90 * 60),
+        pinhole_timeout: Duration::from_secs(10),
+        max_pinholes: 3,
+    };
+    assert_eq!(config.sessions, sessions);
     assert_eq!(config.allow.cli_file, Path::new("/b/cli.list"));
     assert_eq!(config.allow.max_entries, 5);
     assert_eq!(config.metrics.listen, None);
@@ -86,8 +111,9 @@ fn every_key_can_be_set() {
 
 #[test]
 fn the_port_table_has_each_port_under_its_class_and_no_other() {
-    let text = with_ftp("passive_ports = [\"50000-50002\", 65535, 1]");
-    let table = parse(&text).unwrap().port_table();
+    let range = |first, last| PortRange { first, last };
+    let passive = [range(50000, 50002), range(65535, 65535), range(1, 1)];
+    let table = parse(MINIMAL).unwrap().port_table(&passive);
     for (port, class) in table.iter().enumerate() {
         let expected = match port {
             21 | 990 => PortClass::Control,
@@ -97,6 +123,12 @@ fn the_port_table_has_each_port_under_its_class_and_no_other() {
         };
         assert_eq!(PortClass::from_number(*class), expected, "port {port}");
     }
+}
+
+#[test]
+fn passive_ports_can_be_left_to_the_servers() {
+    let config = parse(&with_ftp("passive_ports = \"auto\"")).unwrap();
+    assert_eq!(config.ftp.passive, PassivePorts::Auto);
 }
 
 #[test]

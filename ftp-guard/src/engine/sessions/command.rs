@@ -1,0 +1,44 @@
+//! What is to be done to the tables and to sockets.
+
+use ftp_guard_common::{
+    address::{ClientKey, EndpointKey, FlowKey, ListenKey},
+    session::{Client, Flow, Listener, Session},
+};
+
+use super::Socket;
+
+/// One step. Steps are independent of each other: when one fails, the others are still right.
+///
+/// Sessions come with their value, since with them the figures of their client change
+/// ([`Delta`](super::Delta)), and only if the step changed something.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Command {
+    /// To add a session, unless there is one of that key.
+    InsertSession(FlowKey, Box<Session>),
+    /// To mark a session as killed.
+    KillSession(FlowKey, Box<Session>),
+    /// To remove a session; the value is the one that was seen.
+    RemoveSession(FlowKey, Box<Session>),
+    /// To add a data connection, unless there is one of that key.
+    InsertFlow(FlowKey, Flow),
+    /// To mark a data connection as killed.
+    KillFlow(FlowKey, Flow),
+    /// To remove a data connection.
+    RemoveFlow(FlowKey),
+    /// To remove a pinhole.
+    RemovePinhole(EndpointKey),
+    /// To remove a named destination.
+    RemoveNamed(EndpointKey),
+    /// To write a client's figures.
+    SetClient(ClientKey, Client),
+    /// To remove a client's figures.
+    RemoveClient(ClientKey),
+    /// To add a listener.
+    SetListener(ListenKey, Listener),
+    /// To remove a listener.
+    RemoveListener(ListenKey),
+    /// To take the programs' bits off ports.
+    ClearPortBits(Vec<u16>),
+    /// To destroy a socket.
+    Destroy(Socket),
+}

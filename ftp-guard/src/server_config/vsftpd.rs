@@ -1,0 +1,106 @@
+//! vsftpd.conf(5): `setting=value`, one a line, no spaces around `=`, no includes. The last of equal
+//! settings counts.
+
+use std::path::Path;
+
+use super::{
+    Origin, Software,
+    gather::{Gathering, Place},
+};
+use crate::diagnostic::Diagnostic;
+
+const MINIMUM: &str = "pasv_min_port";
+const MAXIMUM: &str = "pasv_max_port";
+const ENABLE: &str = "pasv_enable";
+
+const ADVICE: &str = "vsftpd then uses any port from 1024 on, which cannot be guarded; write \
+                      pasv_min_port=50000 and pasv_max_port=50100, or whichever range is free";
+
+#[derive(Debug, Default)]
+struct Settings {
+    minimum: Option<(Place, String)>,
+    maximum: Option<(Place, String)>,
+    /// Where passive mode is turned off.
+    disabled: Option<Place>,
+}
+
+pub(super) fn read(path: &Path, gathering: &mut Gathering) {
+    let Some(text) = gathering.read(path, None) else {
+        return;
+    };
+    let mut settings = Settings::default();
+    for (number, line) in (1..).zip(text.lines()) {
+        let place = Place {
+            file: path.to_owned(),
+            line: number,
+        };
+        if let Err(mistake) = settings.take(&place, line) {
+            gathering.problems.push(place.problem(mistake));
+            return;
+        }
+    }
+    settings.finish(path, gathering);
+}
+
+impl Settings {
+    fn take(&mut self, place: &Place, line: &str) -> Result<(), String> {
+        let line = line.trim();
+        if line.starts_with('#') {
+            return Ok(());
+        }
+        let Some((name, value)) = line.split_once('=') else {
+            return Ok(());
+        };
+        let bare = name.trim_end();
+        if ![MINIMUM, MAXIMUM, ENABLE].contains(&bare) {
+            return Ok(());
+        }
+        if name != bare || value.trim_start() != value {
+            return Err(format!(
+                "vsftpd takes no spaces around =; write {bare}={}",
+                value.trim()
+            ));
+        }
+        let written = Some((place.clone(), value.to_owned()));
+        match bare {
+            MINIMUM => self.minimum = written,
+            MAXIMUM => self.maximum = written,
+            _ => {
+                let off = ["NO", "FALSE", "0"].contains(&&*value.to_ascii_uppercase());
+                self.disabled = off.then(|| place.clone());
+            }
+        }
+        Ok(())
+    }
+
+    fn finish(self, path: &Path, gathering: &mut Gathering) {
+        if let Some(place) = self.disabled {
+            gathering.origins.push(Origin {
+                software: Software::Vsftpd,
+                file: place.file,
+                line: place.line,
+                range: None,
+            });
+            return;
+        }
+        // 0 is the default of both: not limited.
+        let set = |setting: Option<(Place, String)>| setting.filter(|(_, value)| value != "0");
+        match (set(self.minimum), set(self.maximum)) {
+            (Some((place, minimum)), Some((_, maximum))) => {
+                gathering.range(Software::Vsftpd, &place, (&minimum, &maximum));
+            }
+            (Some((place, _)), None) => {
+                let problem = format!("{MINIMUM} is set without {MAXIMUM}: {ADVICE}");
+                gathering.problems.push(place.problem(problem));
+            }
+            (None, Some((place, _))) => {
+                let problem = format!("{MAXIMUM} is set without {MINIMUM}: {ADVICE}");
+                gathering.problems.push(place.problem(problem));
+            }
+            (None, None) => gathering.problems.push(Diagnostic::whole_file(
+                path,
+                format!("{MINIMUM} and {MAXIMUM} are not set: {ADVICE}"),
+            )),
+        }
+    }
+}
