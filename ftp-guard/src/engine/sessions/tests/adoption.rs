@@ -22,6 +22,7 @@ fn control_and_data_connections_of_listed_clients_are_taken_over() {
         (30, 200)
     );
     assert_eq!(session.traffic.created_ns, world.now_ns);
+    assert_eq!(session.passive_asked, 1, "an answer may be under way");
     assert_eq!(session.id & 0xffff, 0, "given by the daemon");
     for (port, remote, kind) in [
         (50001, "198.51.100.1:4001", FlowKind::Passive),

@@ -141,6 +141,7 @@ impl World {
             session,
             created_ns: self.now_ns,
             expires_ns: self.now_ns + seconds * SECOND,
+            control: key(21, remote),
         };
         self.pinholes.insert(self.endpoint(port, remote), pinhole);
     }
