@@ -75,7 +75,7 @@ fn agrees_with_status(guard: &Guard, scrape: &Scrape) -> Result<()> {
         [
             ("verdict", "pass"),
             ("reason", "listed"),
-            ("class", "passive_data"),
+            ("class", "control"),
             ("family", "ipv4"),
         ],
     ] {
