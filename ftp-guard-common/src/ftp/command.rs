@@ -93,7 +93,8 @@ pub enum CommandEvent {
     Passive,
     /// PORT, LPRT or EPRT.
     Active {
-        /// The destination's address and family; `None`: its form is none that is understood.
+        /// The destination's address and family; `None`: its form is none that is understood. Some
+        /// servers accept such forms and connect, so that it must not count as a harmless command.
         destination: Option<(Address, u8)>,
         /// The destination's port, host order; 0 without a destination.
         port: u16,
