@@ -1,6 +1,8 @@
 //! What the client says.
 
-use super::{HostReader, TOO_LARGE, decimal, octet_with, port_with};
+use super::{
+    HOST_AND_PORT, HostReader, LONG_IPV4, LONG_IPV6, TOO_LARGE, decimal, octet_with, port_with,
+};
 use crate::address::Address;
 
 /// How far the client's commands have been read.
@@ -72,13 +74,6 @@ const FIELD_PROTOCOL: u8 = 0;
 const FIELD_ADDRESS: u8 = 1;
 const FIELD_PORT: u8 = 2;
 const FIELD_NONE: u8 = 3;
-
-/// Numbers in the list of PORT: the host's four and the port's two (RFC 959 section 4.1.2).
-const HOST_AND_PORT: u8 = 6;
-/// Numbers in the list of LPRT: family and length, the host's, length, and the port's two (RFC 1639).
-const LONG_IPV4: u8 = 9;
-/// As [`LONG_IPV4`].
-const LONG_IPV6: u8 = 21;
 
 /// What a byte of the client has completed: a command line, and what of it matters.
 #[repr(C)]
