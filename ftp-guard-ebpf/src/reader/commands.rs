@@ -73,6 +73,9 @@ fn read(frame: &Buffer<'_>, key: &FlowKey, segment: &Segment) -> Result<Reason, 
         outcome: Ok(Reason::Session),
     };
     run::<Client>(&mut walk);
+    if super::is_dropped(walk.outcome) {
+        return walk.outcome;
+    }
     let after = &walk.scratch.session;
     session.command = after.command;
     session.commands = after.commands;
@@ -103,11 +106,13 @@ impl Side for Client {
                     session.passive_asked = session.passive_asked.wrapping_add(1);
                 }
             }
-            CommandEvent::Active { destination, port } => {
-                if let Some((address, family)) = destination {
-                    active(walk, address, family, Port(port));
-                }
-            }
+            CommandEvent::Active {
+                destination: Some((address, family)),
+                port,
+            } => active(walk, address, family, Port(port)),
+            CommandEvent::Active {
+                destination: None, ..
+            } => walk.outcome = Err(Reason::ActiveUnreadable),
         }
         false
     }

@@ -13,12 +13,20 @@ mod replies;
 use core::{ffi::c_void, hint::black_box};
 
 use aya_ebpf::helpers::bpf_loop;
-use ftp_guard_common::{address::FlowKey, reason::Reason, session::Tls};
+use ftp_guard_common::{
+    address::FlowKey,
+    config::Mode,
+    reason::{Reason, Verdict},
+    session::Tls,
+};
 
 pub use self::{commands::commands, replies::replies};
 use crate::{
     access::{Access as _, Buffer},
-    maps::scratch::{CHUNK, Scratch},
+    maps::{
+        self,
+        scratch::{CHUNK, Scratch},
+    },
     parse::Segment,
 };
 
@@ -81,6 +89,14 @@ fn run<S: Side>(walk: &mut Walk<'_>) {
             0,
         );
     }
+}
+
+/// Whether a segment does not reach its receiver. Then it will be sent again, and read again: nothing of
+/// what it said may be kept.
+#[inline(always)]
+fn is_dropped(outcome: Result<Reason, Reason>) -> bool {
+    outcome.is_err_and(|reason| reason.verdict() == Verdict::Drop)
+        && maps::config::mode() == Mode::Enforce
 }
 
 /// One round of the loop: 1 ends it, 0 goes on.
@@ -160,7 +176,7 @@ pub fn first_word(frame: &Buffer<'_>, segment: &Segment) -> Tls {
     match word(frame, segment.payload) {
         Word::Record => Tls::Encrypted,
         Word::Reply => Tls::Clear,
-        _ if crate::maps::config::adopting(crate::maps::config::now()) => Tls::Unknown,
+        _ if maps::config::adopting(maps::config::now()) => Tls::Unknown,
         _ => Tls::Clear,
     }
 }
