@@ -4,6 +4,7 @@
 //! tasks bring what happens: requests on the control socket, scrapes, signals, file changes,
 //! interfaces that come and go, and the time.
 
+pub mod connections;
 pub mod edit;
 pub mod ephemeral;
 mod failure;

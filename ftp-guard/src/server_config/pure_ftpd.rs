@@ -63,11 +63,10 @@ pub(super) fn read_folder(path: &Path, gathering: &mut Gathering) {
     let Some(text) = gathering.read(&file, None) else {
         return;
     };
-    let line = (1..)
+    let mut lines = (1..)
         .zip(text.lines())
-        .map(|(number, line)| (number, uncommented(line)))
-        .find(|(_, line)| !line.is_empty());
-    match line {
+        .map(|(number, line)| (number, uncommented(line)));
+    match lines.find(|(_, line)| !line.is_empty()) {
         Some((number, line)) => take(&file, number, line, gathering),
         None => gathering.problems.push(Diagnostic::whole_file(
             &file,
