@@ -15,9 +15,10 @@ use anyhow::{Context, Result, ensure};
 use ftp_guard_common::session::LINGER_NS;
 use ftp_guard_tests::{
     lab::{
-        Family, Process, Site,
+        Family, Process, SERVER, Site,
         clients::session::Session as RealSession,
         guard::{self, Guard},
+        probe::{Answer, knock},
         servers::{self, FtpServer, Make},
         stack::listening_ports,
         tables::Tables,
@@ -68,7 +69,10 @@ fn ten_thousand_sessions_leave_nothing() -> Result<()> {
 
         let last = Instant::now();
         until_empty(&guard)?;
-        report!("the tables were empty after {:.1?}", last.elapsed());
+        report!(
+            "the tables were empty {:.1?} after the last end",
+            last.elapsed()
+        );
         ensure!(
             guard.ask(&["sessions"])?["sessions"]
                 .as_array()
@@ -171,8 +175,22 @@ fn power_off(site: &Site, guard: &Guard) -> Result<()> {
         drop(sessions);
         Ok(())
     })?;
+    let last = Instant::now();
     until_empty(guard).context("after the client's power was off")?;
-    site.set_link(&site.client, true)
+    report!(
+        "the tables were empty {:.1?} after the client's power was off",
+        last.elapsed()
+    );
+    site.set_link(&site.client, true)?;
+    // The client has given up asking for the server's Ethernet address.
+    wait_until("the client reaches the server again", LIMIT, || {
+        let targets = Family::BOTH.map(|family| SERVER.at(family, 21));
+        let answers = knock(&site.client, &targets, Duration::from_secs(1));
+        let connected = answers
+            .iter()
+            .all(|(_, answer)| *answer == Answer::Connected);
+        Ok(connected.then_some(()))
+    })
 }
 
 /// The server is killed, and the kernel closes its sockets.
@@ -209,9 +227,18 @@ fn memory_kib(guard: &mut Guard) -> Result<u64> {
 #[test]
 fn killed_servers_leave_nothing() {
     Site::test(|site| {
-        let guard = Guard::start(&site.server, guard::Settings::default())?;
+        // Pure-FTPd serves half as many clients as it has passive ports.
+        let told = servers::Settings {
+            passive: 50000..=50099,
+            ..servers::Settings::default()
+        };
+        let settings = guard::Settings {
+            passive: told.passive_range(),
+            ..settings()
+        };
+        let guard = Guard::start(&site.server, settings)?;
         for make in Make::ALL {
-            let server = FtpServer::start(make, &site.server, &servers::Settings::default())?;
+            let server = FtpServer::start(make, &site.server, &told)?;
             let mut sessions = Vec::new();
             for number in 0..10 {
                 let family = Family::BOTH[number % 2];
@@ -226,7 +253,7 @@ fn killed_servers_leave_nothing() {
                 "{make}, {} sessions with a data connection each: {tables}",
                 sessions.len()
             );
-            drop(server);
+            server.kill()?;
             until_empty(&guard).with_context(|| make.to_string())?;
         }
         Ok(())

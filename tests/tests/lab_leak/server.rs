@@ -13,6 +13,7 @@ use anyhow::Result;
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
     net::{TcpListener, TcpStream},
+    task::JoinSet,
     time::timeout,
 };
 
@@ -45,7 +46,8 @@ pub fn serve() -> Result<()> {
 
 async fn session(stream: TcpStream) -> io::Result<()> {
     let mut wire = Wire::new(stream);
-    let mut data = None;
+    // The data connection, or what will become it; aborted when the session ends.
+    let mut data = JoinSet::new();
     wire.send("220 ready").await?;
     while let Ok(Some(line)) = timeout(IDLE, wire.receive()).await? {
         let (verb, argument) = line.split_once(' ').unwrap_or((&line, ""));
@@ -59,16 +61,16 @@ async fn session(stream: TcpStream) -> io::Result<()> {
                 let port = listener.local_addr()?.port();
                 wire.send(&passive_reply(verb, wire.stream().local_addr()?, port))
                     .await?;
-                let (stream, _) = timeout(IDLE, listener.accept()).await??;
-                data = Some(stream);
+                data.spawn(async move { Ok(listener.accept().await?.0) });
             }
             "EPRT" => {
                 wire.send("200 noted").await?;
-                data = Some(TcpStream::connect(destination(argument)?).await?);
+                data.spawn(TcpStream::connect(destination(argument)?));
             }
             "RETR" => {
                 wire.send("150 coming").await?;
-                if let Some(mut stream) = data.take() {
+                if let Some(stream) = timeout(IDLE, data.join_next()).await? {
+                    let mut stream = stream??;
                     stream.write_all(FILE).await?;
                     stream.shutdown().await?;
                     // The client closes as well, before the reply is sent.
