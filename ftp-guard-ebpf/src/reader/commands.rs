@@ -30,9 +30,11 @@ pub fn commands(frame: &Buffer<'_>, packet: &Packet) -> Reason {
 
 #[inline(always)]
 fn read(frame: &Buffer<'_>, key: &FlowKey, segment: &Segment) -> Result<Reason, Reason> {
-    let Some(session) = maps::sessions::get(key) else {
+    let now = maps::config::now();
+    let session = match maps::sessions::get(key) {
+        Some(session) if !session.traffic.is_over(now) => session,
         // Before the greeting nothing can be asked.
-        return Ok(Reason::Listed);
+        _ => return Ok(Reason::Listed),
     };
     let live = session.traffic.closed_ns == 0 && session.unsynchronised == 0;
     if !live || segment.payload_len == 0 {
@@ -69,7 +71,7 @@ fn read(frame: &Buffer<'_>, key: &FlowKey, segment: &Segment) -> Result<Reason, 
         key,
         offset,
         len: segment.payload_len as u32 - skip,
-        now: maps::config::now(),
+        now,
         outcome: Ok(Reason::Session),
     };
     run::<Client>(&mut walk);
