@@ -128,7 +128,7 @@ fn fill(walk: &mut Walk<'_>, at: u32) -> bool {
 enum Word {
     /// A reply code and what follows it (RFC 959 section 4.2).
     Reply,
-    /// A TLS record (RFC 8446 section 5.1: content types 20 to 24).
+    /// A TLS record (RFC 8446 section 5.1: content types 20 to 23).
     Record,
     /// Letters: a command.
     Letters,
@@ -143,7 +143,7 @@ fn word(frame: &Buffer<'_>, offset: usize) -> Word {
     };
     match first {
         [b'1'..=b'5', b'0'..=b'9', b'0'..=b'9', b' ' | b'-'] => Word::Reply,
-        [20..=24, 3, _, _] => Word::Record,
+        [20..=23, 3, _, _] => Word::Record,
         [a, b, c, _]
             if a.is_ascii_alphabetic() && b.is_ascii_alphabetic() && c.is_ascii_alphabetic() =>
         {
