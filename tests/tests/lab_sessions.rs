@@ -67,7 +67,8 @@ fn shown_and_killed(site: &Site, server: &FtpServer, guard: &Guard, family: Fami
     ensure!(status["sessions"]["data_connections"] == 1, "{status}");
     ensure!(status["passive_ports"]["in_use"] == 1, "{status}");
 
-    let id = shown[0]["id"].to_string();
+    let number = &shown[0]["id"];
+    let id = number.to_string();
     guard.cli(&["sessions"])?.expect(0)?.says(&client)?;
     let killed = guard.ask(&["kill", &id])?;
     ensure!(
@@ -75,10 +76,7 @@ fn shown_and_killed(site: &Site, server: &FtpServer, guard: &Guard, family: Fami
         "{killed}"
     );
     ensure!(killed["sockets"] == 2, "{killed}");
-    ensure!(
-        killed["ended"]["sessions"][0]["id"].to_string() == id,
-        "{killed}"
-    );
+    ensure!(killed["ended"]["sessions"][0]["id"] == *number, "{killed}");
     ensure!(
         session.command("NOOP").is_err(),
         "the control connection goes on"
