@@ -75,7 +75,8 @@ fn shown_and_killed(site: &Site, server: &FtpServer, guard: &Guard, family: Fami
         killed["sessions"] == 1 && killed["data_connections"] == 1,
         "{killed}"
     );
-    ensure!(killed["sockets"] == 2, "{killed}");
+    // vsftpd, whose control connection ends first, closes the other one itself when it is quick.
+    ensure!(killed["sockets"].as_u64() >= Some(1), "{killed}");
     ensure!(killed["ended"]["sessions"][0]["id"] == *number, "{killed}");
     ensure!(
         session.command("NOOP").is_err(),
