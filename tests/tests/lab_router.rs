@@ -69,6 +69,8 @@ fn transfers(make: Make) -> Vec<Transfer> {
             };
             transfers.extend(Direction::BOTH.map(|direction| Transfer {
                 tls,
+                // The thief holds its data connection, for a moment.
+                patience_s: 20,
                 ..Transfer::new(client, family, negotiation, direction)
             }));
         }
