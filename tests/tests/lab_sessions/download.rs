@@ -28,8 +28,10 @@ pub struct Download {
 impl Download {
     /// Starts one, passive (EPSV) or active (EPRT), and reads its first bytes.
     pub fn start(host: &Host, server: &FtpServer, family: Family, active: bool) -> Result<Self> {
-        let mut contents = vec![0; SIZE];
-        rand::rng().fill_bytes(&mut contents);
+        // A length that no buffer has: a piece that is lost or comes twice shows.
+        let mut piece = vec![0; 99_991];
+        rand::rng().fill_bytes(&mut piece);
+        let contents: Vec<u8> = piece.repeat(SIZE / piece.len() + 1)[..SIZE].to_vec();
         let name = format!("download-{family}-{active}.bin");
         server.put(&name, &contents)?;
         let mut session = Session::log_in(host, family, server.port())?;

@@ -14,7 +14,6 @@ use ftp_guard_tests::lab::{
     servers::{self, FtpServer, Make},
     wait_until,
 };
-use nix::sys::signal::Signal;
 use socket2::SockRef;
 
 use crate::tables::{Tables, expect_empty, expect_live};
@@ -123,8 +122,8 @@ fn a_client_that_loses_its_power_leaves_nothing_once_the_server_gives_up() {
         site.server.sysctl("net/ipv4/tcp_retries2", "3")?;
         site.server.sysctl("net/ipv4/tcp_orphan_retries", "2")?;
         let download = Transfer {
-            size: 64 << 20,
-            rate: Some(1 << 20),
+            size: 24 << 20,
+            rate: Some(64 << 10),
             ..Transfer::new(
                 Client::Curl,
                 Family::V4,
@@ -150,7 +149,6 @@ fn a_client_that_loses_its_power_leaves_nothing_once_the_server_gives_up() {
 #[test]
 fn a_server_that_is_killed_leaves_nothing() {
     Site::test(|site| {
-        // All of it is one process.
         let server =
             FtpServer::start(Make::Pyftpdlib, &site.server, &servers::Settings::default())?;
         let guard = Guard::start(&site.server, Settings::default())?;
@@ -171,7 +169,8 @@ fn a_server_that_is_killed_leaves_nothing() {
                 .collect::<std::io::Result<_>>()
         })?;
         expect_live(&guard, 20, 10)?;
-        server.process().signal(Signal::SIGKILL)?;
+        // By SIGKILL, all its processes.
+        drop(server);
         expect_live(&guard, 0, 0)?;
         expect_empty(&guard)?;
         drop(data);

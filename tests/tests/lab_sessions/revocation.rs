@@ -42,8 +42,8 @@ impl<'s> Busy<'s> {
             (Negotiation::Epsv, Tls::Auth),
         ] {
             let upload = Transfer {
-                size: 24 << 20,
-                rate: Some(1 << 20),
+                size: 4 << 20,
+                rate: Some(64 << 10),
                 tls,
                 ..Transfer::new(Client::Curl, Family::V4, negotiation, Direction::Upload)
             };
