@@ -87,6 +87,8 @@ impl Download {
             self.data.read(&mut [0; 1])? == 0,
             "more came than was asked for"
         );
+        // ProFTPD says that it is done when the client has closed as well.
+        drop(self.data);
         let answer = self.session.command("NOOP")?;
         ensure!(answer.starts_with("226"), "{answer}");
         Ok(())
