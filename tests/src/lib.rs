@@ -10,5 +10,6 @@ pub mod policy;
 pub mod program;
 pub mod random;
 pub mod report;
+pub mod state;
 pub mod sys;
 pub mod trace;

@@ -1,14 +1,18 @@
-//! What a guard of the suites is told: mode, ports and allowlist.
+//! What a guard of the suites is told: mode, ports, allowlist, and what sessions may.
 
 use std::collections::BTreeMap;
 
+use ftp_guard::datapath::SessionSettings;
 use ftp_guard_common::{
     allow::{AllowValue, EntryKind},
     class::PortClass,
-    config::Mode,
+    config::{Mode, Role},
     ports::{PORTS, PortTable},
 };
 use ipnet::IpNet;
+
+/// In nanoseconds.
+const SECOND: u64 = 1_000_000_000;
 
 /// Everything besides the clock that a verdict depends on.
 #[derive(Clone)]
@@ -19,6 +23,8 @@ pub struct Policy {
     pub ports: Box<PortTable>,
     /// The allowlist.
     pub allow: BTreeMap<IpNet, AllowValue>,
+    /// Where the servers are, and what is negotiated for how long.
+    pub sessions: SessionSettings,
 }
 
 impl Policy {
@@ -33,6 +39,13 @@ impl Policy {
                 .try_into()
                 .expect("the vector has the length of the table"),
             allow: BTreeMap::new(),
+            sessions: SessionSettings {
+                role: Role::Host,
+                flags: 0,
+                pinhole_ns: 30 * SECOND,
+                pinhole_interval_ns: 2 * SECOND,
+                pinhole_burst_ns: 30 * SECOND,
+            },
         };
         policy.class(21..=21, PortClass::Control);
         policy.class(990..=990, PortClass::Control);
@@ -81,6 +94,20 @@ impl Policy {
     #[must_use]
     pub fn excluding(mut self, prefix: &str) -> Self {
         self.entry(prefix_of(prefix), EntryKind::Exclude, 0);
+        self
+    }
+
+    /// The same on a router in front of the servers.
+    #[must_use]
+    pub fn on_a_router(mut self) -> Self {
+        self.sessions.role = Role::Router;
+        self
+    }
+
+    /// The same with a `FLAG_*` of [`ftp_guard_common::config`].
+    #[must_use]
+    pub fn with_flag(mut self, flag: u32) -> Self {
+        self.sessions.flags |= flag;
         self
     }
 

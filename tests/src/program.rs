@@ -1,4 +1,4 @@
-//! The embedded kernel program with private maps, run frame by frame through `BPF_PROG_TEST_RUN`.
+//! The embedded kernel programs with private maps, run frame by frame through `BPF_PROG_TEST_RUN`.
 
 use std::{collections::BTreeMap, os::fd::AsFd};
 
@@ -6,8 +6,9 @@ use anyhow::{Context, bail, ensure};
 use aya::{
     Ebpf, EbpfLoader, TestRun, TestRunOptions,
     maps::{Array, LpmTrie, Map, MapData, lpm_trie::Key},
-    programs::Xdp,
+    programs::{SchedClassifier, Xdp},
 };
+use ftp_guard::datapath::Hook;
 use ftp_guard_common::{
     allow::AllowValue,
     config::GuardConfig,
@@ -18,17 +19,21 @@ use ftp_guard_common::{
 };
 use ipnet::IpNet;
 
-use crate::{policy::Policy, sys};
+use crate::{policy::Policy, state::State, sys};
 
 /// Return value of an XDP program that discards the frame.
 pub const XDP_DROP: u32 = 1;
 /// Return value of an XDP program that hands the frame on to the stack.
 pub const XDP_PASS: u32 = 2;
+/// Return value of a classifier that leaves the packet to the next one: -1.
+pub const TC_ACT_UNSPEC: u32 = u32::MAX;
+/// Return value of a classifier that discards the packet.
+pub const TC_ACT_SHOT: u32 = 2;
 
-/// What the program did with a frame.
+/// What a program did with a frame.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Outcome {
-    /// Whether it returned `XDP_PASS`; else it was `XDP_DROP`.
+    /// Whether it let the frame go on; else it discarded it.
     pub passed: bool,
     /// By how much each counter cell moved, by index; cells that did not move are left out.
     pub moved: BTreeMap<u32, Counter>,
@@ -55,11 +60,16 @@ impl Outcome {
     }
 }
 
-/// A loaded program with maps of its own; nothing is pinned or attached.
+/// The loaded programs with maps of their own; nothing is pinned or attached. The program on sockets has
+/// no test run.
 pub struct Guard {
     ebpf: Ebpf,
     cpus: usize,
     installed: BTreeMap<IpNet, AllowValue>,
+    /// As [`GuardConfig::allow_generation`], for the next [`Guard::install`].
+    pub allow_generation: u32,
+    /// As [`GuardConfig::adopt_until_ns`], for the next [`Guard::install`].
+    pub adopt_until_ns: u64,
 }
 
 impl Guard {
@@ -78,12 +88,23 @@ impl Guard {
             .with_context(|| format!("the object has no program {}", names::XDP_PROGRAM))?
             .try_into()?;
         program.load().context("the kernel refuses the program")?;
+        for hook in Hook::ALL {
+            let program: &mut SchedClassifier = ebpf
+                .program_mut(hook.program())
+                .with_context(|| format!("the object has no program {}", hook.program()))?
+                .try_into()?;
+            program
+                .load()
+                .with_context(|| format!("the kernel refuses {}", hook.program()))?;
+        }
         let cpus =
             aya::util::nr_cpus().map_err(|(file, error)| anyhow::anyhow!("{file}: {error}"))?;
         Ok(Self {
             ebpf,
             cpus,
             installed: BTreeMap::new(),
+            allow_generation: 0,
+            adopt_until_ns: 0,
         })
     }
 
@@ -106,8 +127,14 @@ impl Guard {
     pub fn install(&mut self, policy: &Policy) -> anyhow::Result<()> {
         self.set_config(GuardConfig {
             mode: policy.mode as u32,
+            role: policy.sessions.role as u32,
             tai_offset_ns: sys::tai_offset_s()? * 1_000_000_000,
-            ..GuardConfig::default()
+            allow_generation: self.allow_generation,
+            flags: policy.sessions.flags,
+            pinhole_ns: policy.sessions.pinhole_ns,
+            pinhole_interval_ns: policy.sessions.pinhole_interval_ns,
+            pinhole_burst_ns: policy.sessions.pinhole_burst_ns,
+            adopt_until_ns: self.adopt_until_ns,
         })?;
         let mut ports: Array<&mut MapData, PortTable> =
             map_mut(&mut self.ebpf, names::PORTS_MAP)?.try_into()?;
@@ -187,13 +214,75 @@ impl Guard {
         }
     }
 
-    /// All counter cells, added up over the CPUs; [`STATS_LEN`] of them.
+    /// The state tables, to prepare and to read.
+    pub fn state(&mut self) -> State<'_> {
+        State::of(&mut self.ebpf)
+    }
+
+    /// Runs the egress classifier on a frame, with its Ethernet header; returns whether it goes on.
+    ///
+    /// # Errors
+    ///
+    /// As [`Guard::run`]; the program returned neither `TC_ACT_UNSPEC` nor `TC_ACT_SHOT`.
+    pub fn run_egress(&self, frame: &[u8]) -> anyhow::Result<bool> {
+        self.run_classifier(Hook::Egress, frame)
+    }
+
+    /// Runs the ingress classifier, as [`Guard::run_egress`].
+    ///
+    /// # Errors
+    ///
+    /// As [`Guard::run_egress`].
+    pub fn run_control(&self, frame: &[u8]) -> anyhow::Result<bool> {
+        self.run_classifier(Hook::Control, frame)
+    }
+
+    fn run_classifier(&self, hook: Hook, frame: &[u8]) -> anyhow::Result<bool> {
+        let program: &SchedClassifier = self
+            .ebpf
+            .program(hook.program())
+            .with_context(|| format!("the object has no program {}", hook.program()))?
+            .try_into()?;
+        let result = program.test_run(TestRunOptions {
+            data_in: Some(frame),
+            ..TestRunOptions::new()
+        })?;
+        match result.return_value {
+            TC_ACT_UNSPEC => Ok(true),
+            TC_ACT_SHOT => Ok(false),
+            other => bail!("{} returned {other}", hook.program()),
+        }
+    }
+
+    /// Runs the egress classifier on a frame and compares its counters before and after.
+    ///
+    /// # Errors
+    ///
+    /// As [`Guard::run_egress`].
+    pub fn observe_egress(&self, frame: &[u8]) -> anyhow::Result<Outcome> {
+        self.observe_hook(names::STATS_EGRESS_MAP, |guard| guard.run_egress(frame))
+    }
+
+    /// Runs the ingress classifier on a frame and compares its counters before and after.
+    ///
+    /// # Errors
+    ///
+    /// As [`Guard::run_control`].
+    pub fn observe_control(&self, frame: &[u8]) -> anyhow::Result<Outcome> {
+        self.observe_hook(names::STATS_CONTROL_MAP, |guard| guard.run_control(frame))
+    }
+
+    /// All counter cells of the XDP program, added up over the CPUs; [`STATS_LEN`] of them.
     ///
     /// # Errors
     ///
     /// What the kernel says.
     pub fn table(&self) -> anyhow::Result<Vec<Counter>> {
-        sys::counters(self.stats()?.fd().as_fd(), self.cpus).context("cannot read the counters")
+        self.table_of(names::STATS_MAP)
+    }
+
+    fn table_of(&self, name: &str) -> anyhow::Result<Vec<Counter>> {
+        sys::counters(self.stats(name)?.fd().as_fd(), self.cpus).context("cannot read the counters")
     }
 
     /// One counter cell, added up over the CPUs.
@@ -221,7 +310,7 @@ impl Guard {
         self.observe_run(|guard| guard.run(frame))
     }
 
-    /// Compares the whole counter table before and after `run`.
+    /// Compares the whole counter table of the XDP program before and after `run`.
     ///
     /// # Errors
     ///
@@ -230,9 +319,17 @@ impl Guard {
         &self,
         run: impl FnOnce(&Self) -> anyhow::Result<bool>,
     ) -> anyhow::Result<Outcome> {
-        let before = self.table()?;
+        self.observe_hook(names::STATS_MAP, run)
+    }
+
+    fn observe_hook(
+        &self,
+        stats: &str,
+        run: impl FnOnce(&Self) -> anyhow::Result<bool>,
+    ) -> anyhow::Result<Outcome> {
+        let before = self.table_of(stats)?;
         let passed = run(self)?;
-        let after = self.table()?;
+        let after = self.table_of(stats)?;
         let mut moved = BTreeMap::new();
         for index in 0..STATS_LEN {
             let (before, after) = (before[index as usize], after[index as usize]);
@@ -259,10 +356,10 @@ impl Guard {
             .with_context(|| format!("the object has no map {name}"))
     }
 
-    fn stats(&self) -> anyhow::Result<&MapData> {
-        match self.map(names::STATS_MAP)? {
+    fn stats(&self, name: &str) -> anyhow::Result<&MapData> {
+        match self.map(name)? {
             Map::PerCpuArray(data) => Ok(data),
-            other => bail!("{} is no per-CPU array: {other:?}", names::STATS_MAP),
+            other => bail!("{name} is no per-CPU array: {other:?}"),
         }
     }
 }

@@ -6,18 +6,24 @@ use std::{collections::BTreeSet, path::Path};
 use aya_obj::{
     Map, Object, ProgramSection,
     generated::bpf_map_type::{
-        BPF_MAP_TYPE_ARRAY, BPF_MAP_TYPE_LPM_TRIE, BPF_MAP_TYPE_PERCPU_ARRAY, BPF_MAP_TYPE_RINGBUF,
+        BPF_MAP_TYPE_ARRAY, BPF_MAP_TYPE_HASH, BPF_MAP_TYPE_LPM_TRIE, BPF_MAP_TYPE_PERCPU_ARRAY,
+        BPF_MAP_TYPE_RINGBUF,
     },
 };
 use ftp_guard::datapath::object;
 use ftp_guard_common::{
+    address::{ClientKey, EndpointKey, FlowKey, ListenKey},
     allow::AllowValue,
     config::GuardConfig,
     names::{
-        ABI_MAP, ALLOW_V4_MAP, ALLOW_V6_MAP, CONFIG_MAP, PINNED_MAPS, PORTS_MAP, STATS_MAP,
-        XDP_PROGRAM,
+        ABI_MAP, ALLOW_V4_MAP, ALLOW_V6_MAP, CLIENTS_MAP, CONFIG_MAP, CONTROL_PROGRAM,
+        EGRESS_PROGRAM, FLOWS_MAP, LISTEN_MAP, NAMED_MAP, NEGOTIATED_MAP, PINHOLES_MAP,
+        PINNED_MAPS, PORTS_MAP, PROGRAMS, SEQUENCE_MAP, SESSIONS_MAP, SOCKETS_PROGRAM,
+        STATS_CONTROL_MAP, STATS_EGRESS_MAP, STATS_MAP, XDP_PROGRAM,
     },
     ports::PortTable,
+    session::{Client, Flow, Listener, Named, Pinhole, Session},
+    sockets::{INUM_OFFSET_GLOBAL, NET_OFFSET_GLOBAL, NETNS_GLOBAL, SPORT_OFFSET_GLOBAL},
     stats::{Counter, STATS_LEN},
     trace::{TRACE_GLOBAL, TRACE_ON},
 };
@@ -26,10 +32,32 @@ use ftp_guard_common::{
 /// asks for it.
 const LOG_MAP: &str = "AYA_LOGS";
 
-/// What the arrays may take in the kernel, together and for each CPU. The allowlists come on top,
-/// as long as they are.
-const SHARED_BUDGET: u64 = 512 << 10;
-const PER_CPU_BUDGET: u64 = 256 << 10;
+/// Room for the programs to work in, which is nobody else's.
+const SCRATCH_MAPS: [&str; 2] = ["FTPG_SCRATCH", "FTPG_PACKET"];
+
+/// What the arrays may take in the kernel, together and for each CPU: 1 MiB, half of it the time at which
+/// each port was negotiated; and 512 KiB, a table of counters for each of three hooks. The allowlists come
+/// on top, as long as they are.
+const SHARED_BUDGET: u64 = 1 << 20;
+const PER_CPU_BUDGET: u64 = 512 << 10;
+
+/// What the state tables may take of their default size, 16,384 sessions and 32,768 data connections: all
+/// of it is taken when they are made.
+const STATE_BUDGET: u64 = 24 << 20;
+const STATE_MAPS: [&str; 6] = [
+    SESSIONS_MAP,
+    FLOWS_MAP,
+    PINHOLES_MAP,
+    NAMED_MAP,
+    CLIENTS_MAP,
+    LISTEN_MAP,
+];
+const SESSIONS: u64 = 16_384;
+const FLOWS: u64 = 32_768;
+
+/// What the kernel adds to an entry of a hash table (kernel/bpf/hashtab.c, `struct htab_elem`), and its
+/// bucket.
+const ENTRY_OVERHEAD: u64 = 48 + 16;
 
 fn parsed() -> Object {
     Object::parse(object::bytes()).expect("the embedded object parses")
@@ -42,13 +70,28 @@ fn size_of<T>() -> u32 {
 #[test]
 fn the_programs_are_those_that_the_loader_names() {
     let object = parsed();
-    let names: Vec<&str> = object.programs.keys().map(String::as_str).collect();
-    assert_eq!(names, [XDP_PROGRAM]);
-    let section = &object.programs[XDP_PROGRAM].section;
+    let names: BTreeSet<&str> = object.programs.keys().map(String::as_str).collect();
+    assert_eq!(names, PROGRAMS.into());
+    let section = |name: &str| &object.programs[name].section;
     assert!(
-        matches!(section, ProgramSection::Xdp { frags: true, .. }),
-        "{section:?} does not take packets of several buffers"
+        matches!(
+            section(XDP_PROGRAM),
+            ProgramSection::Xdp { frags: true, .. }
+        ),
+        "{:?} does not take packets of several buffers",
+        section(XDP_PROGRAM)
     );
+    for name in [EGRESS_PROGRAM, CONTROL_PROGRAM] {
+        let section = section(name);
+        assert!(
+            matches!(section, ProgramSection::SchedClassifier),
+            "{name}: {section:?}"
+        );
+    }
+    assert!(matches!(
+        section(SOCKETS_PROGRAM),
+        ProgramSection::BtfTracePoint
+    ));
 }
 
 #[test]
@@ -65,7 +108,11 @@ fn the_maps_are_those_that_the_loader_names() {
         .map(String::as_str)
         .filter(|name| !name.starts_with('.'))
         .collect();
-    let wanted: BTreeSet<&str> = PINNED_MAPS.into_iter().chain([LOG_MAP]).collect();
+    let wanted: BTreeSet<&str> = PINNED_MAPS
+        .into_iter()
+        .chain([LOG_MAP])
+        .chain(SCRATCH_MAPS)
+        .collect();
     assert_eq!(maps, wanted);
 }
 
@@ -74,29 +121,49 @@ fn every_map_has_the_layout_of_the_shared_types() {
     let object = parsed();
     let lpm_v4 = 4 + 4;
     let lpm_v6 = 4 + 16;
-    for (name, kind, key, value) in [
-        (ABI_MAP, BPF_MAP_TYPE_ARRAY, 4, size_of::<u32>()),
-        (CONFIG_MAP, BPF_MAP_TYPE_ARRAY, 4, size_of::<GuardConfig>()),
-        (PORTS_MAP, BPF_MAP_TYPE_ARRAY, 4, size_of::<PortTable>()),
+    let array = BPF_MAP_TYPE_ARRAY;
+    let per_cpu = BPF_MAP_TYPE_PERCPU_ARRAY;
+    let trie = BPF_MAP_TYPE_LPM_TRIE;
+    let hash = BPF_MAP_TYPE_HASH;
+    let counter = size_of::<Counter>();
+    let flow_key = size_of::<FlowKey>();
+    let endpoint = size_of::<EndpointKey>();
+    let layouts = [
+        (ABI_MAP, array, 4, size_of::<u32>()),
+        (CONFIG_MAP, array, 4, size_of::<GuardConfig>()),
+        (PORTS_MAP, array, 4, size_of::<PortTable>()),
+        (ALLOW_V4_MAP, trie, lpm_v4, size_of::<AllowValue>()),
+        (ALLOW_V6_MAP, trie, lpm_v6, size_of::<AllowValue>()),
+        (STATS_MAP, per_cpu, 4, counter),
+        (STATS_EGRESS_MAP, per_cpu, 4, counter),
+        (STATS_CONTROL_MAP, per_cpu, 4, counter),
+        (SESSIONS_MAP, hash, flow_key, size_of::<Session>()),
+        (FLOWS_MAP, hash, flow_key, size_of::<Flow>()),
+        (PINHOLES_MAP, hash, endpoint, size_of::<Pinhole>()),
+        (NAMED_MAP, hash, endpoint, size_of::<Named>()),
         (
-            ALLOW_V4_MAP,
-            BPF_MAP_TYPE_LPM_TRIE,
-            lpm_v4,
-            size_of::<AllowValue>(),
+            CLIENTS_MAP,
+            hash,
+            size_of::<ClientKey>(),
+            size_of::<Client>(),
         ),
         (
-            ALLOW_V6_MAP,
-            BPF_MAP_TYPE_LPM_TRIE,
-            lpm_v6,
-            size_of::<AllowValue>(),
+            LISTEN_MAP,
+            hash,
+            size_of::<ListenKey>(),
+            size_of::<Listener>(),
         ),
-        (
-            STATS_MAP,
-            BPF_MAP_TYPE_PERCPU_ARRAY,
-            4,
-            size_of::<Counter>(),
-        ),
-    ] {
+        (NEGOTIATED_MAP, array, 4, size_of::<u64>()),
+        (SEQUENCE_MAP, per_cpu, 4, size_of::<u64>()),
+    ];
+    assert_eq!(
+        layouts
+            .map(|(name, ..)| name)
+            .into_iter()
+            .collect::<BTreeSet<_>>(),
+        PINNED_MAPS.into()
+    );
+    for (name, kind, key, value) in layouts {
         let map = &object.maps[name];
         let found = (map.map_type(), map.key_size(), map.value_size());
         assert_eq!(found, (kind as u32, key, value), "{name}");
@@ -105,10 +172,48 @@ fn every_map_has_the_layout_of_the_shared_types() {
             "{name} has no BTF: bpftool could neither load nor show it"
         );
     }
-    assert_eq!(object.maps[STATS_MAP].max_entries(), STATS_LEN);
-    for name in [ABI_MAP, CONFIG_MAP, PORTS_MAP] {
+    for name in [STATS_MAP, STATS_EGRESS_MAP, STATS_CONTROL_MAP] {
+        assert_eq!(object.maps[name].max_entries(), STATS_LEN, "{name}");
+    }
+    for name in [ABI_MAP, CONFIG_MAP, PORTS_MAP, SEQUENCE_MAP] {
         assert_eq!(object.maps[name].max_entries(), 1, "{name}");
     }
+    assert_eq!(object.maps[NEGOTIATED_MAP].max_entries(), 1 << 16);
+}
+
+#[test]
+fn the_daemon_can_map_the_port_table() {
+    // BPF_F_MMAPABLE.
+    assert_eq!(parsed().maps[PORTS_MAP].map_flags(), 1 << 10);
+}
+
+#[test]
+fn the_state_tables_never_evict_nor_allocate_under_load() {
+    // Plain hash tables without BPF_F_NO_PREALLOC.
+    let object = parsed();
+    for name in STATE_MAPS {
+        let map = &object.maps[name];
+        assert_eq!(map.map_type(), BPF_MAP_TYPE_HASH as u32, "{name}");
+        assert_eq!(map.map_flags(), 0, "{name}");
+    }
+}
+
+#[test]
+fn the_state_tables_stay_within_their_memory_budget() {
+    let object = parsed();
+    let entries = |name| match name {
+        FLOWS_MAP | LISTEN_MAP => FLOWS,
+        _ => SESSIONS,
+    };
+    let bytes: u64 = STATE_MAPS
+        .into_iter()
+        .map(|name| {
+            let map = &object.maps[name];
+            let pair = map.key_size().next_multiple_of(8) + map.value_size().next_multiple_of(8);
+            (u64::from(pair) + ENTRY_OVERHEAD) * entries(name)
+        })
+        .sum();
+    assert!(bytes <= STATE_BUDGET, "{bytes} bytes");
 }
 
 #[test]
@@ -128,7 +233,7 @@ fn the_arrays_stay_within_their_memory_budget() {
         // The kernel rounds values of arrays up to 8 bytes.
         let values = u64::from(map.value_size().next_multiple_of(8)) * u64::from(map.max_entries());
         let kind = map.map_type();
-        if kind == BPF_MAP_TYPE_LPM_TRIE as u32 {
+        if kind == BPF_MAP_TYPE_LPM_TRIE as u32 || kind == BPF_MAP_TYPE_HASH as u32 {
             continue;
         } else if kind == BPF_MAP_TYPE_PERCPU_ARRAY as u32 {
             per_cpu += values;
@@ -150,6 +255,19 @@ fn the_packet_trace_can_be_switched() {
     object
         .patch_map_data([(TRACE_GLOBAL, (&TRACE_ON.to_ne_bytes()[..], true))].into())
         .unwrap();
+}
+
+#[test]
+fn the_socket_program_can_be_told_of_the_kernel() {
+    let value = 7_u32.to_ne_bytes();
+    let globals = [
+        NETNS_GLOBAL,
+        NET_OFFSET_GLOBAL,
+        INUM_OFFSET_GLOBAL,
+        SPORT_OFFSET_GLOBAL,
+    ];
+    let values = globals.map(|name| (name, (&value[..], true)));
+    parsed().patch_map_data(values.into()).unwrap();
 }
 
 #[test]

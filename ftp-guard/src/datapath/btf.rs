@@ -375,10 +375,13 @@ mod tests {
             return;
         };
         let found = offsets(&types).unwrap();
-        assert!(found.net < 256 && found.net % 8 == 0, "{found:?}");
-        assert!(found.inum < 4096 && found.inum % 4 == 0, "{found:?}");
+        assert!(found.net < 256 && found.net.is_multiple_of(8), "{found:?}");
         assert!(
-            found.source_port < 4096 && found.source_port % 2 == 0,
+            found.inum < 4096 && found.inum.is_multiple_of(4),
+            "{found:?}"
+        );
+        assert!(
+            found.source_port < 4096 && found.source_port.is_multiple_of(2),
             "{found:?}"
         );
     }

@@ -1,19 +1,52 @@
-//! A second instance of the program, with the live tables and counters of its own, to ask what the
-//! guard would do with a packet.
+//! A second instance of the XDP program, to ask what the guard would do with a packet.
+//!
+//! It shares what only the daemon and other programs write: configuration, ports, allowlists, listening
+//! sockets, negotiated ports. What the XDP program itself writes is the instance's own: the counters, and
+//! the tables of sessions, data connections, pinholes and clients, into which goes a copy of what the
+//! program would look up for the packet at hand. So a question neither moves a counter nor touches a
+//! connection, and is answered as the packet would be.
+
+use std::net::{IpAddr, SocketAddr};
 
 use aya::{
-    Ebpf, TestRun, TestRunOptions,
-    maps::{MapData, PerCpuArray},
+    Ebpf, Pod, TestRun, TestRunOptions,
+    maps::{HashMap, MapData, PerCpuArray},
     programs::Xdp,
 };
+use etherparse::{NetSlice, SlicedPacket, TransportSlice};
 use ftp_guard_common::{
+    address::FlowKey,
     class::{Family, PortClass},
-    names::{PINNED_MAPS, STATS_MAP, XDP_PROGRAM},
+    config::Role,
+    names::{
+        CLIENTS_MAP, FLOWS_MAP, NAMED_MAP, PINHOLES_MAP, PINNED_MAPS, SEQUENCE_MAP, SESSIONS_MAP,
+        STATS_CONTROL_MAP, STATS_EGRESS_MAP, STATS_MAP, XDP_PROGRAM,
+    },
     reason::{Reason, Verdict},
     stats::{Counter, StatsKey},
 };
 
-use super::{error::DatapathError, load, pins::Pins, tables::read_counters};
+use super::{
+    error::DatapathError,
+    load,
+    pins::Pins,
+    state::{State, Table},
+    tables::read_counters,
+};
+
+/// The maps of the instance's own, and how many entries they need: one packet's.
+const OWN: [(&str, Option<u32>); 9] = [
+    (SESSIONS_MAP, Some(ROOM)),
+    (FLOWS_MAP, Some(ROOM)),
+    (PINHOLES_MAP, Some(ROOM)),
+    (NAMED_MAP, Some(ROOM)),
+    (CLIENTS_MAP, Some(ROOM)),
+    (SEQUENCE_MAP, None),
+    (STATS_MAP, None),
+    (STATS_EGRESS_MAP, None),
+    (STATS_CONTROL_MAP, None),
+];
+const ROOM: u32 = 16;
 
 /// What the program decided about a frame.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -36,15 +69,58 @@ pub struct Explainer {
 impl Explainer {
     /// Loads the program over the pinned tables.
     pub fn open(pins: &Pins) -> Result<Self, DatapathError> {
-        let shared = PINNED_MAPS.into_iter().filter(|name| *name != STATS_MAP);
-        let mut ebpf = load::object(pins, shared, false, &[], None)?;
+        let shared = PINNED_MAPS
+            .into_iter()
+            .filter(|name| OWN.iter().all(|(own, _)| own != name));
+        let sizes: Vec<_> = OWN
+            .into_iter()
+            .filter_map(|(name, room)| Some((name, room?)))
+            .collect();
+        let mut ebpf = load::object(pins, shared, false, &sizes, None)?;
         load::program(&mut ebpf)?;
         Ok(Self { ebpf })
     }
 
     /// Runs the program over one frame of at least 14 bytes, which no interface sees
-    /// (`BPF_PROG_TEST_RUN`, kernel 4.12).
-    pub fn judge(&mut self, frame: &[u8]) -> Result<Judgement, DatapathError> {
+    /// (`BPF_PROG_TEST_RUN`, kernel 4.12), as if its connection's entries in the live tables were alone.
+    pub fn judge(
+        &mut self,
+        frame: &[u8],
+        state: &State,
+        role: Role,
+    ) -> Result<Judgement, DatapathError> {
+        let Some(key) = connection(frame) else {
+            return self.run(frame);
+        };
+        let scope = role.scope(key.server);
+        self.lend(&state.sessions, SESSIONS_MAP, &key)?;
+        self.lend(&state.flows, FLOWS_MAP, &key)?;
+        self.lend(&state.pinholes, PINHOLES_MAP, &key.pinhole_key(scope))?;
+        self.lend(&state.clients, CLIENTS_MAP, &key.client_key(scope))?;
+        self.run(frame)
+    }
+
+    /// Gives the instance's own table the entry of a live one, and nothing else.
+    fn lend<K: Pod, V: Pod>(
+        &mut self,
+        live: &Table<K, V>,
+        name: &'static str,
+        key: &K,
+    ) -> Result<(), DatapathError> {
+        let failed = |error| DatapathError::kernel(format!("prepare the map {name}"), error);
+        let map = self.ebpf.map_mut(name).ok_or_else(|| load::missing(name))?;
+        let mut own: HashMap<&mut MapData, K, V> = map.try_into().map_err(failed)?;
+        let old: Vec<K> = own.keys().collect::<Result<_, _>>().map_err(failed)?;
+        for key in &old {
+            own.remove(key).map_err(failed)?;
+        }
+        if let Some(value) = live.get(key)? {
+            own.insert(key, value, 0).map_err(failed)?;
+        }
+        Ok(())
+    }
+
+    fn run(&self, frame: &[u8]) -> Result<Judgement, DatapathError> {
         let failed = |error| DatapathError::kernel("run the program over a test packet", error);
         let before = self.counters()?;
         let program: &Xdp = self
@@ -94,5 +170,56 @@ impl Explainer {
                 DatapathError::kernel("open the counters", error)
             })?;
         read_counters(&stats)
+    }
+}
+
+/// The connection of a frame that arrives, if it is one of TCP.
+fn connection(frame: &[u8]) -> Option<FlowKey> {
+    let packet = SlicedPacket::from_ethernet(frame).ok()?;
+    let Some(TransportSlice::Tcp(tcp)) = packet.transport else {
+        return None;
+    };
+    let (source, destination): (IpAddr, IpAddr) = match packet.net? {
+        NetSlice::Ipv4(ip) => (
+            ip.header().source_addr().into(),
+            ip.header().destination_addr().into(),
+        ),
+        NetSlice::Ipv6(ip) => (
+            ip.header().source_addr().into(),
+            ip.header().destination_addr().into(),
+        ),
+        NetSlice::Arp(_) => return None,
+    };
+    Some(FlowKey::new(
+        SocketAddr::new(source, tcp.source_port()),
+        SocketAddr::new(destination, tcp.destination_port()),
+    ))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::frame::{FrameSpec, TcpFlags, tcp_frame};
+
+    #[test]
+    fn the_connection_of_a_frame_is_found_behind_its_tags() {
+        for (source, destination) in [
+            ("192.0.2.1", "198.51.100.2"),
+            ("2001:db8::1", "2001:db8::2"),
+        ] {
+            let (source, destination) = (source.parse().unwrap(), destination.parse().unwrap());
+            let frame = tcp_frame(&FrameSpec {
+                source,
+                destination,
+                source_port: 40_000,
+                destination_port: 50_000,
+                flags: TcpFlags::SYN,
+                vlans: vec![7],
+                payload: Vec::new(),
+            });
+            let key = FlowKey::new((source, 40_000).into(), (destination, 50_000).into());
+            assert_eq!(connection(&frame), Some(key));
+        }
+        assert_eq!(connection(&[0; 60]), None);
     }
 }

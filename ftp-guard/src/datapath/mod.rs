@@ -30,7 +30,7 @@ use ftp_guard_common::{
     ABI_VERSION,
     address::{ClientKey, EndpointKey, FlowKey, ListenKey},
     allow::{AllowValue, MAX_EXPIRED_NESTING},
-    config::Mode,
+    config::{Mode, Role},
     names::{ALLOW_V4_MAP, ALLOW_V6_MAP, PINNED_MAPS},
     ports::PortTable,
     session::{Client, Flow, Listener, Named, Pinhole, Session},
@@ -576,7 +576,8 @@ impl Datapath {
             Some(explainer) => explainer,
             none => none.insert(Explainer::open(&self.pins)?),
         };
-        explainer.judge(frame)
+        let role = Role::from_number(self.tables.config()?.role);
+        explainer.judge(frame, &self.state, role)
     }
 
     /// Takes the guard off all interfaces and removes its pins; returns the interfaces.

@@ -87,6 +87,18 @@ impl<K: Pod, V: Pod> Table<K, V> {
             .map_err(|error| DatapathError::kernel(format!("read the map {}", self.name), error))
     }
 
+    /// The entry of one key.
+    pub fn get(&self, key: &K) -> Result<Option<V>, DatapathError> {
+        match self.map.get(key, 0) {
+            Ok(value) => Ok(Some(value)),
+            Err(MapError::KeyNotFound) => Ok(None),
+            Err(error) => Err(DatapathError::kernel(
+                format!("read the map {}", self.name),
+                error,
+            )),
+        }
+    }
+
     /// Adds an entry; false: there is one of that key, which stays.
     pub fn insert(&mut self, key: &K, value: &V) -> Result<bool, DatapathError> {
         self.write(key, value, BPF_NOEXIST)
