@@ -81,6 +81,15 @@ pub struct Traffic {
     pub reserved: u8,
 }
 
+impl Traffic {
+    /// Whether it has ended, and its last segments have had their time by `now`.
+    #[inline(always)]
+    #[must_use]
+    pub const fn is_over(&self, now: u64) -> bool {
+        self.closed_ns != 0 && now >= self.closed_ns + LINGER_NS
+    }
+}
+
 /// A control connection that the server has greeted. Stored under its
 /// [`FlowKey`](crate::address::FlowKey).
 #[repr(C)]

@@ -3,6 +3,8 @@
 use aya_ebpf::{bindings::BPF_ANY, btf_maps::HashMap, macros::btf_map};
 use ftp_guard_common::{address::FlowKey, session::Flow};
 
+use super::reclaim::{self, Mortal, Table};
+
 /// The loader sets the real size.
 const MAX_ENTRIES: usize = 1024;
 
@@ -22,5 +24,15 @@ pub fn get(key: &FlowKey) -> Option<&'static mut Flow> {
 /// Puts a data connection into the table, in place of an old one; whether it fits.
 #[inline(always)]
 pub fn insert(key: &FlowKey, flow: &Flow) -> bool {
-    FTPG_FLOWS.insert(key, flow, u64::from(BPF_ANY)).is_ok()
+    let attempt = || FTPG_FLOWS.insert(key, flow, u64::from(BPF_ANY)).is_ok();
+    let map = (&raw const FTPG_FLOWS).cast();
+    // SAFETY: the table has these keys and values.
+    unsafe { reclaim::insert::<FlowKey, Flow>(map, Table::Flows, attempt) }
+}
+
+impl Mortal for Flow {
+    #[inline(always)]
+    fn is_dead(&self, now: u64) -> bool {
+        self.traffic.is_over(now)
+    }
 }

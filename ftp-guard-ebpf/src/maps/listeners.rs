@@ -22,13 +22,13 @@ pub fn since(key: &ListenKey) -> Option<u64> {
         ..*key
     };
     // SAFETY: as above.
-    unsafe { FTPG_LISTEN.get(&wildcard) }.map(|listener| listener.since_ns)
+    unsafe { FTPG_LISTEN.get(wildcard) }.map(|listener| listener.since_ns)
 }
 
 /// Notes a socket that begins to listen. When the table is full the daemon adds it in its next look.
 #[inline(always)]
 pub fn opened(key: &ListenKey, since_ns: u64) {
-    let _ = FTPG_LISTEN.insert(key, &Listener { since_ns }, u64::from(BPF_ANY));
+    let _ = FTPG_LISTEN.insert(key, Listener { since_ns }, u64::from(BPF_ANY));
 }
 
 /// Notes a socket that listens no more.

@@ -7,6 +7,7 @@ pub mod flows;
 pub mod listeners;
 pub mod negotiated;
 pub mod ports;
+mod reclaim;
 pub mod scratch;
 pub mod sessions;
 pub mod stats;

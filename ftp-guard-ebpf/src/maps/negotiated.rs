@@ -10,6 +10,7 @@ use ftp_guard_common::{
     session::{Named, Pinhole},
 };
 
+use super::reclaim::{self, Mortal, Table};
 use crate::wire::Port;
 
 /// The loader sets the real size.
@@ -35,10 +36,14 @@ pub fn pinhole(key: &EndpointKey, now: u64) -> Option<&'static Pinhole> {
 /// Opens a pinhole; whether the table had room.
 #[inline(always)]
 pub fn open_pinhole(key: &EndpointKey, pinhole: &Pinhole) -> bool {
-    if FTPG_PINHOLES
-        .insert(key, pinhole, u64::from(BPF_ANY))
-        .is_err()
-    {
+    let attempt = || {
+        FTPG_PINHOLES
+            .insert(key, pinhole, u64::from(BPF_ANY))
+            .is_ok()
+    };
+    let map = (&raw const FTPG_PINHOLES).cast();
+    // SAFETY: the table has these keys and values.
+    if !unsafe { reclaim::insert::<EndpointKey, Pinhole>(map, Table::Pinholes, attempt) } {
         return false;
     }
     let port = u32::from(u16::from_be_bytes(key.port));
@@ -71,7 +76,24 @@ pub fn named(key: &EndpointKey, now: u64) -> Option<&'static Named> {
 /// Notes a named destination; whether the table had room.
 #[inline(always)]
 pub fn name(key: &EndpointKey, named: &Named) -> bool {
-    FTPG_NAMED.insert(key, named, u64::from(BPF_ANY)).is_ok()
+    let attempt = || FTPG_NAMED.insert(key, named, u64::from(BPF_ANY)).is_ok();
+    let map = (&raw const FTPG_NAMED).cast();
+    // SAFETY: the table has these keys and values.
+    unsafe { reclaim::insert::<EndpointKey, Named>(map, Table::Named, attempt) }
+}
+
+impl Mortal for Pinhole {
+    #[inline(always)]
+    fn is_dead(&self, now: u64) -> bool {
+        self.expires_ns <= now
+    }
+}
+
+impl Mortal for Named {
+    #[inline(always)]
+    fn is_dead(&self, now: u64) -> bool {
+        self.expires_ns <= now
+    }
 }
 
 /// Forgets a named destination: the server has refused it.

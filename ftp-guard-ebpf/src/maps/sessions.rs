@@ -3,7 +3,7 @@
 use core::intrinsics::{AtomicOrdering, atomic_xadd};
 
 use aya_ebpf::{
-    bindings::BPF_ANY,
+    bindings::{BPF_ANY, BPF_NOEXIST},
     btf_maps::{HashMap, PerCpuArray},
     helpers::bpf_get_smp_processor_id,
     macros::btf_map,
@@ -12,6 +12,8 @@ use ftp_guard_common::{
     address::{ClientKey, FlowKey},
     session::{Client, Session, Tls},
 };
+
+use super::reclaim::{self, Mortal, Table};
 
 /// The loader sets the real size.
 const MAX_ENTRIES: usize = 1024;
@@ -38,9 +40,21 @@ pub fn get(key: &FlowKey) -> Option<&'static mut Session> {
 /// Puts a session into the table, in place of an old one of the same connection; whether it fits.
 #[inline(always)]
 pub fn insert(key: &FlowKey, session: &Session) -> bool {
-    FTPG_SESSIONS
-        .insert(key, session, u64::from(BPF_ANY))
-        .is_ok()
+    let attempt = || {
+        FTPG_SESSIONS
+            .insert(key, session, u64::from(BPF_ANY))
+            .is_ok()
+    };
+    let map = (&raw const FTPG_SESSIONS).cast();
+    // SAFETY: the table has these keys and values.
+    unsafe { reclaim::insert::<FlowKey, Session>(map, Table::Sessions, attempt) }
+}
+
+impl Mortal for Session {
+    #[inline(always)]
+    fn is_dead(&self, now: u64) -> bool {
+        self.traffic.is_over(now)
+    }
 }
 
 /// A number that no session had before.
@@ -67,16 +81,26 @@ pub fn client(key: &ClientKey) -> Option<&'static mut Client> {
         .map(|client| unsafe { &mut *client })
 }
 
+impl Mortal for Client {
+    #[inline(always)]
+    fn is_dead(&self, _now: u64) -> bool {
+        self.sessions == 0
+    }
+}
+
 /// Counts a new session of a client; whether the table had room.
 #[inline(always)]
 pub fn count_opened(key: &ClientKey, tls: Tls) -> bool {
     if client(key).is_none() {
+        let attempt = || {
+            FTPG_CLIENTS
+                .insert(key, Client::default(), u64::from(BPF_NOEXIST))
+                .is_ok()
+        };
+        let map = (&raw const FTPG_CLIENTS).cast();
         // Another CPU may have been faster; then its entry stays.
-        let _ = FTPG_CLIENTS.insert(
-            key,
-            &Client::default(),
-            u64::from(aya_ebpf::bindings::BPF_NOEXIST),
-        );
+        // SAFETY: the table has these keys and values.
+        let _ = unsafe { reclaim::insert::<ClientKey, Client>(map, Table::Clients, attempt) };
     }
     let Some(client) = client(key) else {
         return false;

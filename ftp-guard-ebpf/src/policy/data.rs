@@ -57,7 +57,7 @@ fn known(
     let Some(flow) = maps::flows::get(key) else {
         return Ok(None);
     };
-    if !traffic::counts(&flow.traffic, now) {
+    if flow.traffic.is_over(now) {
         return Ok(None);
     }
     let outgoing = flow.kind == FlowKind::Outgoing as u8;
@@ -198,11 +198,12 @@ fn outbound_rules(is_passive: bool, key: &FlowKey, segment: &Segment) -> Result<
     if proves && is_passive {
         return Ok(establish(key, now));
     }
-    if proves && maps::config::adopting(now) {
-        if let Ok(entry) = allow::find(&key.client, key.family) {
-            insert(key, FlowKind::Active, 0, true, entry.expires_s, now)?;
-            return Ok(Reason::DataFlow);
-        }
+    if proves
+        && maps::config::adopting(now)
+        && let Ok(entry) = allow::find(&key.client, key.family)
+    {
+        insert(key, FlowKind::Active, 0, true, entry.expires_s, now)?;
+        return Ok(Reason::DataFlow);
     }
     Ok(Reason::ServerAnswer)
 }

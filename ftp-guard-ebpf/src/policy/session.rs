@@ -27,7 +27,7 @@ fn inbound_rules(key: &FlowKey, segment: &Segment) -> Result<Reason, Reason> {
     let now = maps::config::now();
     if !segment.flags.is_connection_request()
         && let Some(session) = maps::sessions::get(key)
-        && traffic::counts(&session.traffic, now)
+        && !session.traffic.is_over(now)
     {
         allow::recheck(&mut session.traffic, key)?;
         if traffic::note(&mut session.traffic, segment, Direction::Inbound, now)? {

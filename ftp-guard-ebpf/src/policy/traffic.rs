@@ -1,18 +1,8 @@
 //! What passes over a connection that is known, and when it ends.
 
-use ftp_guard_common::{
-    config::Role,
-    reason::Reason,
-    session::{LINGER_NS, Traffic},
-};
+use ftp_guard_common::{config::Role, reason::Reason, session::Traffic};
 
 use crate::{connection::Direction, maps, parse::Segment, wire::TcpFlags};
-
-/// Whether a connection still counts at `now`: it lives, or its last segments may be under way.
-#[inline(always)]
-pub fn counts(traffic: &Traffic, now: u64) -> bool {
-    traffic.closed_ns == 0 || now < traffic.closed_ns + LINGER_NS
-}
 
 /// Notes a segment; whether it was the one that ended the connection.
 ///

@@ -4,7 +4,7 @@ use ftp_guard_common::{
     address::FlowKey,
     class::PortClass,
     config::{FLAG_GUARD_OUTSIDE, Role},
-    ftp::reply::{ReplyEvent, ReplyParser},
+    ftp::reply::ReplyParser,
     reason::{Reason, Verdict},
     session::{Pinhole, Session, Tls},
 };
@@ -139,18 +139,13 @@ struct Server;
 impl Side for Server {
     #[inline(always)]
     fn take(walk: &mut Walk<'_>, byte: u8) -> bool {
-        match walk.scratch.session.reply.feed(byte) {
-            Some(ReplyEvent::Passive { port }) => {
-                passive(walk, Port(port));
-                false
-            }
-            Some(ReplyEvent::PassiveEnd { port, code }) => {
-                passive(walk, Port(port));
-                ended(walk, code)
-            }
-            Some(ReplyEvent::End { code }) => ended(walk, code),
-            None => false,
+        let Some(event) = walk.scratch.session.reply.feed(byte) else {
+            return false;
+        };
+        if let Some(port) = event.port() {
+            passive(walk, Port(port));
         }
+        event.code().is_some_and(|code| ended(walk, code))
     }
 }
 

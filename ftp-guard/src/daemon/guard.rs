@@ -13,6 +13,7 @@ use jiff::Timestamp;
 use super::{
     inputs::{Fingerprint, Inputs},
     kernel::Kernel,
+    sessions::Sessions,
     wanted::Wanted,
     watch::Watched,
 };
@@ -59,11 +60,18 @@ pub struct Guard<K> {
     /// Index under which each interface carries the program.
     attached: BTreeMap<String, u32>,
     complaints: BTreeSet<String>,
+    pub(super) sessions: Sessions,
 }
 
 impl<K: Kernel> Guard<K> {
     /// Takes over a kernel that [`start`](super::start::start) has brought to `wanted`.
-    pub(super) fn new(kernel: K, inputs: Inputs, wanted: Wanted, socket: &Path) -> Self {
+    pub(super) fn new(
+        kernel: K,
+        inputs: Inputs,
+        wanted: Wanted,
+        sessions: Sessions,
+        socket: &Path,
+    ) -> Self {
         let now = Timestamp::now();
         let attached = wanted
             .interfaces
@@ -96,6 +104,7 @@ impl<K: Kernel> Guard<K> {
             last_tick: now,
             attached,
             complaints: BTreeSet::new(),
+            sessions,
         }
     }
 
@@ -110,7 +119,7 @@ impl<K: Kernel> Guard<K> {
     }
 
     /// What is due every second: the programs' clock, entries that expire, interfaces that came
-    /// back.
+    /// back, sessions that ended unseen.
     pub fn tick(&mut self, now: Timestamp) {
         let clock = self.kernel.refresh_clock();
         self.note("clock", clock.map_err(Failure::from));
@@ -136,6 +145,7 @@ impl<K: Kernel> Guard<K> {
             self.last_tick = now;
         }
         self.follow_interfaces();
+        self.follow_sessions();
     }
 
     /// Attaches to interfaces that appeared (again) or lost the program, and notes those that went.
@@ -180,7 +190,7 @@ impl<K: Kernel> Guard<K> {
     /// Brings the kernel to `next`, or leaves it as it is.
     pub(super) fn change_to(&mut self, next: Wanted) -> Result<(), DatapathError> {
         self.wanted.change_to(&next, &mut self.kernel)?;
-        self.wanted = next;
+        let before = std::mem::replace(&mut self.wanted, next);
         let (kernel, attached) = (&self.kernel, &mut self.attached);
         attached.retain(|name, _| self.wanted.interfaces.contains(name));
         for name in &self.wanted.interfaces {
@@ -190,11 +200,12 @@ impl<K: Kernel> Guard<K> {
                 attached.insert(name.clone(), index);
             }
         }
+        self.sessions_changed(&before);
         Ok(())
     }
 
     /// Logs a failure of something that is tried every second once, until it succeeds again.
-    fn note(&mut self, what: &str, result: Result<(), Failure>) {
+    pub(super) fn note(&mut self, what: &str, result: Result<(), Failure>) {
         let begins = format!("{what}: ");
         match result {
             Ok(()) => self.complaints.retain(|old| !old.starts_with(&begins)),

@@ -14,9 +14,13 @@ use ipnet::IpNet;
 
 use crate::{
     config::XdpChoice,
-    datapath::{Attachment, Capacities, Datapath, DatapathError, Hook, Judgement, SessionSettings},
+    datapath::{
+        Attachment, Capacities, Datapath, DatapathError, Hook, Judgement, SessionSettings,
+        monotonic_ns,
+    },
     engine::allowlist::{AllowTable, Change},
     netlink::{self, Interface},
+    sockets::{self, Query, Socket},
 };
 
 type Result<T> = std::result::Result<T, DatapathError>;
@@ -65,6 +69,12 @@ pub trait Kernel: Send + 'static {
     fn detach_sockets(&mut self) -> Result<bool>;
     fn explain(&mut self, frame: &[u8]) -> Result<Judgement>;
     fn detach_all(self) -> Result<Vec<String>>;
+    /// CLOCK_MONOTONIC in nanoseconds, the clock of the state tables.
+    fn now_ns(&self) -> u64;
+    /// TCP sockets of this host.
+    fn sockets(&self, query: &Query) -> io::Result<Vec<Socket>>;
+    /// Ends a connection of this host; false: it had ended already.
+    fn destroy(&mut self, socket: &Socket) -> io::Result<bool>;
     /// The host's interfaces.
     fn interfaces(&self) -> io::Result<Vec<Interface>>;
     /// The present index of an interface.
@@ -234,6 +244,18 @@ impl Kernel for Datapath {
 
     fn detach_all(self) -> Result<Vec<String>> {
         self.detach_all()
+    }
+
+    fn now_ns(&self) -> u64 {
+        monotonic_ns()
+    }
+
+    fn sockets(&self, query: &Query) -> io::Result<Vec<Socket>> {
+        sockets::dump(query)
+    }
+
+    fn destroy(&mut self, socket: &Socket) -> io::Result<bool> {
+        sockets::destroy(socket)
     }
 
     fn interfaces(&self) -> io::Result<Vec<Interface>> {

@@ -13,6 +13,7 @@ pub mod kernel;
 pub mod owner;
 pub mod query;
 pub mod reload;
+mod sessions;
 pub mod start;
 pub mod status;
 pub mod wanted;
@@ -86,8 +87,8 @@ pub fn run(options: &Options) -> Result<(), Failure> {
         pin_path: config.bpf.pin_path.clone(),
         max_entries: config.allow.max_entries,
         trace: options.trace_packets,
-        sessions: 16_384,
-        flows: 32_768,
+        sessions: config.sessions.max,
+        flows: config.sessions.max_data,
     })?;
     let adopted = datapath.adopted();
     let socket = options

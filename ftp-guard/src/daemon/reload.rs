@@ -87,7 +87,9 @@ impl<K: Kernel> Guard<K> {
     fn try_reload(&mut self) -> Result<ReloadReport, Failure> {
         self.fingerprint = Fingerprint::of(&self.config.path, &self.config);
         let inputs = Inputs::load(&self.config.path)?;
-        let next = Wanted::of(&inputs, Timestamp::now());
+        let mut next = Wanted::of(&inputs, Timestamp::now());
+        // Only a start changes it.
+        next.sessions.role = self.wanted.sessions.role;
         require_interfaces(
             &self.kernel,
             next.interfaces.difference(&self.wanted.interfaces),

@@ -2,10 +2,17 @@
 
 use std::path::Path;
 
+use ftp_guard_common::config::Role;
 use jiff::Timestamp;
 
-use super::{guard::Guard, inputs::Inputs, kernel::Kernel, wanted::Wanted};
-use crate::{control::protocol::Failure, datapath::DatapathError};
+use super::{
+    guard::Guard,
+    inputs::Inputs,
+    kernel::Kernel,
+    sessions::{Sessions, adoption_end, rules},
+    wanted::Wanted,
+};
+use crate::control::protocol::Failure;
 
 /// Fills the tables, then attaches: no interface ever carries the program with half a table.
 ///
@@ -27,10 +34,20 @@ pub fn start<K: Kernel>(
         Ok(before) => before,
         Err(error) => return Err(give_up(kernel, adopted, &[], error.into())),
     };
-    let result = require_interfaces(&kernel, &inputs.config.interfaces)
-        .and_then(|()| enforce(&mut kernel, &wanted, &before).map_err(Failure::from));
+    let mut sessions = Sessions::default();
+    let result = require_interfaces(&kernel, &inputs.config.interfaces).and_then(|()| {
+        let first = !adopted;
+        enforce(&mut kernel, &inputs, &wanted, &before, first, &mut sessions)
+    });
     match result {
-        Ok(()) => Ok(Guard::new(kernel, inputs, wanted, socket)),
+        Ok(()) => {
+            let mut guard = Guard::new(kernel, inputs, wanted, sessions, socket);
+            if adopted {
+                // The list may have become shorter since a predecessor looked.
+                guard.end_unlisted();
+            }
+            Ok(guard)
+        }
         Err(failure) => {
             let new: Vec<_> = wanted
                 .interfaces
@@ -44,9 +61,12 @@ pub fn start<K: Kernel>(
 
 fn enforce<K: Kernel>(
     kernel: &mut K,
+    inputs: &Inputs,
     wanted: &Wanted,
     before: &[String],
-) -> Result<(), DatapathError> {
+    first: bool,
+    sessions: &mut Sessions,
+) -> Result<(), Failure> {
     let found = Wanted {
         table: kernel.allow_table()?,
         mode: kernel.mode()?,
@@ -58,12 +78,27 @@ fn enforce<K: Kernel>(
         ..wanted.clone()
     };
     found.change_to(&filled, kernel)?;
-    // The port table cannot be read back; written again it changes nothing that was right.
+    // Neither the settings nor the port table can be read back; written again they change nothing
+    // that was right.
+    kernel.set_session_config(&wanted.sessions)?;
     kernel.set_ports(&wanted.ports)?;
     filled.change_to(wanted, kernel)?;
     kernel.refresh_clock()?;
+    match wanted.sessions.role {
+        Role::Host => kernel.attach_sockets()?,
+        Role::Router => drop(kernel.detach_sockets()?),
+    }
+    let rules = rules(&inputs.config, wanted);
+    if first {
+        sessions.adopt(kernel, &rules);
+        kernel.adopt_until(adoption_end(rules.role, kernel.now_ns()))?;
+    }
     for interface in &wanted.interfaces {
         kernel.attach(interface, wanted.xdp_mode)?;
+    }
+    if first {
+        // Connections that began, and servers that spoke, before the programs saw them.
+        sessions.adopt(kernel, &rules);
     }
     for interface in before {
         if !wanted.interfaces.contains(interface) {

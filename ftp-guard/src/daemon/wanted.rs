@@ -2,13 +2,16 @@
 
 use std::collections::BTreeSet;
 
-use ftp_guard_common::{config::Mode, ports::PortTable};
+use ftp_guard_common::{
+    config::{FLAG_FXP, FLAG_GUARD_OUTSIDE, Mode},
+    ports::PortTable,
+};
 use jiff::Timestamp;
 
 use super::{inputs::Inputs, kernel::Kernel};
 use crate::{
-    config::XdpChoice,
-    datapath::DatapathError,
+    config::{Config, XdpChoice},
+    datapath::{DatapathError, SessionSettings},
     engine::allowlist::{AllowTable, plan},
 };
 
@@ -19,6 +22,8 @@ pub struct Wanted {
     pub table: AllowTable,
     /// Port classes.
     pub ports: Box<PortTable>,
+    /// What becomes of sessions.
+    pub sessions: SessionSettings,
     /// The mode.
     pub mode: Mode,
     /// Interfaces that carry the program.
@@ -34,6 +39,7 @@ impl Wanted {
         Self {
             table: inputs.set.table(now),
             ports: config.port_table(&inputs.passive),
+            sessions: session_settings(config),
             mode: config.mode,
             interfaces: config.interfaces.iter().cloned().collect(),
             xdp_mode: config.xdp_mode,
@@ -52,7 +58,14 @@ impl Wanted {
     pub fn change_to<K: Kernel>(&self, next: &Self, kernel: &mut K) -> Result<(), DatapathError> {
         // New permissions before new restrictions, so that no packet meets a mixture that is
         // stricter than both states; detaching last, since it is what opens the door.
-        let steps: [Step<K>; 5] = [set_table, set_ports, set_mode, attach_new, detach_old];
+        let steps: [Step<K>; 6] = [
+            set_table,
+            set_sessions,
+            set_ports,
+            set_mode,
+            attach_new,
+            detach_old,
+        ];
         for (number, step) in steps.iter().enumerate() {
             let Err(error) = step(kernel, self, next) else {
                 continue;
@@ -69,6 +82,24 @@ impl Wanted {
     }
 }
 
+/// The configuration of sessions as the programs have it. A session may leave as many pinholes unused
+/// within the time that one holds as are configured: then one more for each that has expired.
+fn session_settings(config: &Config) -> SessionSettings {
+    let sessions = &config.sessions;
+    let pinhole_ns = u64::try_from(sessions.pinhole_timeout.as_nanos()).unwrap_or(u64::MAX);
+    let pinhole_interval_ns = pinhole_ns / u64::from(sessions.max_pinholes.max(1));
+    let flag = |set: bool, flag: u32| if set { flag } else { 0 };
+    SessionSettings {
+        role: config.role,
+        flags: flag(config.ftp.fxp, FLAG_FXP)
+            | flag(config.ftp.guard_outside_range, FLAG_GUARD_OUTSIDE),
+        pinhole_ns,
+        pinhole_interval_ns,
+        pinhole_burst_ns: pinhole_interval_ns
+            .saturating_mul(u64::from(sessions.max_pinholes.saturating_sub(1))),
+    }
+}
+
 type Step<K> = fn(&mut K, &Wanted, &Wanted) -> Result<(), DatapathError>;
 
 fn set_table<K: Kernel>(kernel: &mut K, from: &Wanted, to: &Wanted) -> Result<(), DatapathError> {
@@ -77,6 +108,17 @@ fn set_table<K: Kernel>(kernel: &mut K, from: &Wanted, to: &Wanted) -> Result<()
         return Ok(());
     }
     kernel.apply(&changes, &to.table)
+}
+
+fn set_sessions<K: Kernel>(
+    kernel: &mut K,
+    from: &Wanted,
+    to: &Wanted,
+) -> Result<(), DatapathError> {
+    if from.sessions == to.sessions {
+        return Ok(());
+    }
+    kernel.set_session_config(&to.sessions)
 }
 
 fn set_ports<K: Kernel>(kernel: &mut K, from: &Wanted, to: &Wanted) -> Result<(), DatapathError> {

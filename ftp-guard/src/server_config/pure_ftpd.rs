@@ -65,8 +65,9 @@ pub(super) fn read_folder(path: &Path, gathering: &mut Gathering) {
     };
     let line = (1..)
         .zip(text.lines())
-        .map(|(number, line)| (number, uncommented(line)));
-    match line.filter(|(_, line)| !line.is_empty()).next() {
+        .map(|(number, line)| (number, uncommented(line)))
+        .find(|(_, line)| !line.is_empty());
+    match line {
         Some((number, line)) => take(&file, number, line, gathering),
         None => gathering.problems.push(Diagnostic::whole_file(
             &file,

@@ -50,6 +50,16 @@ impl Addresses {
         }
     }
 
+    /// The host with this number on the far side of a router.
+    #[must_use]
+    pub const fn outside(number: u8) -> Self {
+        Self {
+            mac: [0x02, 0, 0, 0, 1, number],
+            v4: Ipv4Addr::new(10, 232, 0, number),
+            v6: Ipv6Addr::new(0xfd00, 0x232, 0, 0, 0, 0, 0, number as u16),
+        }
+    }
+
     /// The address of an IP version.
     #[must_use]
     pub const fn ip(&self, family: Family) -> IpAddr {

@@ -7,6 +7,7 @@
 mod accounts;
 mod addresses;
 pub mod clients;
+mod crowd;
 pub mod flood;
 pub mod guard;
 mod holder;
@@ -17,10 +18,14 @@ mod packages;
 pub mod probe;
 mod process;
 pub mod prometheus;
+mod router;
+mod segment;
 pub mod servers;
 mod site;
 pub mod stack;
 pub mod tap;
+pub mod thief;
+mod tls;
 mod wait;
 
 use std::{
@@ -36,10 +41,13 @@ use self::holder::Holder;
 pub use self::{
     accounts::{PASSWORD, USER, USER_ID},
     addresses::{Addresses, CLIENT, Family, SERVER, STRANGER},
+    crowd::in_parallel,
     host::Host,
     link::End,
     process::{Identity, Output, Process},
+    router::Router,
     site::Site,
+    tls::Tls,
     wait::wait_until,
 };
 

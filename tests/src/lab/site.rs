@@ -2,9 +2,9 @@
 
 use std::{any::Any, panic};
 
-use anyhow::{Context, Result};
+use anyhow::Result;
 
-use super::{Addresses, CLIENT, End, Host, Lab, SERVER, STRANGER, accounts};
+use super::{Addresses, CLIENT, End, Host, Lab, SERVER, STRANGER, accounts, segment::Segment};
 
 /// Three hosts on one Ethernet segment. The server has one interface, `eth0`, to guard.
 ///
@@ -22,7 +22,7 @@ pub struct Site {
     pub client: Host,
     /// The client that is on no allowlist.
     pub stranger: Host,
-    switch: Host,
+    switch: Segment,
 }
 
 impl Site {
@@ -40,13 +40,9 @@ impl Site {
             server: host("server")?,
             client: host("client")?,
             stranger: host("stranger")?,
-            switch: host("switch")?,
+            switch: Segment::new(&lab)?,
             lab,
         };
-        site.switch.ip(&[
-            "link add br0 type bridge stp_state 0 forward_delay 0 mcast_snooping 0",
-            "link set br0 up",
-        ])?;
         site.plug_server()?;
         site.plug(&site.client, &CLIENT)?;
         site.plug(&site.stranger, &STRANGER)?;
@@ -72,8 +68,7 @@ impl Site {
         for host in hosts {
             host.ip(&[set(Self::INTERFACE)])?;
         }
-        self.switch.ip(&hosts.map(|host| set(host.name())))?;
-        self.switch.ip(&[set("br0")])
+        self.switch.set_mtu(mtu, &hosts)
     }
 
     /// Deletes the server's interface.
@@ -85,16 +80,18 @@ impl Site {
     }
 
     fn plug(&self, host: &Host, addresses: &Addresses) -> Result<()> {
-        let (interface, port) = (Self::INTERFACE, host.name());
-        let near = End { host, interface };
-        let far = End {
-            host: &self.switch,
-            interface: port,
-        };
-        self.lab.connect(near, far)?;
-        self.switch.ip(&[format!("link set {port} master br0")])?;
-        host.configure(interface, addresses)
-            .with_context(|| format!("cannot connect {port}"))
+        let interface = Self::INTERFACE;
+        self.switch
+            .plug(&self.lab, End { host, interface }, addresses)
+    }
+
+    /// Cuts the cable of a host, as when its power goes, or mends it. The host itself sees no change
+    /// but that nothing comes.
+    ///
+    /// # Errors
+    /// When the host is not plugged in.
+    pub fn set_link(&self, host: &Host, up: bool) -> Result<()> {
+        self.switch.set_link(host.name(), up)
     }
 
     /// Runs a test at a new site. When it fails, the logs of every program are printed.

@@ -85,20 +85,48 @@ fn parse_pairs(text: &str, counters: &mut BTreeMap<String, i64>) -> Result<()> {
 /// # Errors
 /// When the socket tables cannot be read.
 pub fn listening_ports(host: &Host) -> Result<Vec<u16>> {
-    let mut ports = Vec::new();
-    for file in ["tcp", "tcp6"] {
-        for line in host.proc_net(file)?.lines().skip(1) {
-            let fields: Vec<_> = line.split_whitespace().collect();
-            // include/net/tcp_states.h: TCP_LISTEN is 10.
-            if let [_, local, _, "0A", ..] = fields[..] {
-                let (_, port) = local.rsplit_once(':').context("no port")?;
-                ports.push(u16::from_str_radix(port, 16)?);
-            }
-        }
-    }
+    // include/net/tcp_states.h: TCP_LISTEN is 10.
+    let mut ports: Vec<_> = sockets(host, "0A")?
+        .into_iter()
+        .map(|(local, _)| local)
+        .collect();
     ports.sort_unstable();
     ports.dedup();
     Ok(ports)
+}
+
+/// The connections that a host has asked for and not got yet: local and remote port of each.
+///
+/// # Errors
+/// When the socket tables cannot be read.
+pub fn connecting(host: &Host) -> Result<Vec<(u16, u16)>> {
+    // include/net/tcp_states.h: TCP_SYN_SENT is 2.
+    sockets(host, "02")
+}
+
+/// Local and remote port of the TCP sockets of both IP versions in a state.
+fn sockets(host: &Host, wanted: &str) -> Result<Vec<(u16, u16)>> {
+    let mut found = Vec::new();
+    for file in ["tcp", "tcp6"] {
+        for line in host.proc_net(file)?.lines().skip(1) {
+            let mut fields = line.split_whitespace().skip(1);
+            let (Some(local), Some(remote), Some(state)) =
+                (fields.next(), fields.next(), fields.next())
+            else {
+                continue;
+            };
+            if state == wanted {
+                found.push((port(local)?, port(remote)?));
+            }
+        }
+    }
+    Ok(found)
+}
+
+/// The port of an address as `/proc/net/tcp` has it, `ADDRESS:PORT` in hexadecimal.
+fn port(address: &str) -> Result<u16> {
+    let (_, port) = address.rsplit_once(':').context("no port")?;
+    Ok(u16::from_str_radix(port, 16)?)
 }
 
 #[cfg(test)]

@@ -29,6 +29,7 @@ use crate::{
     },
     engine::allowlist::{AllowTable, Change},
     netlink::Interface,
+    sockets::{Query, Socket},
 };
 
 type Result<T> = std::result::Result<T, DatapathError>;
@@ -56,6 +57,8 @@ pub(super) struct Fake {
     pub(super) hook_counters: BTreeMap<Hook, Vec<(StatsKey, Counter)>>,
     pub(super) capacities: Capacities,
     pub(super) sockets: bool,
+    pub(super) clock_ns: u64,
+    pub(super) tcp: Vec<Socket>,
 }
 
 impl Fake {
@@ -335,6 +338,46 @@ impl Kernel for Fake {
 
     fn detach_all(self) -> Result<Vec<String>> {
         Ok(self.pinned.into_iter().collect())
+    }
+
+    fn now_ns(&self) -> u64 {
+        self.clock_ns
+    }
+
+    fn sockets(&self, query: &Query) -> io::Result<Vec<Socket>> {
+        if self.broken.contains("sockets") {
+            return Err(io::Error::other("broken on purpose"));
+        }
+        let asked = |socket: &&Socket| {
+            query.states.contains(&socket.state)
+                && query
+                    .ports
+                    .iter()
+                    .any(|ports| ports.contains(&socket.local.port()))
+        };
+        Ok(self.tcp.iter().filter(asked).cloned().collect())
+    }
+
+    /// As on a host, where the socket program closes the entry with the socket.
+    fn destroy(&mut self, socket: &Socket) -> io::Result<bool> {
+        if self.broken.contains("destroy") {
+            return Err(io::Error::other("broken on purpose"));
+        }
+        self.log.push(format!("destroy {}", socket.remote));
+        let before = self.tcp.len();
+        self.tcp.retain(|other| other.cookie != socket.cookie);
+        let key = socket.key();
+        if let Some(session) = self.sessions.get_mut(&key)
+            && session.traffic.closed_ns == 0
+        {
+            session.traffic.closed_ns = self.clock_ns;
+            let client = key.client_key([0; 16]);
+            self.clients.remove(&client);
+        }
+        if let Some(flow) = self.flows.get_mut(&key) {
+            flow.traffic.closed_ns = self.clock_ns;
+        }
+        Ok(self.tcp.len() < before)
     }
 
     fn interfaces(&self) -> io::Result<Vec<Interface>> {

@@ -2,5 +2,6 @@
 
 mod edit;
 mod fake;
+mod sessions;
 mod state;
 mod transition;

@@ -21,8 +21,11 @@ fn the_tables_are_filled_before_anything_is_attached() {
         guard.kernel.log,
         [
             "apply 1",
+            "session config",
             "ports",
             "mode monitor",
+            "attach sockets",
+            "adopt",
             "attach eth0",
             "attach eth1"
         ]
@@ -40,7 +43,15 @@ fn a_successor_writes_the_difference_and_leaves_interfaces_that_are_no_longer_wa
     let guard = files.try_guard(kernel, true).unwrap();
     assert_eq!(
         guard.kernel.log,
-        ["apply 2", "ports", "attach eth0", "detach eth9"]
+        [
+            "apply 2",
+            "session config",
+            "ports",
+            "attach sockets",
+            "attach eth0",
+            "detach eth9",
+            "allow generation"
+        ]
     );
 }
 
@@ -76,7 +87,13 @@ fn a_reload_applies_the_difference_and_tells_it() {
     );
     assert_eq!(
         guard.kernel.log,
-        ["apply 3", "mode monitor", "attach eth1", "detach eth0"]
+        [
+            "apply 3",
+            "mode monitor",
+            "attach eth1",
+            "detach eth0",
+            "allow generation"
+        ]
     );
     assert!(!guard.reload(Cause::Command).unwrap().changed());
 }

@@ -89,6 +89,8 @@ impl<'a> Adoption<'a> {
         let session = Session {
             id: numbers.next(),
             traffic: self.traffic(socket, expires_s),
+            // Its question may have passed before the guard came.
+            passive_asked: 1,
             tls: Tls::Unknown as u8,
             adopted: 1,
             unsynchronised: 1,

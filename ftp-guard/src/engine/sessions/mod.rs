@@ -26,3 +26,6 @@ pub use passive::watch;
 pub use show::show;
 pub use socket::{Socket, TcpBytes, TcpState};
 pub use tables::{Listed, Look, Rules, Tables};
+
+#[cfg(test)]
+mod tests;

@@ -119,3 +119,20 @@ pub enum KillTarget {
     /// All sessions and data connections of clients in this prefix; an address is one of full length.
     Clients(ipnet::IpNet),
 }
+
+/// What the tables tell of sessions, all of one moment.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct SessionFigures {
+    /// Sessions that live, clear ones.
+    pub clear: u32,
+    /// Sessions that live, encrypted ones.
+    pub encrypted: u32,
+    /// Sessions that live and of which neither is known yet.
+    pub unknown: u32,
+    /// Data connections that live.
+    pub data: u32,
+    /// The passive ports.
+    pub passive: PassiveWatch,
+    /// How full the tables are.
+    pub tables: Vec<TableFill>,
+}

@@ -2,8 +2,8 @@
 
 use std::process::Command;
 
-use super::{Direction, Negotiation, Order};
-use crate::lab::{PASSWORD, USER};
+use super::{Direction, Negotiation, transfer::Order};
+use crate::lab::{PASSWORD, Tls, USER};
 
 pub(super) fn command(order: &Order<'_>) -> Command {
     let mut command = Command::new("curl");
@@ -22,6 +22,14 @@ pub(super) fn command(order: &Order<'_>) -> Command {
         Negotiation::Port => command.args(["--ftp-port", "-", "--disable-eprt"]),
         Negotiation::Eprt => command.args(["--ftp-port", "-"]),
     };
+    let scheme = match order.transfer.tls {
+        Tls::Clear | Tls::Auth => "ftp",
+        Tls::Implicit => "ftps",
+    };
+    if order.transfer.tls != Tls::Clear {
+        // Nobody has signed the lab's certificate.
+        command.args(["--ssl-reqd", "--insecure"]);
+    }
     if let Some(rate) = order.transfer.rate {
         command.args(["--limit-rate", &rate.to_string()]);
     }
@@ -29,6 +37,6 @@ pub(super) fn command(order: &Order<'_>) -> Command {
         Direction::Download => command.arg("--output").arg(order.local),
         Direction::Upload => command.arg("--upload-file").arg(order.local),
     };
-    command.arg(format!("ftp://{}/{}", order.server, order.remote));
+    command.arg(format!("{scheme}://{}/{}", order.server, order.remote));
     command
 }

@@ -4,8 +4,8 @@ use std::process::Command;
 
 use anyhow::Result;
 
-use super::{Direction, Order};
-use crate::lab::{PASSWORD, USER};
+use super::transfer::Order;
+use crate::lab::{PASSWORD, Tls, USER};
 
 const SCRIPT: &str = include_str!("ftp_client.py");
 
@@ -19,15 +19,13 @@ pub(super) fn command(order: &Order<'_>) -> Result<Command> {
             order.server.port().to_string(),
         ])
         .args([USER, PASSWORD])
-        .arg(if order.transfer.negotiation.is_active() {
-            "active"
-        } else {
-            "passive"
+        .arg(match order.transfer.tls {
+            Tls::Clear => "clear",
+            Tls::Auth => "auth",
+            Tls::Implicit => "implicit",
         })
-        .arg(match order.transfer.direction {
-            Direction::Download => "download",
-            Direction::Upload => "upload",
-        })
+        .arg(order.transfer.negotiation.verb())
+        .arg(order.transfer.direction.to_string())
         .arg(order.remote)
         .arg(order.local);
     Ok(command)

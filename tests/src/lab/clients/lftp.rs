@@ -2,8 +2,8 @@
 
 use std::process::Command;
 
-use super::{Direction, Negotiation, Order};
-use crate::lab::{PASSWORD, USER};
+use super::{Direction, Negotiation, transfer::Order};
+use crate::lab::{PASSWORD, Tls, USER};
 
 pub(super) fn command(order: &Order<'_>) -> Command {
     let passive = !order.transfer.negotiation.is_active();
@@ -12,20 +12,32 @@ pub(super) fn command(order: &Order<'_>) -> Command {
         Direction::Download => format!("get {remote} -o {local}"),
         Direction::Upload => format!("put {local} -o {remote}"),
     };
-    // `ftp:ssl-allow no`: lftp would start TLS by itself and then refuse the lab's certificate.
+    let encrypted = order.transfer.tls != Tls::Clear;
+    let scheme = match order.transfer.tls {
+        Tls::Clear | Tls::Auth => "ftp",
+        Tls::Implicit => "ftps",
+    };
     let script = [
         "debug 9".to_owned(),
         "set cmd:fail-exit yes".to_owned(),
         "set net:timeout 5".to_owned(),
         "set net:max-retries 1".to_owned(),
-        "set ftp:ssl-allow no".to_owned(),
+        // By itself lftp encrypts where it can, and data connections as well.
+        format!("set ftp:ssl-allow {encrypted}"),
+        format!("set ftp:ssl-force {encrypted}"),
+        format!("set ftp:ssl-protect-data {encrypted}"),
+        // In TLS 1.3 servers send tickets on a data connection that GnuTLS never reads when it uploads:
+        // it then ends with a reset, and vsftpd takes the file for incomplete.
+        "set ssl:priority NORMAL:-VERS-TLS1.3".to_owned(),
+        // Nobody has signed the lab's certificate.
+        "set ssl:verify-certificate no".to_owned(),
         format!("set ftp:passive-mode {passive}"),
         format!(
             "set ftp:prefer-epsv {}",
             order.transfer.negotiation == Negotiation::Epsv
         ),
         format!("set net:limit-rate {}", order.transfer.rate.unwrap_or(0)),
-        format!("open -u {USER},{PASSWORD} ftp://{}", order.server),
+        format!("open -u {USER},{PASSWORD} {scheme}://{}", order.server),
         job,
     ];
     let mut command = Command::new("lftp");

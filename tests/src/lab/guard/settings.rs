@@ -1,7 +1,7 @@
 //! A guard's configuration in the lab.
 
 use super::Guard;
-use crate::lab::{CLIENT, Family, Folder, Site, servers};
+use crate::lab::{Addresses, CLIENT, Family, Folder, Site, servers};
 
 /// What a guard is told. The default enforces, guards the server's interface and the ports of a
 /// default FTP server, and lists the client for both IP versions.
@@ -24,6 +24,10 @@ pub struct Settings {
     pub name: &'static str,
     /// Address of the metrics, or `off`.
     pub metrics: &'static str,
+    /// `host` or `router`.
+    pub role: &'static str,
+    /// Lines of the section `[sessions]`.
+    pub sessions: Vec<String>,
 }
 
 impl Default for Settings {
@@ -39,11 +43,21 @@ impl Default for Settings {
                 .into(),
             name: "guard",
             metrics: Guard::METRICS,
+            role: "host",
+            sessions: Vec::new(),
         }
     }
 }
 
 impl Settings {
+    /// Lists hosts instead of the client.
+    #[must_use]
+    pub fn listing(mut self, hosts: &[Addresses]) -> Self {
+        let all = hosts.iter().flat_map(|host| host.ips());
+        self.list = all.map(|address| address.to_string()).collect();
+        self
+    }
+
     /// The configuration file.
     #[must_use]
     pub fn file(&self) -> String {
@@ -85,8 +99,10 @@ impl Settings {
             max_entries,
             name,
             metrics,
+            role,
             ..
         } = self;
+        let sessions = self.sessions.join("\n");
         let inside = |path: &str| folder.inside(path).display().to_string();
         let lists = inside(&format!("{name}/allow.d/*.list"));
         let (cli_file, socket) = (inside(&self.cli_file()), inside(&self.socket()));
@@ -95,6 +111,7 @@ impl Settings {
             "mode = \"{mode}\"\n\
              interfaces = {interfaces:?}\n\
              xdp_mode = \"{xdp_mode}\"\n\
+             role = \"{role}\"\n\
              \n\
              [ftp]\n\
              control_ports = [21, 990]\n\
@@ -105,6 +122,9 @@ impl Settings {
              files = [\"{lists}\"]\n\
              cli_file = \"{cli_file}\"\n\
              max_entries = {max_entries}\n\
+             \n\
+             [sessions]\n\
+             {sessions}\n\
              \n\
              [metrics]\n\
              listen = \"{metrics}\"\n\

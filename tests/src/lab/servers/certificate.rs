@@ -17,8 +17,19 @@ pub struct Certificate {
 }
 
 impl Certificate {
-    /// Makes a certificate and writes it to `tls/` of the lab's folder.
-    pub(super) fn write(folder: &Folder) -> Result<Self> {
+    /// The certificate in `tls/` of the lab's folder, made when there is none.
+    pub(super) fn of_lab(folder: &Folder) -> Result<Self> {
+        if !folder.outside("tls").exists() {
+            Self::make(folder)?;
+        }
+        Ok(Self {
+            chain: folder.inside("tls/cert.pem"),
+            key: folder.inside("tls/key.pem"),
+            both: folder.inside("tls/both.pem"),
+        })
+    }
+
+    fn make(folder: &Folder) -> Result<()> {
         let names = Family::BOTH.map(|family| SERVER.ip(family).to_string());
         let made = rcgen::generate_simple_self_signed(names)?;
         let (chain, key) = (made.cert.pem(), made.signing_key.serialize_pem());
@@ -28,10 +39,6 @@ impl Certificate {
             folder.write(&name, text)?;
             fs::set_permissions(folder.outside(&name), Permissions::from_mode(0o600))?;
         }
-        Ok(Self {
-            chain: folder.inside("tls/cert.pem"),
-            key: folder.inside("tls/key.pem"),
-            both: folder.inside("tls/both.pem"),
-        })
+        Ok(())
     }
 }

@@ -1,6 +1,7 @@
 //! Real FTP servers, configured by this code.
 
 mod certificate;
+mod pair;
 mod proftpd;
 mod pure_ftpd;
 mod pyftpdlib;
@@ -8,11 +9,11 @@ mod vsftpd;
 
 use std::{fmt, fs, ops::RangeInclusive, path::PathBuf, process::Command, time::Duration};
 
-use anyhow::{Context, Result, bail};
+use anyhow::{Context, Result, bail, ensure};
 use nix::unistd::{Gid, Uid, chown};
 
-pub use self::certificate::Certificate;
-use super::{Folder, Host, Process, USER_ID, stack::listening_ports, wait_until};
+pub use self::{certificate::Certificate, pair::Pair};
+use super::{Folder, Host, Process, Tls, USER_ID, stack::listening_ports, wait_until};
 
 /// Time for a server to listen. Python under load, or under emulation, takes seconds.
 const START_LIMIT: Duration = Duration::from_secs(30);
@@ -35,6 +36,14 @@ impl Make {
     pub const ALL: [Self; 4] = [Self::Vsftpd, Self::ProFtpd, Self::PureFtpd, Self::Pyftpdlib];
 }
 
+impl Make {
+    /// Whether the server can be configured so. Debian builds Pure-FTPd without its implicit TLS.
+    #[must_use]
+    pub fn offers(self, tls: Tls) -> bool {
+        (self, tls) != (Self::PureFtpd, Tls::Implicit)
+    }
+}
+
 impl fmt::Display for Make {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
@@ -53,6 +62,8 @@ pub struct Settings {
     pub port: u16,
     /// Ports for passive data connections.
     pub passive: RangeInclusive<u16>,
+    /// Whether sessions begin with TLS. Otherwise AUTH TLS is offered.
+    pub implicit_tls: bool,
 }
 
 impl Default for Settings {
@@ -60,6 +71,7 @@ impl Default for Settings {
         Self {
             port: 21,
             passive: 50000..=50010,
+            implicit_tls: false,
         }
     }
 }
@@ -70,14 +82,19 @@ impl Settings {
     pub fn passive_range(&self) -> String {
         format!("{}-{}", self.passive.start(), self.passive.end())
     }
+
+    /// The name of a file of this server: two on one host have different ports.
+    fn file(&self, make: &str, suffix: &str) -> String {
+        format!("{make}-{}.{suffix}", self.port)
+    }
 }
 
-/// A running FTP server. AUTH TLS is offered, not required; there is one user, [`super::USER`].
+/// A running FTP server. There is one user, [`super::USER`].
 pub struct FtpServer {
     make: Make,
     port: u16,
     // Its end is the server's.
-    _process: Process,
+    process: Process,
     folder: Folder,
 }
 
@@ -87,8 +104,12 @@ impl FtpServer {
     /// # Errors
     /// When the package is missing or the server does not come up, with what it said.
     pub fn start(make: Make, host: &Host, settings: &Settings) -> Result<Self> {
+        ensure!(
+            make.offers(Tls::Implicit) || !settings.implicit_tls,
+            "{make} has no implicit TLS"
+        );
         let folder = host.folder();
-        let certificate = Certificate::write(&folder)?;
+        let certificate = Certificate::of_lab(&folder)?;
         let build = match make {
             Make::Vsftpd => vsftpd::command,
             Make::ProFtpd => proftpd::command,
@@ -113,7 +134,7 @@ impl FtpServer {
         Ok(Self {
             make,
             port: settings.port,
-            _process: process,
+            process,
             folder,
         })
     }
@@ -128,6 +149,12 @@ impl FtpServer {
     #[must_use]
     pub fn port(&self) -> u16 {
         self.port
+    }
+
+    /// The server's first process.
+    #[must_use]
+    pub fn process(&self) -> &Process {
+        &self.process
     }
 
     /// Puts a file into the FTP user's home.

@@ -16,9 +16,10 @@ pub(super) fn command(
     let mut command = package.command("usr/sbin/proftpd")?;
     let modules = package.path("usr/lib/proftpd").display().to_string();
     let text = configuration(folder, settings, certificate, &modules);
-    folder.write("proftpd.conf", text)?;
+    let file = settings.file("proftpd", "conf");
+    folder.write(&file, text)?;
     command.args(["--nodaemon", "--config"]);
-    command.arg(folder.inside("proftpd.conf"));
+    command.arg(folder.inside(&file));
     Ok(command)
 }
 
@@ -34,6 +35,7 @@ fn configuration(
          ServerName lab\n\
          ServerType standalone\n\
          DefaultServer on\n\
+         MaxInstances none\n\
          UseIPv6 on\n\
          Port {port}\n\
          PassivePorts {first} {last}\n\
@@ -51,17 +53,24 @@ fn configuration(
          SystemLog {log}\n\
          TLSEngine on\n\
          TLSRequired off\n\
-         TLSRSACertificateFile {chain}\n\
-         TLSRSACertificateKeyFile {key}\n\
+         TLSECCertificateFile {chain}\n\
+         TLSECCertificateKeyFile {key}\n\
          TLSProtocol TLSv1.2 TLSv1.3\n\
          TLSVerifyClient off\n\
-         TLSOptions NoSessionReuseRequired\n\
+         TLSOptions NoSessionReuseRequired{implicit}\n\
          TLSLog {tls_log}\n",
         port = settings.port,
+        implicit = if settings.implicit_tls {
+            " UseImplicitSSL"
+        } else {
+            ""
+        },
         first = settings.passive.start(),
         last = settings.passive.end(),
-        scoreboard = folder.inside("proftpd.scoreboard").display(),
-        pid = folder.inside("proftpd.pid").display(),
+        scoreboard = folder
+            .inside(&settings.file("proftpd", "scoreboard"))
+            .display(),
+        pid = folder.inside(&settings.file("proftpd", "pid")).display(),
         log = folder.inside("log/proftpd.log").display(),
         chain = certificate.chain.display(),
         key = certificate.key.display(),

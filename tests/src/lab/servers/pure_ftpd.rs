@@ -26,7 +26,8 @@ pub(super) fn command(
             "--tlsciphersuite=HIGH",
             "--chrooteveryone",
         ])
-        .args(["--minuid=1000", "--maxclientsperip=20", "--dontresolve"])
+        .args(["--minuid=1000", "--dontresolve"])
+        .args(["--maxclientsnumber=500", "--maxclientsperip=500"])
         .arg("--certfile")
         .arg(&certificate.both);
     Ok(command)

@@ -32,6 +32,11 @@ pub(super) fn command(
         )
         .args([USER, PASSWORD])
         .arg(folder.inside("home"))
-        .arg(&certificate.both);
+        .arg(&certificate.both)
+        .arg(if settings.implicit_tls {
+            "implicit"
+        } else {
+            "explicit"
+        });
     Ok(command)
 }

@@ -13,8 +13,9 @@ pub(super) fn command(
     certificate: &Certificate,
 ) -> Result<Command> {
     let mut command = Package::find("vsftpd")?.command("usr/sbin/vsftpd")?;
-    folder.write("vsftpd.conf", configuration(folder, settings, certificate))?;
-    command.arg(folder.inside("vsftpd.conf"));
+    let file = settings.file("vsftpd", "conf");
+    folder.write(&file, configuration(folder, settings, certificate))?;
+    command.arg(folder.inside(&file));
     Ok(command)
 }
 
@@ -42,6 +43,7 @@ fn configuration(folder: &Folder, settings: &Settings, certificate: &Certificate
          xferlog_file={transfers}\n\
          vsftpd_log_file={log}\n\
          ssl_enable=YES\n\
+         implicit_ssl={implicit}\n\
          force_local_data_ssl=NO\n\
          force_local_logins_ssl=NO\n\
          require_ssl_reuse=NO\n\
@@ -49,6 +51,7 @@ fn configuration(folder: &Folder, settings: &Settings, certificate: &Certificate
          rsa_cert_file={chain}\n\
          rsa_private_key_file={key}\n",
         port = settings.port,
+        implicit = if settings.implicit_tls { "YES" } else { "NO" },
         empty = folder.inside("empty").display(),
         first = settings.passive.start(),
         last = settings.passive.end(),

@@ -1,0 +1,123 @@
+//! Carries commands out.
+
+use std::collections::BTreeMap;
+
+use ftp_guard_common::{
+    address::ClientKey,
+    session::{Flow, Session, Traffic},
+};
+
+use crate::{
+    control::protocol::Failure,
+    daemon::kernel::Kernel,
+    engine::sessions::{Command, Delta, Rules},
+};
+
+/// Carries all of them out, also those behind one that fails; returns how many sockets were
+/// destroyed.
+///
+/// # Errors
+///
+/// The first failure.
+pub fn apply<K: Kernel>(
+    kernel: &mut K,
+    rules: &Rules<'_>,
+    commands: Vec<Command>,
+) -> Result<u32, Failure> {
+    let mut work = Work {
+        kernel,
+        rules,
+        deltas: BTreeMap::new(),
+        destroyed: 0,
+    };
+    let mut first = Ok(());
+    for command in commands {
+        first = first.and(work.one(command));
+    }
+    let figures = work.figures();
+    first.and(figures).map(|()| work.destroyed)
+}
+
+struct Work<'a, K> {
+    kernel: &'a mut K,
+    rules: &'a Rules<'a>,
+    /// What clients have more or less of sessions.
+    deltas: BTreeMap<ClientKey, Delta>,
+    destroyed: u32,
+}
+
+impl<K: Kernel> Work<'_, K> {
+    fn one(&mut self, command: Command) -> Result<(), Failure> {
+        let kernel = &mut *self.kernel;
+        match command {
+            Command::InsertSession(key, session) => {
+                if kernel.insert_session(&key, &session)? {
+                    let client = self.rules.client(&key);
+                    self.deltas.entry(client).or_default().add(&session);
+                }
+            }
+            Command::KillSession(key, session) => {
+                let killed = Session {
+                    traffic: killed(session.traffic),
+                    ..*session
+                };
+                if kernel.update_session(&key, &killed)? {
+                    let client = self.rules.client(&key);
+                    self.deltas.entry(client).or_default().subtract(&session);
+                }
+            }
+            Command::RemoveSession(key, session) => {
+                if kernel.remove_session(&key)? {
+                    let client = self.rules.client(&key);
+                    self.deltas.entry(client).or_default().subtract(&session);
+                }
+            }
+            Command::InsertFlow(key, flow) => drop(kernel.insert_flow(&key, &flow)?),
+            Command::KillFlow(key, flow) => {
+                let flow = Flow {
+                    traffic: killed(flow.traffic),
+                    ..flow
+                };
+                kernel.update_flow(&key, &flow)?;
+            }
+            Command::RemoveFlow(key) => drop(kernel.remove_flow(&key)?),
+            Command::RemovePinhole(key) => drop(kernel.remove_pinhole(&key)?),
+            Command::RemoveNamed(key) => drop(kernel.remove_named(&key)?),
+            Command::SetClient(key, client) => kernel.set_client(&key, &client)?,
+            Command::RemoveClient(key) => drop(kernel.remove_client(&key)?),
+            Command::SetListener(key, listener) => kernel.set_listener(&key, &listener)?,
+            Command::RemoveListener(key) => drop(kernel.remove_listener(&key)?),
+            Command::ClearPortBits(ports) => kernel.clear_port_bits(&ports)?,
+            Command::Destroy(socket) => {
+                let (client, server) = (socket.remote, socket.local);
+                let destroyed = kernel.destroy(&socket).map_err(|error| {
+                    Failure::failed(format!(
+                        "cannot end the connection of {client} with {server}: {error}"
+                    ))
+                })?;
+                self.destroyed += u32::from(destroyed);
+            }
+        }
+        Ok(())
+    }
+
+    /// Brings the figures of the clients concerned up to date, as they are now.
+    fn figures(&mut self) -> Result<(), Failure> {
+        self.deltas.retain(|_, delta| !delta.is_none());
+        if self.deltas.is_empty() {
+            return Ok(());
+        }
+        let found: BTreeMap<_, _> = self.kernel.clients()?.into_iter().collect();
+        let deltas = std::mem::take(&mut self.deltas);
+        deltas
+            .into_iter()
+            .try_for_each(|(key, delta)| self.one(delta.applied(key, found.get(&key).copied())))
+    }
+}
+
+fn killed(traffic: Traffic) -> Traffic {
+    Traffic {
+        killed: 1,
+        ..traffic
+    }
+}

@@ -1,0 +1,188 @@
+//! Sessions in the daemon: reads the tables and the host's sockets, asks
+//! [`engine::sessions`](crate::engine::sessions) what to do, and does it.
+
+mod apply;
+mod query;
+mod scene;
+
+use std::{collections::BTreeMap, net::IpAddr};
+
+use ftp_guard_common::config::{Mode, Role};
+
+use self::scene::{Depth, Scene};
+use super::{guard::Guard, kernel::Kernel, wanted::Wanted};
+use crate::{
+    config::{Config, SessionsConfig},
+    control::protocol::Failure,
+    engine::{
+        allowlist::{AllowTable, Change, plan},
+        sessions::{Keeper, Listed, Rules, Selection, watch},
+    },
+};
+
+/// How long data connections that the guard has not seen begin are taken over, from the first
+/// attachment on. On a host the sockets tell of them, and the rest is for what began meanwhile; on a
+/// router each must show itself by a packet.
+const ADOPTION_HOST_NS: u64 = 5_000_000_000;
+const ADOPTION_ROUTER_NS: u64 = 60_000_000_000;
+
+/// With nothing in the tables, connections that they lack are looked for in two passes of so many: to
+/// look costs as much as the kernel's table of all connections is large, and two looks in a row make
+/// sure.
+const QUIET_PASSES: u32 = 10;
+
+/// What is remembered of sessions from one second to the next.
+#[derive(Debug, Default)]
+pub(super) struct Sessions {
+    keeper: Keeper,
+    /// The highest number of passive ports that were in use.
+    highest: u32,
+    /// The number of the next pass.
+    passes: u32,
+    /// Connections of clients that are no longer listed are still to be ended.
+    unlisted_due: bool,
+}
+
+/// The rules in force.
+pub(super) fn rules<'a>(config: &Config, wanted: &'a Wanted) -> Rules<'a> {
+    Rules {
+        role: wanted.sessions.role,
+        ports: &wanted.ports,
+        idle_timeout_ns: nanoseconds(&config.sessions),
+    }
+}
+
+fn nanoseconds(config: &SessionsConfig) -> u64 {
+    u64::try_from(config.idle_timeout.as_nanos()).unwrap_or(u64::MAX)
+}
+
+/// Until when data connections from before the first attachment are taken over.
+pub(super) fn adoption_end(role: Role, now_ns: u64) -> u64 {
+    now_ns
+        + match role {
+            Role::Host => ADOPTION_HOST_NS,
+            Role::Router => ADOPTION_ROUTER_NS,
+        }
+}
+
+/// Whether the way from one allowlist to another may end a connection. Entries that are only added
+/// cannot.
+pub(super) fn may_end_connections(from: &AllowTable, to: &AllowTable) -> bool {
+    plan(from, to).iter().any(|change| match change {
+        Change::Insert(prefix, value) => value.excludes() || from.contains_key(prefix),
+        Change::Remove(_) => true,
+    })
+}
+
+impl Sessions {
+    /// Takes over the connections of this host; on a router there is nothing to look at. A guard that
+    /// cannot do so is better than none: what the server says next tells it of sessions as well.
+    pub(super) fn adopt<K: Kernel>(&mut self, kernel: &mut K, rules: &Rules<'_>) {
+        if rules.role == Role::Router {
+            return;
+        }
+        let result = Scene::read(kernel, rules, Depth::All).and_then(|scene| {
+            let commands = listed(kernel, |listed| {
+                self.keeper.adopt(rules, &scene.look(), listed)
+            });
+            apply::apply(kernel, rules, commands)
+        });
+        if let Err(failure) = result {
+            tracing::error!("not all connections of this host were taken over: {failure}");
+        }
+    }
+
+    fn pass<K: Kernel>(&mut self, kernel: &mut K, rules: &Rules<'_>) -> Result<(), Failure> {
+        let depth = match self.passes % QUIET_PASSES < 2 {
+            true => Depth::All,
+            false => Depth::WhereNeeded,
+        };
+        self.passes = self.passes.wrapping_add(1);
+        let scene = Scene::read(kernel, rules, depth)?;
+        let in_use = watch(rules, &scene.tables, scene.now_ns).in_use;
+        self.highest = self.highest.max(in_use);
+        let commands = listed(kernel, |listed| {
+            self.keeper.pass(rules, &scene.look(), listed)
+        });
+        apply::apply(kernel, rules, commands).map(drop)
+    }
+}
+
+/// Calls `with` with the kernel's own allowlist, each address looked up once. Should the kernel not
+/// answer, an address is not listed.
+fn listed<K: Kernel, T>(kernel: &K, with: impl FnOnce(Listed<'_>) -> T) -> T {
+    let known = std::cell::RefCell::new(BTreeMap::new());
+    with(&|address: IpAddr| {
+        *known.borrow_mut().entry(address).or_insert_with(|| {
+            let (_, value) = kernel.lookup(address).ok()??;
+            (!value.excludes()).then_some(value.expires_s)
+        })
+    })
+}
+
+impl<K: Kernel> Guard<K> {
+    /// What is due for sessions once a second.
+    pub(super) fn follow_sessions(&mut self) {
+        let rules = rules(&self.config, &self.wanted);
+        let result = self.sessions.pass(&mut self.kernel, &rules);
+        self.note("sessions", result);
+        if self.sessions.unlisted_due {
+            self.end_unlisted();
+        }
+    }
+
+    /// Puts sessions in order after the kernel has been brought from one state to another.
+    pub(super) fn sessions_changed(&mut self, before: &Wanted) {
+        if before.ports != self.wanted.ports && self.wanted.sessions.role == Role::Host {
+            let result = self.adopt_listeners();
+            self.note("listeners", result);
+        }
+        let enforced = before.mode != Mode::Enforce && self.wanted.mode == Mode::Enforce;
+        if enforced || may_end_connections(&before.table, &self.wanted.table) {
+            self.end_unlisted();
+        }
+    }
+
+    fn adopt_listeners(&mut self) -> Result<(), Failure> {
+        let rules = rules(&self.config, &self.wanted);
+        let scene = Scene::read(&self.kernel, &rules, Depth::Listeners)?;
+        let commands = Keeper::adopt_listeners(&rules, &scene.look());
+        apply::apply(&mut self.kernel, &rules, commands).map(drop)
+    }
+
+    /// Ends the connections of clients that are no longer listed; in monitor mode they are counted
+    /// only. What fails is tried again a second later.
+    pub(super) fn end_unlisted(&mut self) {
+        let result = self.try_end_unlisted();
+        self.sessions.unlisted_due = result.is_err();
+        self.note("connections of unlisted clients", result);
+    }
+
+    fn try_end_unlisted(&mut self) -> Result<(), Failure> {
+        let rules = rules(&self.config, &self.wanted);
+        let enforce = self.wanted.mode == Mode::Enforce;
+        // The programs still take the clients for listed, so that their resets pass.
+        let sockets = match enforce && rules.role == Role::Host {
+            true => destroy_unlisted(&mut self.kernel, &rules),
+            false => Ok(()),
+        };
+        self.kernel.raise_allow_generation()?;
+        sockets?;
+        if enforce {
+            let scene = Scene::read(&self.kernel, &rules, Depth::Tables)?;
+            let commands = listed(&self.kernel, |listed| {
+                Selection::Unlisted(listed).entries(&scene.tables)
+            });
+            apply::apply(&mut self.kernel, &rules, commands)?;
+        }
+        Ok(())
+    }
+}
+
+fn destroy_unlisted<K: Kernel>(kernel: &mut K, rules: &Rules<'_>) -> Result<(), Failure> {
+    let scene = Scene::read(kernel, rules, Depth::WhereNeeded)?;
+    let commands = listed(kernel, |listed| {
+        Selection::Unlisted(listed).sockets(&scene.tables, scene.connections())
+    });
+    apply::apply(kernel, rules, commands).map(drop)
+}

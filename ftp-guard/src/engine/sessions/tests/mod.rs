@@ -1,0 +1,9 @@
+//! Sessions over tables and sockets in memory.
+
+mod adoption;
+mod end;
+mod listeners;
+mod reconcile;
+mod seen;
+mod soak;
+mod world;
