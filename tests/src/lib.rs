@@ -10,6 +10,7 @@ pub mod packet;
 pub mod policy;
 pub mod program;
 pub mod random;
+pub mod replies;
 pub mod report;
 pub mod state;
 pub mod sys;

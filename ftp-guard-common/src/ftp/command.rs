@@ -1,6 +1,8 @@
 //! What the client says.
 
-use super::{HostReader, TOO_LARGE, decimal, octet_with, port_with};
+use super::{
+    HOST_AND_PORT, HostReader, LONG_IPV4, LONG_IPV6, TOO_LARGE, decimal, octet_with, port_with,
+};
 use crate::address::Address;
 
 /// How far the client's commands have been read.
@@ -73,13 +75,6 @@ const FIELD_ADDRESS: u8 = 1;
 const FIELD_PORT: u8 = 2;
 const FIELD_NONE: u8 = 3;
 
-/// Numbers in the list of PORT: the host's four and the port's two (RFC 959 section 4.1.2).
-const HOST_AND_PORT: u8 = 6;
-/// Numbers in the list of LPRT: family and length, the host's, length, and the port's two (RFC 1639).
-const LONG_IPV4: u8 = 9;
-/// As [`LONG_IPV4`].
-const LONG_IPV6: u8 = 21;
-
 /// What a byte of the client has completed: a command line, and what of it matters.
 #[repr(C)]
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -93,7 +88,8 @@ pub enum CommandEvent {
     Passive,
     /// PORT, LPRT or EPRT.
     Active {
-        /// The destination's address and family; `None`: its form is none that is understood.
+        /// The destination's address and family; `None`: its form is none that is understood. Some
+        /// servers accept such forms and connect, so that it must not count as a harmless command.
         destination: Option<(Address, u8)>,
         /// The destination's port, host order; 0 without a destination.
         port: u16,
@@ -398,79 +394,4 @@ const fn is_blank(byte: u8) -> bool {
 }
 
 #[cfg(test)]
-mod tests {
-    extern crate std;
-    use std::vec::Vec;
-
-    use super::{CommandEvent, CommandParser};
-    use crate::{address::v4, class::Family};
-
-    fn read(text: &[u8]) -> Vec<CommandEvent> {
-        let mut parser = CommandParser::default();
-        text.iter().filter_map(|byte| parser.feed(*byte)).collect()
-    }
-
-    #[test]
-    fn tells_commands_apart() {
-        assert_eq!(
-            read(b"USER lab\r\n\r\nauth tls\r\nAUTH TLS-C\nAUTH GSSAPI\r\nEPSV\r\nEPSV ALL\r\nP@SW\r\n"),
-            [
-                CommandEvent::Other,
-                CommandEvent::Auth,
-                CommandEvent::Auth,
-                CommandEvent::Other,
-                CommandEvent::Passive,
-                CommandEvent::Other,
-                CommandEvent::Passive,
-            ]
-        );
-    }
-
-    #[test]
-    fn reads_destinations() {
-        let host = v4([10, 231, 0, 2]);
-        let v6 = [0xfd, 0, 2, 0x31, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 2];
-        let active = |address, family: Family| CommandEvent::Active {
-            destination: Some((address, family as u8)),
-            port: 50005,
-        };
-        assert_eq!(
-            read(
-                b"PORT 10,231,0,2,195,85\r\nport\t10, 231 ,000,02,195,085 \r\n\
-                EPRT |1|10.231.0.2|50005|\r\nEPRT !2!fd00:231::2!50005\n\
-                EPRT |2|::ffff:10.231.0.2|050005|\r\nLPRT 4,4,10,231,0,2,2,195,85\r\n"
-            ),
-            [
-                active(host, Family::Ipv4),
-                active(host, Family::Ipv4),
-                active(host, Family::Ipv4),
-                active(v6, Family::Ipv6),
-                active(host, Family::Ipv4),
-                active(host, Family::Ipv4),
-            ]
-        );
-    }
-
-    #[test]
-    fn refuses_what_names_no_destination() {
-        let none = CommandEvent::Active {
-            destination: None,
-            port: 0,
-        };
-        assert_eq!(
-            read(
-                b"PORT\r\nPORT 1,2,3,4,5\r\nPORT 1,2,3,4,256,6\r\nPORT 1,2,3,4,0,0\r\n\
-                EPRT |1|10.231.0.2|65536|\r\nEPRT |1|fd00::1|50005|\r\nEPRT |2|fd00:1|50005|\r\n"
-            ),
-            [none; 7]
-        );
-    }
-
-    #[test]
-    fn takes_telnet_sequences_out() {
-        assert_eq!(
-            read(b"\xff\xf4\xff\xf2PA\xff\xfb\x01SV\xff\n\xff\xff\r\n"),
-            [CommandEvent::Passive, CommandEvent::Other]
-        );
-    }
-}
+mod tests;

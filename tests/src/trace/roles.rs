@@ -7,11 +7,12 @@ use ftp_guard_common::class::PortClass;
 use crate::policy::Policy;
 
 /// A TCP segment of a capture, as another parser than ours reads it.
-struct Segment<'a> {
-    source: (IpAddr, u16),
-    destination: (IpAddr, u16),
-    flags: TcpFlags,
-    payload: &'a [u8],
+pub(super) struct Segment<'a> {
+    pub(super) source: (IpAddr, u16),
+    pub(super) destination: (IpAddr, u16),
+    pub(super) flags: TcpFlags,
+    pub(super) sequence: u32,
+    pub(super) payload: &'a [u8],
 }
 
 /// Who is who in a capture.
@@ -76,6 +77,18 @@ impl Roles {
         policy
     }
 
+    /// Whether control connections are opened to this address and port.
+    #[must_use]
+    pub fn is_listener(&self, end: (IpAddr, u16)) -> bool {
+        self.listeners.contains(&end)
+    }
+
+    /// Server ports to which a client opened data connections.
+    #[must_use]
+    pub fn passive_ports(&self) -> &BTreeSet<u16> {
+        &self.passive_ports
+    }
+
     /// Whether a frame goes from a client to an FTP port of a server.
     #[must_use]
     pub fn is_ftp_to_server(&self, frame: &[u8], policy: &Policy) -> bool {
@@ -94,7 +107,7 @@ impl Roles {
     }
 }
 
-fn segment(frame: &[u8]) -> Option<Segment<'_>> {
+pub(super) fn segment(frame: &[u8]) -> Option<Segment<'_>> {
     let packet = SlicedPacket::from_ethernet(frame).ok()?;
     let Some(TransportSlice::Tcp(tcp)) = packet.transport else {
         return None;
@@ -114,6 +127,7 @@ fn segment(frame: &[u8]) -> Option<Segment<'_>> {
         source: (source, tcp.source_port()),
         destination: (destination, tcp.destination_port()),
         flags: TcpFlags(*tcp.slice().get(13)?),
+        sequence: tcp.sequence_number(),
         payload: tcp.payload(),
     })
 }
