@@ -126,8 +126,8 @@ pub struct Session {
     pub adopted: u8,
     /// 1 until the server has been seen: `server_next` and `client_next` are unset.
     pub unsynchronised: u8,
-    /// Zero.
-    pub reserved: u8,
+    /// 1 when it has ended and the server has answered a new SYN of the same address and port.
+    pub reopened: u8,
     /// The destination that the last PORT or EPRT named.
     pub named: crate::address::EndpointKey,
     /// Zero.
