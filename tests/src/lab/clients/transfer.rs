@@ -175,6 +175,12 @@ pub struct Running<'s> {
 }
 
 impl Running<'_> {
+    /// What it is.
+    #[must_use]
+    pub fn transfer(&self) -> &Transfer {
+        &self.transfer
+    }
+
     /// How many bytes have arrived.
     #[must_use]
     pub fn arrived(&self) -> u64 {
