@@ -2,6 +2,7 @@
 //! real FTP servers, clients and guards in them.
 
 pub mod agree;
+pub mod conversation;
 pub mod lab;
 pub mod ledger;
 pub mod model;

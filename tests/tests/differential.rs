@@ -16,6 +16,33 @@ use ftp_guard_tests::{
 use rand::{Rng, SeedableRng, rngs::StdRng};
 
 const FRAMES: u64 = 200_000;
+/// The reasons that the XDP program gives where nobody has a session; the suite `sequences` leads to the
+/// others.
+const WITHOUT_SESSIONS: [Reason; 23] = [
+    Reason::NotIp,
+    Reason::NotTcp,
+    Reason::NotFtp,
+    Reason::LaterFragment,
+    Reason::Truncated,
+    Reason::BadIpHeader,
+    Reason::Listed,
+    Reason::NotListed,
+    Reason::Excluded,
+    Reason::Expired,
+    Reason::ActiveDataSyn,
+    Reason::VlanTooDeep,
+    Reason::ExtensionsTooDeep,
+    Reason::FragmentedHeader,
+    Reason::TcpTruncated,
+    Reason::TcpBadOffset,
+    Reason::TcpNull,
+    Reason::TcpXmas,
+    Reason::TcpSynFin,
+    Reason::TcpSynRst,
+    Reason::TcpSynData,
+    Reason::NoFlow,
+    Reason::NoSession,
+];
 /// Frames under one policy.
 const ROUND: u64 = 10_000;
 
@@ -61,9 +88,9 @@ fn model_and_program_agree() {
     }
     assert_eq!(done, frames);
     if frames >= FRAMES {
-        for reason in Reason::ALL {
+        for reason in WITHOUT_SESSIONS {
             assert!(
-                reasons.get(reason).copied().unwrap_or(0) >= 20,
+                reasons.get(&reason).copied().unwrap_or(0) >= 20,
                 "the frames hardly ever lead to {}: the generator is blind there",
                 reason.as_str()
             );

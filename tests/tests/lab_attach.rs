@@ -28,7 +28,10 @@ use ftp_guard_common::{
     reason::Reason,
     session::{Flow, FlowKind, Listener, Session},
 };
-use ftp_guard_tests::lab::{Family, SERVER, STRANGER, Site, guard};
+use ftp_guard_tests::{
+    lab::{Family, SERVER, STRANGER, Site, guard},
+    sys,
+};
 
 const LIMIT: Duration = Duration::from_secs(10);
 const SIZES: Capacities = Capacities {
@@ -146,6 +149,26 @@ fn a_kernel_that_learned_tcx_takes_the_filters_off() {
             let attached = datapath.attach(Site::INTERFACE, XdpChoice::Auto)?;
             ensure!(attached.tc == TcKind::Tcx, "{attached:?}");
             ensure!(filters(site)?.is_empty(), "{}", filters(site)?);
+            datapath.detach_all()?;
+            Ok(())
+        })
+    });
+}
+
+#[test]
+fn a_link_that_was_taken_off_by_force_is_missed_and_put_back() {
+    Site::test(|site| {
+        site.server.enter(|| {
+            let mut datapath = open(site)?;
+            datapath.attach(Site::INTERFACE, XdpChoice::Auto)?;
+            for link in ["egress", "control", "link"] {
+                let pin = pins(site).join(format!("{link}-{}", Site::INTERFACE));
+                sys::detach_link(&pin)?;
+                ensure!(pin.exists(), "force removes no pin");
+                ensure!(datapath.attachments()?.is_empty(), "nobody misses {link}");
+                datapath.attach(Site::INTERFACE, XdpChoice::Auto)?;
+                ensure!(datapath.attachments()?.len() == 1, "{link} is not back");
+            }
             datapath.detach_all()?;
             Ok(())
         })

@@ -1,6 +1,8 @@
 //! What the client says.
 
-use super::{HostReader, TOO_LARGE, decimal, octet_with, port_with};
+use super::{
+    HOST_AND_PORT, HostReader, LONG_IPV4, LONG_IPV6, TOO_LARGE, decimal, octet_with, port_with,
+};
 use crate::address::Address;
 
 /// How far the client's commands have been read.
@@ -73,13 +75,6 @@ const FIELD_ADDRESS: u8 = 1;
 const FIELD_PORT: u8 = 2;
 const FIELD_NONE: u8 = 3;
 
-/// Numbers in the list of PORT: the host's four and the port's two (RFC 959 section 4.1.2).
-const HOST_AND_PORT: u8 = 6;
-/// Numbers in the list of LPRT: family and length, the host's, length, and the port's two (RFC 1639).
-const LONG_IPV4: u8 = 9;
-/// As [`LONG_IPV4`].
-const LONG_IPV6: u8 = 21;
-
 /// What a byte of the client has completed: a command line, and what of it matters.
 #[repr(C)]
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -93,7 +88,8 @@ pub enum CommandEvent {
     Passive,
     /// PORT, LPRT or EPRT.
     Active {
-        /// The destination's address and family; `None`: its form is none that is understood.
+        /// The destination's address and family; `None`: its form is none that is understood. Some
+        /// servers accept such forms and connect, so that it must not count as a harmless command.
         destination: Option<(Address, u8)>,
         /// The destination's port, host order; 0 without a destination.
         port: u16,

@@ -17,6 +17,14 @@ pub mod reply;
 pub use host::HostReader;
 pub use passive::PassiveReader;
 
+/// Numbers in the list of PORT and 227: the host's four and the port's two (RFC 959 section 4.1.2).
+const HOST_AND_PORT: u8 = 6;
+/// Numbers in the list of LPRT and 228 for IPv4: family and length, the host's, length, and the port's
+/// two (RFC 1639).
+const LONG_IPV4: u8 = 9;
+/// The same for IPv6.
+const LONG_IPV6: u8 = 21;
+
 /// What stands for 256 and more where a number must fit a byte: further digits leave it there.
 const TOO_LARGE: u16 = 256;
 

@@ -1,6 +1,6 @@
 //! The port in the text of a 227, 228 or 229 reply.
 
-use super::{decimal, octet_with, port_with};
+use super::{HOST_AND_PORT, LONG_IPV4, LONG_IPV6, decimal, octet_with, port_with};
 
 /// How far a text has been searched for a passive port.
 #[repr(C)]
@@ -37,12 +37,6 @@ const DELIMITED_SHORT: u8 = 4;
 
 /// The count of a list that holds a number which it must not hold.
 const SPOILED: u8 = 0xff;
-/// Numbers in the list of 227: the host's four and the port's two (RFC 959 section 4.1.2).
-const HOST_AND_PORT: u8 = 6;
-/// Numbers in the list of 228: family and length, the host's, length, and the port's two (RFC 1639).
-const LONG_IPV4: u8 = 9;
-/// As [`LONG_IPV4`].
-const LONG_IPV6: u8 = 21;
 
 impl PassiveReader {
     /// Reads the next byte of the text of a 227 or 228 reply. The port, if this byte ends the list

@@ -11,7 +11,7 @@ use super::{
 };
 use crate::{
     control::protocol::{DiagnosticView, Failure},
-    daemon::{ephemeral, inputs::Inputs},
+    daemon::inputs::Inputs,
     netlink,
 };
 
@@ -122,6 +122,5 @@ fn warnings(inputs: &Inputs) -> Vec<String> {
     if inputs.set.table(Timestamp::now()).is_empty() {
         warnings.push("the allowlist is empty: nobody may use FTP in enforce mode".to_owned());
     }
-    warnings.extend(ephemeral::overlap_warning(&inputs.passive));
     warnings
 }

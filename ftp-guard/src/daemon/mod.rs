@@ -6,7 +6,6 @@
 
 pub mod connections;
 pub mod edit;
-pub mod ephemeral;
 mod failure;
 pub mod guard;
 pub mod inputs;

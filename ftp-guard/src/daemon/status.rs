@@ -9,7 +9,6 @@ use ftp_guard_common::{
 };
 
 use super::{
-    ephemeral,
     guard::{Guard, family},
     kernel::Kernel,
     reload::restart_needed,
@@ -144,7 +143,6 @@ impl<K: Kernel> Guard<K> {
                 ),
             });
         }
-        warnings.extend(ephemeral::overlap_warning(&self.passive));
         warnings.extend(figures.tables.iter().filter_map(table_warning));
         warnings.extend(passive_warning(&figures.passive));
         warnings.extend(outside_warning(&self.config, &figures.passive));

@@ -63,10 +63,11 @@ pub(super) fn read_folder(path: &Path, gathering: &mut Gathering) {
     let Some(text) = gathering.read(&file, None) else {
         return;
     };
-    let mut lines = (1..)
+    let line = (1..)
         .zip(text.lines())
-        .map(|(number, line)| (number, uncommented(line)));
-    match lines.find(|(_, line)| !line.is_empty()) {
+        .map(|(number, line)| (number, uncommented(line)))
+        .find(|(_, line)| !line.is_empty());
+    match line {
         Some((number, line)) => take(&file, number, line, gathering),
         None => gathering.problems.push(Diagnostic::whole_file(
             &file,

@@ -117,10 +117,13 @@ fn reason(frame: &[u8], policy: &Policy, now_s: u64, seen: &mut Seen) -> Reason 
     if let Err(reason) = allowlist::admit(&policy.allow, network.source, now_s) {
         return reason;
     }
-    if seen.class == PortClass::ActiveData && opens {
-        return Reason::ActiveDataSyn;
+    // Nobody has a session: nothing of a data connection has begun.
+    match (seen.class, opens) {
+        (PortClass::ActiveData, true) => Reason::ActiveDataSyn,
+        (PortClass::PassiveData, true) => Reason::NoSession,
+        (PortClass::ActiveData | PortClass::PassiveData, false) => Reason::NoFlow,
+        _ => Reason::Listed,
     }
-    Reason::Listed
 }
 
 fn be16(bytes: &[u8], at: usize) -> Option<u16> {

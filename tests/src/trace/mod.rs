@@ -5,8 +5,10 @@ mod capture;
 mod control;
 mod reference;
 mod roles;
+mod split;
 
 pub use capture::{Capture, Contents};
 pub use control::{Conversation, Side};
 pub use reference::{Data, Negotiation, Reference};
 pub use roles::Roles;
+pub use split::split;

@@ -98,6 +98,15 @@ impl Roles {
         })
     }
 
+    /// Whether a frame comes from an FTP server, on whichever connection.
+    #[must_use]
+    pub fn is_from_server(&self, frame: &[u8]) -> bool {
+        segment(frame).is_some_and(|segment| {
+            let mut servers = self.listeners.iter();
+            servers.any(|(server, _)| *server == segment.source.0)
+        })
+    }
+
     fn is_client_to_server(&self, segment: &Segment<'_>) -> bool {
         self.clients.contains(&segment.source.0)
             && self

@@ -6,23 +6,33 @@
 
 #![expect(clippy::unwrap_used, reason = "a suite fails by panicking")]
 
+mod active;
 mod allowlist;
 mod cases;
 mod clock;
+mod control;
+mod egress;
 mod fragments;
 mod ipv4;
 mod ipv6;
 mod link;
 mod multibuffer;
+mod passive;
 mod row;
+mod scene;
+mod sessions;
 mod tcp;
 mod truncation;
 
-use std::collections::BTreeSet;
+use std::{
+    collections::BTreeSet,
+    panic::{AssertUnwindSafe, catch_unwind},
+};
 
 use ftp_guard_common::reason::Reason;
 use ftp_guard_tests::program::Guard;
 use row::Table;
+use scene::{At, Story, Told};
 
 fn tables() -> Vec<Table> {
     let mut tables = vec![cases::table()];
@@ -50,11 +60,45 @@ fn every_row_holds_in_both_modes() {
     ftp_guard_tests::report!("datapath: {rows} verdict rows");
 }
 
+/// Reasons that each classifier can give.
+fn stories() -> Vec<Story> {
+    let mut stories = sessions::stories();
+    stories.extend(passive::stories());
+    stories.extend(active::stories());
+    stories.extend(egress::stories());
+    stories.extend(control::stories());
+    stories
+}
+
+fn tell() -> Told {
+    let mut guard = Guard::load().unwrap();
+    let mut told = Told::default();
+    let mut failures = Vec::new();
+    for story in stories() {
+        // One story that fails should not hide the others.
+        let run = AssertUnwindSafe(|| story.run(&mut guard, &mut told));
+        if let Err(reason) = catch_unwind(run) {
+            let reason = reason.downcast_ref::<String>().cloned();
+            failures.push(format!("{}: {}", story.name, reason.unwrap_or_default()));
+        }
+    }
+    assert!(
+        failures.is_empty(),
+        "{} stories fail:\n{}",
+        failures.len(),
+        failures.join("\n")
+    );
+    told
+}
+
 #[test]
-fn every_reason_has_a_row() {
+fn every_story_holds_and_every_reason_has_a_row() {
+    let told = tell();
+    ftp_guard_tests::report!("datapath: {} rows of stories", told.rows);
     let covered: BTreeSet<Reason> = tables()
         .iter()
         .flat_map(|table| table.rows.iter().map(|row| row.wanted.reason))
+        .chain(told.reasons.iter().map(|(_, reason)| *reason))
         .collect();
     for reason in Reason::ALL {
         assert!(covered.contains(reason), "no row for {}", reason.as_str());

@@ -49,10 +49,18 @@ fn frames_beyond_a_page_are_judged_and_counted_whole() {
                 ),
                 (
                     true,
-                    50_000,
+                    21,
                     "ack",
                     Verdict::Pass,
                     Reason::Listed,
+                    PortClass::Control,
+                ),
+                (
+                    true,
+                    50_000,
+                    "ack",
+                    Verdict::Drop,
+                    Reason::NoFlow,
                     PortClass::PassiveData,
                 ),
                 (
@@ -67,8 +75,8 @@ fn frames_beyond_a_page_are_judged_and_counted_whole() {
                     true,
                     20,
                     "ack",
-                    Verdict::Pass,
-                    Reason::Listed,
+                    Verdict::Drop,
+                    Reason::NoFlow,
                     PortClass::ActiveData,
                 ),
                 (

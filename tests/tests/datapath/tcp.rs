@@ -74,10 +74,11 @@ fn by_port() -> Vec<Case> {
                     }))
                 }),
                 unlisted: drop(Reason::NotListed, class),
-                listed: if opens && class == PortClass::ActiveData {
-                    drop(Reason::ActiveDataSyn, class)
-                } else {
-                    pass(Reason::Listed, class)
+                listed: match (class, opens) {
+                    (PortClass::ActiveData, true) => drop(Reason::ActiveDataSyn, class),
+                    (PortClass::PassiveData, true) => drop(Reason::NoSession, class),
+                    (PortClass::Control, _) => pass(Reason::Listed, class),
+                    _ => drop(Reason::NoFlow, class),
                 },
                 other_port: not_ftp(),
             });
