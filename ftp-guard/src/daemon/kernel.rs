@@ -62,7 +62,7 @@ pub trait Kernel: Send + 'static {
     fn set_client(&mut self, key: &ClientKey, value: &Client) -> Result<()>;
     fn remove_client(&mut self, key: &ClientKey) -> Result<bool>;
     fn set_listener(&mut self, key: &ListenKey, value: &Listener) -> Result<()>;
-    fn remove_listener(&mut self, key: &ListenKey) -> Result<bool>;
+    fn remove_listener(&mut self, key: &ListenKey, since_ns: u64) -> Result<bool>;
     fn capacities(&self) -> Capacities;
     fn hook_counters(&self, hook: Hook) -> Result<Vec<(StatsKey, Counter)>>;
     fn attach_sockets(&mut self) -> Result<()>;
@@ -218,8 +218,8 @@ impl Kernel for Datapath {
         self.set_listener(key, value)
     }
 
-    fn remove_listener(&mut self, key: &ListenKey) -> Result<bool> {
-        self.remove_listener(key)
+    fn remove_listener(&mut self, key: &ListenKey, since_ns: u64) -> Result<bool> {
+        self.remove_listener(key, since_ns)
     }
 
     fn capacities(&self) -> Capacities {

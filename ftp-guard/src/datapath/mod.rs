@@ -533,13 +533,21 @@ impl Datapath {
         self.state.listeners.set(key, value)
     }
 
-    /// Removes a listening socket; false: there was none.
+    /// Removes a socket that has been listening since then (CLOCK_MONOTONIC, nanoseconds); false: there is
+    /// none, or another one has taken its place.
     ///
     /// # Errors
     ///
     /// The kernel refuses.
-    pub fn remove_listener(&mut self, key: &ListenKey) -> Result<bool, DatapathError> {
-        self.state.listeners.remove(key)
+    pub fn remove_listener(
+        &mut self,
+        key: &ListenKey,
+        since_ns: u64,
+    ) -> Result<bool, DatapathError> {
+        match self.state.listeners.get(key)? {
+            Some(listener) if listener.since_ns == since_ns => self.state.listeners.remove(key),
+            _ => Ok(false),
+        }
     }
 
     /// How many entries the state tables take: what they were made with, by this daemon or an earlier.

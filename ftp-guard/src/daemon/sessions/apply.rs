@@ -86,7 +86,7 @@ impl<K: Kernel> Work<'_, K> {
             Command::SetClient(key, client) => kernel.set_client(&key, &client)?,
             Command::RemoveClient(key) => drop(kernel.remove_client(&key)?),
             Command::SetListener(key, listener) => kernel.set_listener(&key, &listener)?,
-            Command::RemoveListener(key) => drop(kernel.remove_listener(&key)?),
+            Command::RemoveListener(key, since) => drop(kernel.remove_listener(&key, since)?),
             Command::ClearPortBits(ports) => kernel.clear_port_bits(&ports)?,
             Command::Destroy(socket) => {
                 let (client, server) = (socket.remote, socket.local);

@@ -302,9 +302,13 @@ impl Kernel for Fake {
         .map(drop)
     }
 
-    fn remove_listener(&mut self, key: &ListenKey) -> Result<bool> {
+    fn remove_listener(&mut self, key: &ListenKey, since_ns: u64) -> Result<bool> {
         self.step("remove listener", "")?;
-        Ok(self.listeners.remove(key).is_some())
+        let same = self
+            .listeners
+            .get(key)
+            .is_some_and(|listener| listener.since_ns == since_ns);
+        Ok(same && self.listeners.remove(key).is_some())
     }
 
     fn capacities(&self) -> Capacities {

@@ -35,8 +35,8 @@ pub enum Command {
     RemoveClient(ClientKey),
     /// To add a listener.
     SetListener(ListenKey, Listener),
-    /// To remove a listener.
-    RemoveListener(ListenKey),
+    /// To remove a listener that has been there since then (CLOCK_MONOTONIC, nanoseconds), and no other.
+    RemoveListener(ListenKey, u64),
     /// To take the programs' bits off ports.
     ClearPortBits(Vec<u16>),
     /// To destroy a socket.

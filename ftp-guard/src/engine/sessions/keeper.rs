@@ -81,7 +81,7 @@ impl Keeper {
         self.port_bits(look, &mut commands);
         if let Some(listening) = look.listening {
             let difference = Difference::of(rules, look.tables, listening);
-            difference.confirmed(&self.listeners, look.now_ns, &mut commands);
+            difference.confirmed(&self.listeners, &mut commands);
             self.listeners = difference;
         }
         let drift = clients::drift(rules, look.tables);

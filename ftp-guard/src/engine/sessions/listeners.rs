@@ -20,7 +20,8 @@ use super::{
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Difference {
     missing: BTreeSet<ListenKey>,
-    gone: BTreeSet<ListenKey>,
+    /// With the time since when they listened: one that has opened again meanwhile is another.
+    gone: BTreeSet<(ListenKey, u64)>,
 }
 
 impl Difference {
@@ -34,22 +35,28 @@ impl Difference {
         let listed: BTreeSet<ListenKey> = tables.listeners.iter().map(|(key, _)| *key).collect();
         Self {
             missing: there.difference(&listed).copied().collect(),
-            gone: listed.difference(&there).copied().collect(),
+            gone: tables
+                .listeners
+                .iter()
+                .filter(|(key, _)| !there.contains(key))
+                .map(|(key, listener)| (*key, listener.since_ns))
+                .collect(),
         }
     }
 
     /// The steps for what `before` has shown as well: the programs follow the sockets themselves, and
-    /// one look may have caught one of them between the two.
-    pub fn confirmed(&self, before: &Self, since_ns: u64, commands: &mut Vec<Command>) {
+    /// one look may have caught one of them between the two. Since when a missing one has been listening
+    /// nobody knows; it must not look younger than what the server has said.
+    pub fn confirmed(&self, before: &Self, commands: &mut Vec<Command>) {
         let missing = self.missing.intersection(&before.missing);
-        commands.extend(missing.map(|key| Command::SetListener(*key, Listener { since_ns })));
+        commands.extend(missing.map(|key| Command::SetListener(*key, Listener { since_ns: 0 })));
         let gone = self.gone.intersection(&before.gone);
-        commands.extend(gone.map(|key| Command::RemoveListener(*key)));
+        commands.extend(gone.map(|(key, since)| Command::RemoveListener(*key, *since)));
     }
 
     /// The steps that take over what was there before the guard.
     pub fn taken_over(&self, commands: &mut Vec<Command>) {
-        self.confirmed(self, 0, commands);
+        self.confirmed(self, commands);
     }
 }
 

@@ -288,7 +288,7 @@ impl World {
                 Command::SetClient(key, client) => drop(self.clients.insert(*key, *client)),
                 Command::RemoveClient(key) => drop(self.clients.remove(key)),
                 Command::SetListener(key, value) => drop(self.listeners.insert(*key, *value)),
-                Command::RemoveListener(key) => drop(self.listeners.remove(key).unwrap()),
+                Command::RemoveListener(key, _) => drop(self.listeners.remove(key).unwrap()),
                 Command::ClearPortBits(ports) => self.bits.retain(|port, _| !ports.contains(port)),
                 Command::Destroy(socket) => self.destroy(socket),
             }
