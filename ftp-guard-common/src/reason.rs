@@ -169,6 +169,9 @@ reasons! {
     NoSession = 42, "no_session", Drop;
     /// Egress: a session names a passive port outside the configured ranges.
     OutsideRange = 43, "outside_range", Pass;
+    /// PORT or EPRT in a form that the guard cannot read and some server may (RFC 959, RFC 2428): where
+    /// the server would connect to could not be judged.
+    ActiveUnreadable = 44, "active_unreadable", Drop;
 }
 
 /// Room for reason numbers in the counter table: numbers are below this.
@@ -244,6 +247,7 @@ mod tests {
             (41, "control_gap"),
             (42, "no_session"),
             (43, "outside_range"),
+            (44, "active_unreadable"),
         ] {
             assert_eq!(Reason::from_number(number).map(Reason::as_str), Some(name));
         }

@@ -84,36 +84,41 @@ pub fn changed(ctx: &BtfTracePointContext) -> Option<()> {
         return None;
     }
     if new == LISTEN || old == LISTEN {
-        return listener(socket, port, entry, new);
+        if entry.class() == PortClass::PassiveData {
+            listener(socket.0, u16::from_ne_bytes(port), new);
+        }
+        return None;
     }
-    let key = flow_key(socket, port)?;
+    let mut key = FlowKey::default();
+    if !connection(socket.0, u16::from_ne_bytes(port), &mut key) {
+        return None;
+    }
     match new {
         ESTABLISHED => established(&key, entry),
-        _ => closed(&key, entry),
+        _ => closed(&key, entry.class() == PortClass::Control),
     }
     Some(())
 }
 
-#[inline(always)]
-fn listener(socket: Socket, port: [u8; 2], entry: ports::Entry, new: i32) -> Option<()> {
-    if entry.class() != PortClass::PassiveData {
-        return None;
-    }
-    let (address, family) = local(socket)?;
+/// A subprogram: it has a stack frame of its own.
+#[inline(never)]
+fn listener(socket: *const u8, port: u16, new: i32) {
+    let socket = Socket(socket);
+    let (Some((address, family)), Some(flags)) = (local(socket), socket.read::<u8>(FLAGS)) else {
+        return;
+    };
     let mut key = ListenKey {
         address,
-        port,
+        port: port.to_ne_bytes(),
         family: family as u8,
         reserved: 0,
     };
-    let flags: u8 = socket.read(FLAGS)?;
     let both = family == Family::Ipv6 && address == [0; 16] && flags & V6_ONLY == 0;
     note(&key, new);
     if both {
         key.family = Family::Ipv4 as u8;
         note(&key, new);
     }
-    Some(())
 }
 
 #[inline(always)]
@@ -137,10 +142,11 @@ fn established(key: &FlowKey, entry: ports::Entry) {
     }
 }
 
-#[inline(always)]
-fn closed(key: &FlowKey, entry: ports::Entry) {
+/// A subprogram: it has a stack frame of its own.
+#[inline(never)]
+fn closed(key: &FlowKey, is_control: bool) {
     let now = maps::config::precise_now();
-    if entry.class() == PortClass::Control {
+    if is_control {
         if let Some(session) = maps::sessions::get(key)
             && session.traffic.closed_ns == 0
         {
@@ -154,21 +160,36 @@ fn closed(key: &FlowKey, entry: ports::Entry) {
     }
 }
 
-#[inline(always)]
-fn flow_key(socket: Socket, server_port: [u8; 2]) -> Option<FlowKey> {
-    let (server, family) = local(socket)?;
-    let client = match family {
-        Family::Ipv4 if socket.read::<u16>(FAMILY)? == AF_INET => v4(socket.read(DESTINATION_V4)?),
-        Family::Ipv4 => unmap(socket.read(DESTINATION_V6)?),
-        _ => socket.read(DESTINATION_V6)?,
+/// Fills in the connection of a socket; whether it could be read. A subprogram: it has a stack frame of
+/// its own.
+#[inline(never)]
+fn connection(socket: *const u8, port: u16, key: &mut FlowKey) -> bool {
+    let socket = Socket(socket);
+    let (Some((server, family)), Some(client), Some(client_port)) = (
+        local(socket),
+        remote(socket),
+        socket.read::<[u8; 2]>(DESTINATION_PORT),
+    ) else {
+        return false;
     };
-    Some(FlowKey {
-        client,
-        server,
-        client_port: socket.read(DESTINATION_PORT)?,
-        server_port,
-        family: family as u8,
-        reserved: [0; 3],
+    key.client = client;
+    key.server = server;
+    key.client_port = client_port;
+    key.server_port = port.to_ne_bytes();
+    key.family = family as u8;
+    true
+}
+
+#[inline(always)]
+fn remote(socket: Socket) -> Option<Address> {
+    if socket.read::<u16>(FAMILY)? == AF_INET {
+        return Some(v4(socket.read(DESTINATION_V4)?));
+    }
+    let address: Address = socket.read(DESTINATION_V6)?;
+    Some(if is_mapped(&address) {
+        unmap(address)
+    } else {
+        address
     })
 }
 

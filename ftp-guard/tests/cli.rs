@@ -112,6 +112,10 @@ fn usage_errors_end_with_2_and_name_the_argument() {
         (&["explain", "192.0.2.1", "--flags", "sin"], "sin"),
         (&["explain", "192.0.2.1", "--port", "70000"], "70000"),
         (&["explain", "192.0.2.1", "--vlan", "5000"], "5000"),
+        (&["sessions", "--client", "partner"], "partner"),
+        (&["kill"], "CLIENT|PREFIX|ID"),
+        (&["kill", "0"], "no number of a session"),
+        (&["kill", "17", "partner.example"], "partner.example"),
         (&["completions", "cmd"], "cmd"),
         (&["status", "--colour"], "--colour"),
         (&[], "Usage"),
@@ -136,6 +140,8 @@ fn help_and_version_are_on_standard_output() {
         "reload",
         "detach",
         "explain",
+        "sessions",
+        "kill",
         "completions",
         "man",
     ] {
@@ -174,6 +180,59 @@ fn good_files_pass_the_check() {
         serde_json::from_str(&site.guard(&["check", "--json"]).out).unwrap();
     assert_eq!(json["valid"], true);
     assert_eq!(json["entries"], 3);
+}
+
+/// What [`Site::configure`] writes, with the passive ports of a server's file.
+fn auto(site: &Site) {
+    let text = std::fs::read_to_string(site.path("guard.toml")).unwrap();
+    let text = text.replace(
+        "passive_ports = [\"2000-2010\"]",
+        &format!(
+            "passive_ports = \"auto\"\nserver_configs = [{:?}]",
+            site.path("vsftpd.conf")
+        ),
+    );
+    std::fs::write(site.path("guard.toml"), text).unwrap();
+}
+
+#[test]
+fn the_check_tells_which_passive_ports_auto_finds() {
+    let site = Site::new();
+    auto(&site);
+    std::fs::write(
+        site.path("vsftpd.conf"),
+        "pasv_min_port=2000\npasv_max_port=2010\n",
+    )
+    .unwrap();
+    let run = site.guard(&["check"]);
+    assert_eq!((run.code, run.err.as_str()), (0, ""));
+    let file = site.path("vsftpd.conf");
+    let line = format!("passive ports: 2000-2010 (vsftpd, {}:1)\n", file.display());
+    assert!(run.out.ends_with(&line), "{}", run.out);
+    let json: serde_json::Value =
+        serde_json::from_str(&site.guard(&["check", "--json"]).out).unwrap();
+    assert_eq!(json["passive_ports"][0], "2000-2010");
+    assert!(line.contains(json["passive_ports_found"][0].as_str().unwrap()));
+}
+
+#[test]
+fn the_check_names_the_place_where_a_server_has_no_range() {
+    let site = Site::new();
+    auto(&site);
+    std::fs::write(
+        site.path("vsftpd.conf"),
+        "listen=YES\npasv_min_port = 2000\n",
+    )
+    .unwrap();
+    let run = site.guard(&["check"]);
+    assert_eq!((run.code, run.out.as_str()), (78, ""));
+    let place = format!("{}:2:1: ", site.path("vsftpd.conf").display());
+    assert!(run.err.starts_with(&place), "{}", run.err);
+    assert!(run.err.contains("no spaces around ="), "{}", run.err);
+    std::fs::remove_file(site.path("vsftpd.conf")).unwrap();
+    let run = site.guard(&["check"]);
+    assert_eq!(run.code, 78);
+    assert!(run.err.contains("vsftpd.conf: cannot read"), "{}", run.err);
 }
 
 #[test]
@@ -286,6 +345,8 @@ fn without_a_daemon_a_client_says_where_it_looked() {
         &["mode"],
         &["reload"],
         &["explain", "192.0.2.9"],
+        &["sessions", "--client", "192.0.2.0/24"],
+        &["kill", "17", "192.0.2.9"],
     ] {
         let run = site.guard(arguments);
         assert_eq!(run.code, 1, "{arguments:?}: {}", run.err);

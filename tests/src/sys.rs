@@ -1,8 +1,13 @@
 //! System calls that the suites need and the libraries do not offer.
 
 use std::{
+    ffi::CString,
     io, mem,
-    os::fd::{AsRawFd, BorrowedFd, FromRawFd, OwnedFd},
+    os::{
+        fd::{AsRawFd, BorrowedFd, FromRawFd, OwnedFd},
+        unix::ffi::OsStrExt,
+    },
+    path::Path,
 };
 
 use aya_obj::generated::{
@@ -102,6 +107,23 @@ pub fn attach_xdp(program: BorrowedFd<'_>, ifindex: u32) -> io::Result<OwnedFd> 
     let fd = bpf(bpf_cmd::BPF_LINK_CREATE, &mut attributes)?;
     // SAFETY: the kernel has just made this descriptor, and nobody else has it.
     Ok(unsafe { OwnedFd::from_raw_fd(fd as i32) })
+}
+
+/// Takes a pinned link off by force, as `bpftool link detach` does: the pin stays (kernel 5.9).
+///
+/// # Errors
+///
+/// What the kernel says.
+pub fn detach_link(pin: &Path) -> io::Result<()> {
+    let path = CString::new(pin.as_os_str().as_bytes())?;
+    let mut attributes = zeroed();
+    attributes.__bindgen_anon_4.pathname = path.as_ptr() as u64;
+    let fd = bpf(bpf_cmd::BPF_OBJ_GET, &mut attributes)?;
+    // SAFETY: the kernel has just made this descriptor, and nobody else has it.
+    let link = unsafe { OwnedFd::from_raw_fd(fd as i32) };
+    let mut attributes = zeroed();
+    attributes.link_detach.link_fd = link.as_raw_fd() as u32;
+    bpf(bpf_cmd::BPF_LINK_DETACH, &mut attributes).map(drop)
 }
 
 const EXIT: bpf_insn = instruction(0x95, 0, 0, 0, 0);

@@ -6,7 +6,9 @@ use std::{
     time::Duration,
 };
 
-use anyhow::{Result, ensure};
+use anyhow::{Context, Result, ensure};
+use aya::util::KernelVersion;
+use ftp_guard::datapath::{TcKind, observe};
 use ftp_guard_tests::lab::{
     Addresses, CLIENT, End, Family, Host, Lab, SERVER, STRANGER, Site,
     guard::{Guard, Settings},
@@ -98,7 +100,16 @@ fn the_guard_enforces_on_this_kernel() {
         }
 
         let mut guard = Guard::start(&pair.server, Settings::default())?;
-        pair.guarded(&[21, 50000])?;
+        pair.guarded(&[21])?;
+        for from in [&CLIENT, &STRANGER] {
+            for family in Family::BOTH {
+                ensure!(
+                    !pair.connects(from, family, 50000),
+                    "a data port is open without a session, {family:?}"
+                );
+            }
+        }
+        classified(&pair, &guard)?;
         for family in Family::BOTH {
             ensure!(
                 pair.connects(&STRANGER, family, 22),
@@ -112,6 +123,7 @@ fn the_guard_enforces_on_this_kernel() {
         pair.guarded(&[21])?;
         guard.launch()?;
         pair.guarded(&[21])?;
+        classified(&pair, &guard)?;
 
         guard.ask(&["mode", "monitor"])?;
         ensure!(
@@ -132,6 +144,19 @@ fn the_guard_enforces_on_this_kernel() {
         );
         Ok(())
     });
+}
+
+/// That the classifiers are attached in the way that this kernel has.
+fn classified(pair: &Pair, guard: &Guard) -> Result<()> {
+    let pins = guard.folder().outside(&guard.settings().pins());
+    let seen = pair.server.enter(|| observe(&pins))?.context("no pins")?;
+    let kinds: Vec<TcKind> = seen.attachments.iter().map(|it| it.tc).collect();
+    let wanted = match KernelVersion::current()? >= KernelVersion::new(6, 6, 0) {
+        true => TcKind::Tcx,
+        false => TcKind::Clsact,
+    };
+    ensure!(kinds == [wanted], "classifiers by {kinds:?}");
+    Ok(())
 }
 
 fn explains(guard: &Guard, source: IpAddr, verdict: &str, reason: &str) -> Result<()> {

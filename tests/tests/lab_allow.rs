@@ -41,11 +41,15 @@ fn commands_can_be_repeated_and_are_on_disk_when_they_answer() {
             test["entry"]["file"].to_string().contains("cli.list"),
             "{test}"
         );
-        let explained = guard.ask(&["explain", &stranger, "--port", "50000"])?;
-        ensure!(
-            explained["verdict"] == "pass" && explained["covered"] == true,
-            "{explained}"
-        );
+        for (port, verdict, reason) in [("21", "pass", "listed"), ("50000", "drop", "no_session")] {
+            let explained = guard.ask(&["explain", &stranger, "--port", port])?;
+            ensure!(
+                explained["verdict"] == verdict
+                    && explained["reason"] == reason
+                    && explained["covered"] == true,
+                "{explained}"
+            );
+        }
 
         // Durable: the next daemon has it.
         guard.kill9()?;

@@ -125,7 +125,7 @@ fn send_until(site: &Site, end: Duration) -> Result<Vec<Sent>> {
                 source: source.ip(),
                 destination: SERVER.ip(family),
                 source_port: port,
-                destination_port: 50_000,
+                destination_port: 21,
                 flags: TcpFlags::SYN,
                 vlans: Vec::new(),
                 payload: Vec::new(),

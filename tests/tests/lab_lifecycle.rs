@@ -1,8 +1,9 @@
 //! Enforcement outlives the daemon, and ends only when it is told to.
 
-use std::{process::Command, time::Duration};
+use std::{path::PathBuf, process::Command, time::Duration};
 
 use anyhow::{Context, Result, ensure};
+use aya::programs::links::{FdLink, PinnedLink};
 use ftp_guard_tests::lab::{
     Family, Identity, SERVER, STRANGER, Site,
     clients::{Client, Direction, Negotiation, Transfer},
@@ -16,6 +17,9 @@ use ftp_guard_tests::lab::{
 use serde_json::Value;
 
 const LIMIT: Duration = Duration::from_secs(30);
+
+/// What each link on an interface is called in its pin.
+const LINKS: [&str; 3] = ["link", "egress", "control"];
 
 /// How often the daemon is replaced under fire.
 const TAKEOVERS: usize = 3;
@@ -34,6 +38,7 @@ fn a_killed_daemon_leaves_enforcement_and_its_successor_takes_over() {
             "a partner",
         ])?;
         let program = program_id(&guard)?;
+        let behind = programs(&guard)?;
 
         let slow = Transfer {
             size: 4 << 20,
@@ -81,6 +86,14 @@ fn a_killed_daemon_leaves_enforcement_and_its_successor_takes_over() {
         ensure!(
             program_id(&guard)? != program,
             "the successor runs the old program"
+        );
+        let now = programs(&guard)?;
+        ensure!(
+            behind
+                .iter()
+                .zip(&now)
+                .all(|(old, new)| old.0 == new.0 && old.1 != new.1),
+            "links were {behind:?} with their programs, and are {now:?}"
         );
         let sent = flood.stop()?;
         let leaked = tap.tcp_segments_from(&STRANGER.ips())?;
@@ -219,13 +232,13 @@ fn a_renamed_interface_stays_guarded_and_is_told_by_its_new_name() {
 fn a_program_that_somebody_took_off_is_put_back() {
     Site::test(|site| {
         let guard = Guard::start(&site.server, guard::Settings::default())?;
-        let pins = guard.folder().outside(&guard.settings().pins());
-        std::fs::remove_file(pins.join(format!("link-{}", Site::INTERFACE)))?;
-        wait_until("the guard is back on the interface", LIMIT, || {
-            let attached = guard.attached()? == [Site::INTERFACE];
-            let pinned = pins.join(format!("link-{}", Site::INTERFACE)).exists();
-            Ok((attached && pinned).then_some(()))
-        })?;
+        for link in LINKS {
+            std::fs::remove_file(pin_of(&guard, link))?;
+            wait_until("the guard is back on the interface", LIMIT, || {
+                let attached = guard.attached()? == [Site::INTERFACE];
+                Ok((attached && pin_of(&guard, link).exists()).then_some(()))
+            })?;
+        }
         stranger_gets(site, Answer::Nothing)
     });
 }
@@ -257,6 +270,24 @@ fn a_second_daemon_is_refused_and_the_first_goes_on() {
 /// Nobody listens on port 21, so that an unguarded stack refuses.
 fn stranger_gets(site: &Site, wanted: Answer) -> Result<()> {
     expect_control_port(&site.stranger, wanted)
+}
+
+/// The pin of one of the [`LINKS`].
+fn pin_of(guard: &Guard, link: &str) -> PathBuf {
+    let pins = guard.folder().outside(&guard.settings().pins());
+    pins.join(format!("{link}-{}", Site::INTERFACE))
+}
+
+/// The kernel ids of all links, and those of the programs behind them.
+fn programs(guard: &Guard) -> Result<Vec<(u32, u32)>> {
+    LINKS
+        .into_iter()
+        .map(|link| {
+            let link = FdLink::from(PinnedLink::from_pin(pin_of(guard, link))?);
+            let info = link.info()?;
+            Ok((info.id(), info.program_id()))
+        })
+        .collect()
 }
 
 /// Neither a program on the interface nor a pin.

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use anyhow::{Result, ensure};
+use anyhow::{Context as _, Result, ensure};
 use ftp_guard_tests::lab::{
     Family, SERVER, STRANGER, Site,
     clients::{Client, Direction, Negotiation, Transfer},
@@ -37,6 +37,7 @@ fn prometheus_reads_what_the_kernel_counted() {
         let scrape = Scrape::of(&site.server, Guard::METRICS)?;
         check_metrics(&site.server, &scrape)?;
         agrees_with_status(&guard, &scrape)?;
+        tells_of_sessions(&guard, &scrape)?;
         tells_the_state(&guard, site)?;
         for address in STRANGER.ips() {
             ensure!(
@@ -74,7 +75,7 @@ fn agrees_with_status(guard: &Guard, scrape: &Scrape) -> Result<()> {
         ],
         [
             ("verdict", "pass"),
-            ("reason", "listed"),
+            ("reason", "data_flow"),
             ("class", "passive_data"),
             ("family", "ipv4"),
         ],
@@ -91,6 +92,47 @@ fn agrees_with_status(guard: &Guard, scrape: &Scrape) -> Result<()> {
             bytes >= exported * 54.0,
             "{labels:?}: {exported} packets of {bytes} bytes"
         );
+    }
+    Ok(())
+}
+
+/// Sessions, the hooks that make them, tables and passive ports.
+fn tells_of_sessions(guard: &Guard, scrape: &Scrape) -> Result<()> {
+    for hook in ["egress", "control"] {
+        let labels = [("reason", "session"), ("class", "control")];
+        let name = |unit: &str| format!("ftp_guard_{hook}_{unit}_total");
+        let packets = scrape.sum(&name("packets"), &labels)?;
+        ensure!(packets >= 1.0, "{hook}: no packet of a session");
+        let bytes = scrape.sum(&name("bytes"), &labels)?;
+        ensure!(bytes >= packets * 54.0, "{hook}: {packets}, {bytes} bytes");
+    }
+    let passive = &guard.settings().passive;
+    let (first, last) = passive.split_once('-').context("no range")?;
+    let ports = last.parse::<f64>()? - first.parse::<f64>()? + 1.0;
+    let labels = [("state", "configured")];
+    let configured = scrape.sum("ftp_guard_passive_ports", &labels)?;
+    ensure!(configured == ports, "{configured} ports, {ports} expected");
+    for table in [
+        "sessions",
+        "flows",
+        "pinholes",
+        "named",
+        "clients",
+        "listeners",
+    ] {
+        let labels = [("table", table)];
+        let size = scrape.sum("ftp_guard_table_size", &labels)?;
+        let used = scrape.sum("ftp_guard_table_entries", &labels)?;
+        ensure!(used < size, "{table}: {used} of {size}");
+    }
+    for name in [
+        "ftp_guard_sessions",
+        "ftp_guard_data_connections",
+        "ftp_guard_pinholes",
+        "ftp_guard_passive_outside_range",
+    ] {
+        let found = scrape.sum(name, &[])?;
+        ensure!(found == 0.0, "{name} is {found} behind the only transfer");
     }
     Ok(())
 }

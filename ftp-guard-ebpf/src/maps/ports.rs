@@ -1,9 +1,11 @@
 //! The port table.
 
+use core::hint::black_box;
+
 use aya_ebpf::{btf_maps::Array, macros::btf_map};
 use ftp_guard_common::{
     class::PortClass,
-    ports::{ACTIVE_BIT, CLASS_MASK, OUTSIDE_BIT, PortTable},
+    ports::{ACTIVE_BIT, CLASS_MASK, OUTSIDE_BIT, PORTS, PortTable},
 };
 
 use crate::wire::Port;
@@ -46,7 +48,7 @@ impl Entry {
 #[inline(always)]
 pub fn lookup(port: Port) -> Entry {
     match FTPG_PORTS.get(0) {
-        Some(table) => Entry(table[port.0 as usize]),
+        Some(table) => Entry(table[index(port)]),
         None => Entry(0),
     }
 }
@@ -67,6 +69,13 @@ pub fn mark_outside(port: Port) {
 fn mark(port: Port, bit: u8) {
     if let Some(table) = FTPG_PORTS.get_ptr_mut(0) {
         // SAFETY: the index is below the table's length, and an entry is one byte.
-        unsafe { (*table)[port.0 as usize] |= bit };
+        unsafe { (*table)[index(port)] |= bit };
     }
+}
+
+/// The index of a port. The mask survives the optimiser, which knows that it changes nothing: before
+/// kernel 6.3 the verifier forgets the bounds of a number whose bytes were swapped.
+#[inline(always)]
+fn index(port: Port) -> usize {
+    black_box(usize::from(port.0)) & (PORTS - 1)
 }

@@ -196,7 +196,9 @@ fn outbound_rules(is_passive: bool, key: &FlowKey, segment: &Segment) -> Result<
     // A handshake's answer and a reset prove nothing; anything else is sent on an established connection.
     let proves = segment.flags.0 & (TcpFlags::SYN | TcpFlags::RST) == 0;
     if proves && is_passive {
-        return Ok(establish(key, now));
+        let reason = establish(key, now);
+        // The segment that proves it is its first one.
+        return Ok(known(key, segment, Direction::Outbound, now)?.unwrap_or(reason));
     }
     if proves
         && maps::config::adopting(now)

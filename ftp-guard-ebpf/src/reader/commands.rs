@@ -30,9 +30,11 @@ pub fn commands(frame: &Buffer<'_>, packet: &Packet) -> Reason {
 
 #[inline(always)]
 fn read(frame: &Buffer<'_>, key: &FlowKey, segment: &Segment) -> Result<Reason, Reason> {
-    let Some(session) = maps::sessions::get(key) else {
+    let now = maps::config::now();
+    let session = match maps::sessions::get(key) {
+        Some(session) if !session.traffic.is_over(now) => session,
         // Before the greeting nothing can be asked.
-        return Ok(Reason::Listed);
+        _ => return Ok(Reason::Listed),
     };
     let live = session.traffic.closed_ns == 0 && session.unsynchronised == 0;
     if !live || segment.payload_len == 0 {
@@ -69,10 +71,13 @@ fn read(frame: &Buffer<'_>, key: &FlowKey, segment: &Segment) -> Result<Reason, 
         key,
         offset,
         len: segment.payload_len as u32 - skip,
-        now: maps::config::now(),
+        now,
         outcome: Ok(Reason::Session),
     };
     run::<Client>(&mut walk);
+    if super::is_dropped(walk.outcome) {
+        return walk.outcome;
+    }
     let after = &walk.scratch.session;
     session.command = after.command;
     session.commands = after.commands;
@@ -103,11 +108,13 @@ impl Side for Client {
                     session.passive_asked = session.passive_asked.wrapping_add(1);
                 }
             }
-            CommandEvent::Active { destination, port } => {
-                if let Some((address, family)) = destination {
-                    active(walk, address, family, Port(port));
-                }
-            }
+            CommandEvent::Active {
+                destination: Some((address, family)),
+                port,
+            } => active(walk, address, family, Port(port)),
+            CommandEvent::Active {
+                destination: None, ..
+            } => walk.outcome = Err(Reason::ActiveUnreadable),
         }
         false
     }

@@ -13,12 +13,20 @@ mod replies;
 use core::{ffi::c_void, hint::black_box};
 
 use aya_ebpf::helpers::bpf_loop;
-use ftp_guard_common::{address::FlowKey, reason::Reason, session::Tls};
+use ftp_guard_common::{
+    address::FlowKey,
+    config::Mode,
+    reason::{Reason, Verdict},
+    session::Tls,
+};
 
 pub use self::{commands::commands, replies::replies};
 use crate::{
     access::{Access as _, Buffer},
-    maps::scratch::{CHUNK, Scratch},
+    maps::{
+        self,
+        scratch::{CHUNK, Scratch},
+    },
     parse::Segment,
 };
 
@@ -83,6 +91,14 @@ fn run<S: Side>(walk: &mut Walk<'_>) {
     }
 }
 
+/// Whether a segment does not reach its receiver. Then it will be sent again, and read again: nothing of
+/// what it said may be kept.
+#[inline(always)]
+fn is_dropped(outcome: Result<Reason, Reason>) -> bool {
+    outcome.is_err_and(|reason| reason.verdict() == Verdict::Drop)
+        && maps::config::mode() == Mode::Enforce
+}
+
 /// One round of the loop: 1 ends it, 0 goes on.
 unsafe extern "C" fn round<S: Side>(index: u64, walk: *mut c_void) -> i64 {
     // SAFETY: `walk` is the pointer that `run` gave to the helper, valid and not shared.
@@ -108,11 +124,8 @@ fn fill(walk: &mut Walk<'_>, at: u32) -> bool {
     } else {
         rest
     };
-    // The verifier must see the bounds where the helper is called.
-    let len = black_box(len);
-    if len == 0 || len > CHUNK as u32 {
-        return false;
-    }
+    // 1 to `CHUNK`, in a form that the verifier of kernel 6.1 understands and the optimiser leaves alone.
+    let len = (black_box(len - 1) & (CHUNK as u32 - 1)) + 1;
     // SAFETY: the chunk has room for `CHUNK` bytes.
     unsafe {
         walk.frame.copy(
@@ -128,7 +141,7 @@ fn fill(walk: &mut Walk<'_>, at: u32) -> bool {
 enum Word {
     /// A reply code and what follows it (RFC 959 section 4.2).
     Reply,
-    /// A TLS record (RFC 8446 section 5.1: content types 20 to 24).
+    /// A TLS record (RFC 8446 section 5.1: content types 20 to 23).
     Record,
     /// Letters: a command.
     Letters,
@@ -143,7 +156,7 @@ fn word(frame: &Buffer<'_>, offset: usize) -> Word {
     };
     match first {
         [b'1'..=b'5', b'0'..=b'9', b'0'..=b'9', b' ' | b'-'] => Word::Reply,
-        [20..=24, 3, _, _] => Word::Record,
+        [20..=23, 3, _, _] => Word::Record,
         [a, b, c, _]
             if a.is_ascii_alphabetic() && b.is_ascii_alphabetic() && c.is_ascii_alphabetic() =>
         {
@@ -160,7 +173,7 @@ pub fn first_word(frame: &Buffer<'_>, segment: &Segment) -> Tls {
     match word(frame, segment.payload) {
         Word::Record => Tls::Encrypted,
         Word::Reply => Tls::Clear,
-        _ if crate::maps::config::adopting(crate::maps::config::now()) => Tls::Unknown,
+        _ if maps::config::adopting(maps::config::now()) => Tls::Unknown,
         _ => Tls::Clear,
     }
 }

@@ -5,7 +5,7 @@ use ftp_guard_common::{
     class::PortClass,
     config::{FLAG_GUARD_OUTSIDE, Role},
     ftp::reply::ReplyParser,
-    reason::{Reason, Verdict},
+    reason::Reason,
     session::{Pinhole, Session, Tls},
 };
 
@@ -87,10 +87,7 @@ fn read(
     };
     run::<Server>(&mut walk);
     let outcome = walk.outcome;
-    let dropped = outcome.is_err_and(|reason| reason.verdict() == Verdict::Drop)
-        && maps::config::mode() == ftp_guard_common::config::Mode::Enforce;
-    if dropped {
-        // It will be sent again, and read again.
+    if super::is_dropped(outcome) {
         return outcome;
     }
     let after = &walk.scratch.session;

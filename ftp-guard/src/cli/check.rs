@@ -11,7 +11,7 @@ use super::{
 };
 use crate::{
     control::protocol::{DiagnosticView, Failure},
-    daemon::{ephemeral, inputs::Inputs},
+    daemon::inputs::Inputs,
     netlink,
 };
 
@@ -36,6 +36,10 @@ struct Report {
     /// What is wrong, where it is no place in a file that was read.
     error: Option<String>,
     warnings: Vec<String>,
+    /// The passive ports, as the configuration would have them.
+    passive_ports: Vec<String>,
+    /// For `auto`: each setting with the server and the place that it was found in.
+    passive_ports_found: Vec<String>,
 }
 
 impl Args {
@@ -50,6 +54,8 @@ impl Args {
             entries,
             expired: entries - inputs.set.table(Timestamp::now()).len() as u64,
             warnings: warnings(&inputs),
+            passive_ports: strings(&inputs.passive),
+            passive_ports_found: strings(&inputs.origins),
             ..Report::default()
         };
         if self.json {
@@ -68,7 +74,12 @@ impl Args {
             // Writing to a String cannot fail.
             let _ = write!(text, ", {} of them expired", report.expired);
         }
-        print(&(text + "\n"))?;
+        text.push('\n');
+        for found in &report.passive_ports_found {
+            // As above.
+            let _ = writeln!(text, "passive ports: {found}");
+        }
+        print(&text)?;
         Ok(0)
     }
 
@@ -89,6 +100,10 @@ impl Args {
     }
 }
 
+fn strings(values: &[impl ToString]) -> Vec<String> {
+    values.iter().map(ToString::to_string).collect()
+}
+
 fn warnings(inputs: &Inputs) -> Vec<String> {
     let config = &inputs.config;
     let mut warnings = Vec::new();
@@ -107,6 +122,5 @@ fn warnings(inputs: &Inputs) -> Vec<String> {
     if inputs.set.table(Timestamp::now()).is_empty() {
         warnings.push("the allowlist is empty: nobody may use FTP in enforce mode".to_owned());
     }
-    warnings.extend(ephemeral::overlap_warning(&inputs.passive));
     warnings
 }

@@ -5,7 +5,7 @@ use std::fmt::Write as _;
 use ftp_guard_common::reason::Reason;
 
 use super::{Outcome, output};
-use crate::{config::reference_markdown, telemetry::metrics::METRICS};
+use crate::{config::reference_markdown, telemetry::catalogue::METRICS};
 
 /// Print a page of the documentation.
 #[derive(Debug, clap::Args)]

@@ -19,7 +19,8 @@ use crate::{
 /// Tell what happens to a packet, and why.
 ///
 /// The packet is built and run through the kernel program and the live tables, without touching
-/// counters or sending anything.
+/// counters or sending anything. About a passive port the answer is that of this moment: it depends
+/// on the sessions of the source; on a router name the server with `--destination`.
 #[derive(Debug, clap::Args)]
 #[command(after_help = "Examples:\n  \
     ftp-guard explain 198.51.100.9\n  \

@@ -8,11 +8,13 @@ mod completions;
 mod detach;
 mod expiry;
 mod explain;
+mod kill;
 mod man;
 mod mode;
 mod output;
 mod reload;
 mod run;
+mod sessions;
 mod status;
 mod target;
 
@@ -61,6 +63,8 @@ enum Verb {
     Run(run::Args),
     Check(check::Args),
     Status(status::Args),
+    Sessions(sessions::Args),
+    Kill(kill::Args),
     Allow(allow::Args),
     Mode(mode::Args),
     Reload(reload::Args),
@@ -86,6 +90,8 @@ pub fn main(cli: Cli) -> u8 {
         Verb::Run(args) => args.run(global),
         Verb::Check(args) => args.run(global),
         Verb::Status(args) => args.run(global),
+        Verb::Sessions(args) => args.run(global),
+        Verb::Kill(args) => args.run(global),
         Verb::Allow(args) => args.run(global),
         Verb::Mode(args) => args.run(global),
         Verb::Reload(args) => args.run(global),

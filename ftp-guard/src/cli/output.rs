@@ -41,3 +41,62 @@ pub(super) fn finish(result: io::Result<()>) -> Result<(), Failure> {
 pub(super) fn counted(count: u64, one: &str, many: &str) -> String {
     format!("{count} {}", if count == 1 { one } else { many })
 }
+
+/// A time, to two units.
+pub(super) fn duration(seconds: u64) -> String {
+    let (days, hours, minutes) = (seconds / 86_400, seconds / 3_600 % 24, seconds / 60 % 60);
+    match (days, hours, minutes) {
+        (0, 0, 0) => format!("{seconds} s"),
+        (0, 0, minutes) => format!("{minutes} min"),
+        (0, hours, minutes) => format!("{hours} h {minutes} min"),
+        (days, hours, _) => format!("{days} d {hours} h"),
+    }
+}
+
+/// A number of bytes, to three digits, in units of 1024.
+pub(super) fn bytes(count: u64) -> String {
+    let mut unit = "B";
+    let mut amount = count as f64;
+    for larger in ["KiB", "MiB", "GiB", "TiB", "PiB", "EiB"] {
+        // From here on it would be shown as four digits.
+        if amount < 999.5 {
+            break;
+        }
+        amount /= 1024.0;
+        unit = larger;
+    }
+    let digits = match (unit, amount) {
+        ("B", _) => 0,
+        (_, ..9.995) => 2,
+        (_, ..99.95) => 1,
+        _ => 0,
+    };
+    format!("{amount:.digits$} {unit}")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn durations() {
+        assert_eq!(duration(59), "59 s");
+        assert_eq!(duration(3_660), "1 h 1 min");
+        assert_eq!(duration(90_061), "1 d 1 h");
+    }
+
+    #[test]
+    fn amounts_of_bytes() {
+        for (count, text) in [
+            (0, "0 B"),
+            (999, "999 B"),
+            (1000, "0.98 KiB"),
+            (1536, "1.50 KiB"),
+            (10 << 20, "10.0 MiB"),
+            (123 << 30, "123 GiB"),
+            (u64::MAX, "16.0 EiB"),
+        ] {
+            assert_eq!(bytes(count), text);
+        }
+    }
+}

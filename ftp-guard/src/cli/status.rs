@@ -4,7 +4,7 @@ use std::fmt::Write as _;
 
 use super::{
     Global, Outcome,
-    output::{counted, print, print_json},
+    output::{counted, duration, print, print_json},
     target::Target,
 };
 use crate::{
@@ -55,7 +55,13 @@ fn observed(global: &Global, target: &Target) -> Result<Status, Failure> {
         missing_interfaces: configured.clone(),
         uncovered_interfaces: Vec::new(),
         allowlist: AllowlistView::default(),
+        role: None,
+        sessions: None,
+        passive_ports: None,
+        tables: Vec::new(),
         counters: Vec::new(),
+        egress_counters: Vec::new(),
+        control_counters: Vec::new(),
         warnings: Vec::new(),
     };
     if let Some(problem) = &target.problem {
@@ -116,11 +122,21 @@ fn write(text: &mut String, status: &Status) -> std::fmt::Result {
         }
         None => {}
     }
+    if let Some(role) = &status.role {
+        writeln!(text, "role:        {role}")?;
+    }
     for interface in &status.interfaces {
         writeln!(
             text,
-            "interface:   {} (index {}), {} XDP, program {}",
-            interface.interface, interface.ifindex, interface.mode, interface.program_id
+            "interface:   {} (index {}), {} XDP, program {}, classifiers {}",
+            interface.interface,
+            interface.ifindex,
+            interface.mode,
+            interface.program_id,
+            match &interface.tc {
+                Some(tc) => tc,
+                None => "NOT attached",
+            }
         )?;
     }
     for name in &status.missing_interfaces {
@@ -143,6 +159,7 @@ fn write(text: &mut String, status: &Status) -> std::fmt::Result {
         let entries = counted(file.entries, "entry", "entries");
         writeln!(text, "             {entries} from {}", file.file.display())?;
     }
+    connections(text, status)?;
     if let Some(daemon) = &status.daemon {
         let reload = &daemon.last_reload;
         match &reload.error {
@@ -166,11 +183,60 @@ fn write(text: &mut String, status: &Status) -> std::fmt::Result {
     for warning in &status.warnings {
         writeln!(text, "warning:     {warning}")?;
     }
-    counters(text, &status.counters)
+    counters(text, "from clients", &status.counters)?;
+    counters(text, "from servers, on egress", &status.egress_counters)?;
+    counters(
+        text,
+        "read from control connections",
+        &status.control_counters,
+    )
+}
+
+/// Sessions, passive ports and tables.
+fn connections(text: &mut String, status: &Status) -> std::fmt::Result {
+    if let Some(sessions) = &status.sessions {
+        let live = sessions.clear + sessions.tls + sessions.unknown;
+        writeln!(
+            text,
+            "sessions:    {live} ({} clear, {} TLS, {} unknown) with {} and {}",
+            sessions.clear,
+            sessions.tls,
+            sessions.unknown,
+            counted(
+                sessions.data_connections,
+                "data connection",
+                "data connections"
+            ),
+            counted(sessions.pinholes, "pinhole", "pinholes")
+        )?;
+    }
+    if let Some(passive) = &status.passive_ports {
+        let ranges = match passive.ranges.is_empty() {
+            true => "none".to_owned(),
+            false => passive.ranges.join(", "),
+        };
+        writeln!(
+            text,
+            "passive:     {ranges}: {} ports, {} listening, {} in use, {} at most",
+            passive.configured, passive.listening, passive.in_use, passive.highest
+        )?;
+        for found in &passive.found {
+            writeln!(text, "             {found}")?;
+        }
+    }
+    let tables: Vec<String> = status
+        .tables
+        .iter()
+        .map(|table| format!("{} {}/{}", table.table, table.used, table.size))
+        .collect();
+    if !tables.is_empty() {
+        writeln!(text, "tables:      {}", tables.join(", "))?;
+    }
+    Ok(())
 }
 
 /// The counters summed over class and family; `--json` has them one by one.
-fn counters(text: &mut String, counters: &[CounterView]) -> std::fmt::Result {
+fn counters(text: &mut String, what: &str, counters: &[CounterView]) -> std::fmt::Result {
     let mut rows: Vec<(&str, &str, u64, u64)> = Vec::new();
     for counter in counters {
         match rows
@@ -194,23 +260,13 @@ fn counters(text: &mut String, counters: &[CounterView]) -> std::fmt::Result {
     }
     writeln!(
         text,
-        "\n{:<11} {:<20} {:>14} {:>18}",
+        "\n{:<11} {:<20} {:>14} {:>18}  {what}",
         "VERDICT", "REASON", "PACKETS", "BYTES"
     )?;
     for (verdict, reason, packets, bytes) in rows {
         writeln!(text, "{verdict:<11} {reason:<20} {packets:>14} {bytes:>18}")?;
     }
     Ok(())
-}
-
-fn duration(seconds: u64) -> String {
-    let (days, hours, minutes) = (seconds / 86_400, seconds / 3_600 % 24, seconds / 60 % 60);
-    match (days, hours, minutes) {
-        (0, 0, 0) => format!("{seconds} s"),
-        (0, 0, minutes) => format!("{minutes} min"),
-        (0, hours, minutes) => format!("{hours} h {minutes} min"),
-        (days, hours, _) => format!("{days} d {hours} h"),
-    }
 }
 
 #[cfg(test)]
@@ -239,7 +295,13 @@ mod tests {
             missing_interfaces: vec!["eth0".into()],
             uncovered_interfaces: Vec::new(),
             allowlist: AllowlistView::default(),
+            role: None,
+            sessions: None,
+            passive_ports: None,
+            tables: Vec::new(),
             counters: Vec::new(),
+            egress_counters: Vec::new(),
+            control_counters: Vec::new(),
             warnings: Vec::new(),
         };
         assert_eq!(
@@ -254,18 +316,12 @@ mod tests {
         let mut text = String::new();
         counters(
             &mut text,
+            "from clients",
             &[counter("control", 2), counter("passive_data", 3)],
         )
         .unwrap();
         let row = text.lines().last().unwrap();
         let words: Vec<_> = row.split_whitespace().collect();
         assert_eq!(words, ["drop", "not_listed", "5", "300"]);
-    }
-
-    #[test]
-    fn durations() {
-        assert_eq!(duration(59), "59 s");
-        assert_eq!(duration(3_660), "1 h 1 min");
-        assert_eq!(duration(90_061), "1 d 1 h");
     }
 }

@@ -224,9 +224,10 @@ pub(super) const IDLE_TIMEOUT: Key = Key {
     kind: "duration from `\"1s\"` to `\"30d\"`",
     default: Default::Value(r#""2h""#),
     doc: "A session is forgotten when so long no packet passed on its control connection nor on its \
-          data connections. On a host that happens only to what has no socket any more; on a \
-          router it is the only way to end what ended unseen. It should be longer than the \
-          server's own time-out.",
+          data connections. On a host that cuts nothing: what has ended is known from the sockets, \
+          and a session that wakes up is one again with the server's next word. On a router it is \
+          the only way to notice what ended unseen, and data connections go with it. It should be \
+          longer than the server's own time-out.",
 };
 
 pub(super) const PINHOLE_TIMEOUT: Key = Key {

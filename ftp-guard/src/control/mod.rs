@@ -9,6 +9,7 @@ pub mod credentials;
 pub mod import;
 pub mod protocol;
 pub mod server;
+pub mod session_view;
 pub mod socket;
 pub mod view;
 

@@ -9,7 +9,10 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use super::VERSION;
-use crate::engine::allowlist::parse_prefix;
+use crate::{
+    diagnostic::quoted,
+    engine::{allowlist::parse_prefix, sessions::view::KillTarget},
+};
 
 /// Exit code: the command failed.
 pub const EXIT_FAILED: u8 = 1;
@@ -141,10 +144,23 @@ pub enum Request {
         /// The packet.
         packet: Question,
     },
+    /// The live sessions: parts of [`SessionMember`](super::session_view::SessionMember), then a
+    /// [`SessionsReport`](super::session_view::SessionsReport).
+    Sessions {
+        /// Those of clients in this prefix only.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        client: Option<Prefix>,
+    },
+    /// End sessions and their data connections: parts as of `sessions`, what was ended, then a
+    /// [`KillView`](super::session_view::KillView).
+    Kill {
+        /// Whose.
+        targets: Vec<Target>,
+    },
 }
 
 /// The verbs of the protocol, as an error names them.
-pub const VERBS: [&str; 10] = [
+pub const VERBS: [&str; 12] = [
     "status",
     "reload",
     "detach",
@@ -155,6 +171,8 @@ pub const VERBS: [&str; 10] = [
     "allow-import",
     "allow-test",
     "explain",
+    "sessions",
+    "kill",
 ];
 
 /// A prefix in a request: as in an allowlist file, a bare address is a host.
@@ -181,6 +199,52 @@ impl TryFrom<String> for Prefix {
 impl From<Prefix> for String {
     fn from(prefix: Prefix) -> Self {
         prefix.0.to_string()
+    }
+}
+
+/// Whom `kill` concerns, in a request: the number of a session, or an address or prefix of clients.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(try_from = "String", into = "String")]
+pub struct Target(pub KillTarget);
+
+impl std::str::FromStr for Target {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        let digits = !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit());
+        if digits {
+            return match text.parse() {
+                Ok(0) | Err(_) => Err(format!("{} is no number of a session", quoted(text))),
+                Ok(id) => Ok(Self(KillTarget::Session(id))),
+            };
+        }
+        parse_prefix(text).map(|prefix| Self(KillTarget::Clients(prefix)))
+    }
+}
+
+impl std::fmt::Display for Target {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self.0 {
+            KillTarget::Session(id) => write!(f, "{id}"),
+            KillTarget::Clients(prefix) if prefix.prefix_len() == prefix.max_prefix_len() => {
+                write!(f, "{}", prefix.addr())
+            }
+            KillTarget::Clients(prefix) => write!(f, "{prefix}"),
+        }
+    }
+}
+
+impl TryFrom<String> for Target {
+    type Error = String;
+
+    fn try_from(text: String) -> Result<Self, Self::Error> {
+        text.parse()
+    }
+}
+
+impl From<Target> for String {
+    fn from(target: Target) -> Self {
+        target.to_string()
     }
 }
 

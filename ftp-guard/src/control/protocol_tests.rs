@@ -42,6 +42,14 @@ fn every_request() -> Vec<Request> {
                 interface: Some("eth0".into()),
             },
         },
+        Request::Sessions {
+            client: Some(prefix),
+        },
+        Request::Kill {
+            targets: ["17", "192.0.2.7", "2001:db8::/48"]
+                .map(|text| text.parse().unwrap())
+                .into(),
+        },
     ]
 }
 
@@ -56,6 +64,31 @@ fn every_verb_round_trips_on_one_line() {
         verbs.push(value["verb"].as_str().unwrap().to_owned());
     }
     assert_eq!(verbs, VERBS);
+}
+
+#[test]
+fn whom_to_kill_is_a_number_an_address_or_a_prefix() {
+    for text in [
+        "1",
+        "18446744073709551615",
+        "192.0.2.7",
+        "192.0.2.0/24",
+        "2001:db8::7",
+    ] {
+        let target: Target = text.parse().unwrap();
+        assert_eq!(target.to_string(), text);
+    }
+    for (text, part) in [
+        ("0", "no number of a session"),
+        ("18446744073709551616", "no number of a session"),
+        ("-1", "-1"),
+        ("", ""),
+        ("client.example", "client.example"),
+        ("192.0.2.7/24", "192.0.2.0/24"),
+    ] {
+        let message = text.parse::<Target>().unwrap_err();
+        assert!(message.contains(part), "{message}");
+    }
 }
 
 #[test]

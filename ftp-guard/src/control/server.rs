@@ -24,14 +24,24 @@ use super::{
     credentials::Peer,
     import::Collector,
     protocol::{EXIT_NOT_PERMITTED, Failure, Reply, Request, decode_request, encode},
+    session_view::SessionMember,
     view::EntryView,
 };
+
+/// A list, sent in parts ahead of the result.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Members {
+    /// Of allowlist entries.
+    Entries(Vec<EntryView>),
+    /// Of sessions and data connections.
+    Sessions(Vec<SessionMember>),
+}
 
 /// What a request that was done answers with.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Answer {
-    /// Members of a list, sent in parts ahead of the result.
-    pub entries: Vec<EntryView>,
+    /// The list that it asked for.
+    pub members: Option<Members>,
     /// The result.
     pub result: Value,
 }
@@ -44,7 +54,7 @@ impl Answer {
     /// When the result cannot be written as JSON: a path that is no UTF-8.
     pub fn of(result: &impl Serialize) -> Result<Self, Failure> {
         Ok(Self {
-            entries: Vec::new(),
+            members: None,
             result: serde_json::to_value(result)
                 .map_err(|error| Failure::failed(format!("cannot write the answer: {error}")))?,
         })
@@ -211,11 +221,20 @@ impl<S: Service> Connection<S> {
     }
 
     async fn send(&mut self, answer: Answer) -> Result<(), Close> {
-        let mut entries = answer.entries.into_iter();
-        while let Some(part) = next_part(&mut entries) {
-            self.write(part).await?;
+        match answer.members {
+            Some(Members::Entries(entries)) => self.parts(entries).await?,
+            Some(Members::Sessions(sessions)) => self.parts(sessions).await?,
+            None => {}
         }
         self.send_line(&Reply::Result(answer.result)).await
+    }
+
+    async fn parts(&mut self, members: Vec<impl Serialize + Send>) -> Result<(), Close> {
+        let mut members = members.into_iter();
+        while let Some(part) = next_part(&mut members) {
+            self.write(part).await?;
+        }
+        Ok(())
     }
 
     async fn send_line(&mut self, reply: &Reply) -> Result<(), Close> {
@@ -267,13 +286,13 @@ impl<S: Service> Connection<S> {
 }
 
 /// The line of the next part of a list, of about [`PART_BYTES`].
-fn next_part(entries: &mut impl Iterator<Item = EntryView>) -> Option<Bytes> {
+fn next_part(members: &mut impl Iterator<Item = impl Serialize>) -> Option<Bytes> {
     let mut line = BytesMut::with_capacity(PART_BYTES + PART_BYTES / 4);
     let mut any = false;
     line.put_slice(format!("{{\"version\":{VERSION},\"part\":[").as_bytes());
-    for entry in entries {
+    for member in members {
         // Only a path that is no UTF-8 cannot be written, and the store refuses such paths.
-        let Ok(text) = serde_json::to_vec(&entry) else {
+        let Ok(text) = serde_json::to_vec(&member) else {
             continue;
         };
         if any {

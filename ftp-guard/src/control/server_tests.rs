@@ -25,7 +25,7 @@ impl Service for Fake {
     async fn call(&self, request: Request) -> Result<Answer, Failure> {
         match request {
             Request::AllowList => Ok(Answer {
-                entries: (0..self.entries).map(entry).collect(),
+                members: Some(Members::Entries((0..self.entries).map(entry).collect())),
                 result: serde_json::json!({ "entries": self.entries }),
             }),
             Request::AllowImport { text, .. } => Answer::of(&AddReport {

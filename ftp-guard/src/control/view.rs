@@ -6,7 +6,10 @@ use ipnet::IpNet;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
-use super::protocol::ModeName;
+use super::{
+    protocol::ModeName,
+    session_view::{PassiveView, SessionCounts, TableView},
+};
 
 /// An interface with the guard's program on it, as the kernel tells it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -19,6 +22,9 @@ pub struct InterfaceView {
     pub mode: String,
     /// Number of the program that runs there.
     pub program_id: u32,
+    /// How the classifiers are attached: `tcx` or `clsact`; absent: they are not.
+    #[serde(default)]
+    pub tc: Option<String>,
 }
 
 /// One counter that is not zero.
@@ -119,8 +125,26 @@ pub struct Status {
     pub uncovered_interfaces: Vec<String>,
     /// The allowlist.
     pub allowlist: AllowlistView,
-    /// Counters that are not zero.
+    /// `host` or `router`; absent without a daemon.
+    #[serde(default)]
+    pub role: Option<String>,
+    /// Live sessions and data connections; absent without a daemon.
+    #[serde(default)]
+    pub sessions: Option<SessionCounts>,
+    /// The passive ports; absent without a daemon.
+    #[serde(default)]
+    pub passive_ports: Option<PassiveView>,
+    /// How full the tables are; empty without a daemon.
+    #[serde(default)]
+    pub tables: Vec<TableView>,
+    /// Counters of the XDP program that are not zero.
     pub counters: Vec<CounterView>,
+    /// Those of the classifier on egress; the class is that of the source port.
+    #[serde(default)]
+    pub egress_counters: Vec<CounterView>,
+    /// Those of the classifier on ingress, which reads control connections.
+    #[serde(default)]
+    pub control_counters: Vec<CounterView>,
     /// What deserves attention.
     pub warnings: Vec<String>,
 }

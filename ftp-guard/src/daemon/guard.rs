@@ -20,7 +20,7 @@ use super::{
 use crate::{
     config::{Config, PortRange},
     control::{protocol::Failure, view::LastReload},
-    datapath::DatapathError,
+    datapath::{DatapathError, Hook},
     engine::allowlist::AllowSet,
     server_config::Origin,
     telemetry::metrics::{EntryCounts, Snapshot},
@@ -235,7 +235,7 @@ impl<K: Kernel> Guard<K> {
     /// # Errors
     ///
     /// The kernel refuses.
-    pub fn snapshot(&self) -> Result<Snapshot, DatapathError> {
+    pub fn snapshot(&self) -> Result<Snapshot, Failure> {
         let attachments = self.kernel.attachments()?;
         let mut entries = EntryCounts::new();
         for (prefix, value) in self.kernel.allow_table()? {
@@ -245,6 +245,9 @@ impl<K: Kernel> Guard<K> {
         }
         Ok(Snapshot {
             counters: self.kernel.counters()?,
+            egress: self.kernel.hook_counters(Hook::Egress)?,
+            control: self.kernel.hook_counters(Hook::Control)?,
+            live: self.live()?,
             entries,
             max_entries: self.at_start.allow.max_entries,
             missing: self.missing(&attachments),

@@ -4,8 +4,8 @@
 //! tasks bring what happens: requests on the control socket, scrapes, signals, file changes,
 //! interfaces that come and go, and the time.
 
+pub mod connections;
 pub mod edit;
-pub mod ephemeral;
 mod failure;
 pub mod guard;
 pub mod inputs;

@@ -11,7 +11,7 @@ use super::{guard::Guard, kernel::Kernel, reload::Cause, watch::Watched};
 use crate::{
     control::{
         protocol::{Failure, Request},
-        server::{Answer, Service},
+        server::{Answer, Members, Service},
         view::{Detached, ListReport},
     },
     telemetry::{exporter::Source, metrics::Snapshot},
@@ -177,12 +177,17 @@ fn answer<K: Kernel>(guard: &mut Guard<K>, request: Request) -> Result<Answer, F
         Request::AllowImport { name, text, .. } => Answer::of(&guard.allow_import(&name, &text)?),
         Request::AllowTest { address } => Answer::of(&guard.allow_test(address)?),
         Request::Explain { packet } => Answer::of(&guard.explain(&packet)?),
+        Request::Sessions { client } => guard.session_list(client),
+        Request::Kill { targets } => guard.kill_all(&targets),
         Request::AllowList => {
             let entries = guard.allow_list()?;
             let report = Answer::of(&ListReport {
                 entries: entries.len() as u64,
             })?;
-            Ok(Answer { entries, ..report })
+            Ok(Answer {
+                members: Some(Members::Entries(entries)),
+                ..report
+            })
         }
         Request::Detach => Err(Failure::failed(GONE)),
     }

@@ -121,7 +121,7 @@ impl<K: Kernel> Guard<K> {
         self.fingerprint = inputs.fingerprint;
         self.follow_interfaces();
         Ok(ReloadReport {
-            warnings: self.warnings(&self.kernel.attachments()?),
+            warnings: self.warnings(&self.kernel.attachments()?, &self.session_figures()?),
             ..report
         })
     }

@@ -4,11 +4,11 @@ use std::{collections::BTreeMap, path::PathBuf};
 
 use ftp_guard_common::{
     class::Family,
+    session::FlowKind,
     stats::{Counter, StatsKey},
 };
 
 use super::{
-    ephemeral,
     guard::{Guard, family},
     kernel::Kernel,
     reload::restart_needed,
@@ -18,12 +18,14 @@ use crate::{
     config::{Config, with_mode},
     control::{
         protocol::{Failure, ModeName},
+        session_view::{PassiveView, SessionCounts, TableView},
         view::{
             AllowlistView, CounterView, DaemonView, FileView, InterfaceView, ModeReport, Status,
         },
     },
-    datapath::{AttachMode, Attachment},
+    datapath::{AttachMode, Attachment, Hook},
     diagnostic::Diagnostics,
+    engine::sessions::view::{PassiveWatch, SessionFigures, TableFill},
     netlink::Interface,
     store,
 };
@@ -46,6 +48,12 @@ impl<K: Kernel> Guard<K> {
             .keys()
             .filter(|net| family(net) == Family::Ipv4)
             .count() as u64;
+        let live = self.live()?;
+        let count = |kind| {
+            let found = live.data.iter().find(|(known, _)| *known == kind);
+            found.map_or(0, |(_, count)| *count)
+        };
+        let figures = &live.figures;
         let mut files: BTreeMap<PathBuf, u64> = BTreeMap::new();
         for entry in self.set.iter() {
             match files.get_mut(&*entry.file) {
@@ -73,7 +81,22 @@ impl<K: Kernel> Guard<K> {
             pin_path: self.at_start.bpf.pin_path.clone(),
             uncovered_interfaces: uncovered(&interfaces, &attachments, &missing),
             missing_interfaces: missing,
-            warnings: self.warnings(&attachments),
+            warnings: self.warnings(&attachments, figures),
+            role: Some(self.wanted.sessions.role.as_str().to_owned()),
+            sessions: Some(SessionCounts {
+                clear: figures.clear.into(),
+                tls: figures.encrypted.into(),
+                unknown: figures.unknown.into(),
+                data_connections: count(FlowKind::Passive) + count(FlowKind::Active),
+                pinholes: live.pinholes,
+            }),
+            passive_ports: Some(self.passive_view(&figures.passive)),
+            tables: figures
+                .tables
+                .iter()
+                .copied()
+                .map(TableView::from)
+                .collect(),
             interfaces: attachments.into_iter().map(interface_view).collect(),
             allowlist: AllowlistView {
                 ipv4,
@@ -84,17 +107,30 @@ impl<K: Kernel> Guard<K> {
                     .map(|(file, entries)| FileView { file, entries })
                     .collect(),
             },
-            counters: self
-                .kernel
-                .counters()?
-                .into_iter()
-                .map(counter_view)
-                .collect(),
+            counters: counter_views(self.kernel.counters()?),
+            egress_counters: counter_views(self.kernel.hook_counters(Hook::Egress)?),
+            control_counters: counter_views(self.kernel.hook_counters(Hook::Control)?),
         })
     }
 
+    fn passive_view(&self, watch: &PassiveWatch) -> PassiveView {
+        PassiveView {
+            ranges: self.passive.iter().map(ToString::to_string).collect(),
+            found: self.origins.iter().map(ToString::to_string).collect(),
+            configured: watch.configured,
+            listening: watch.listening,
+            in_use: watch.in_use,
+            highest: watch.highest,
+            outside: watch.outside.clone(),
+        }
+    }
+
     /// What deserves the operator's attention.
-    pub(super) fn warnings(&self, attachments: &[Attachment]) -> Vec<String> {
+    pub(super) fn warnings(
+        &self,
+        attachments: &[Attachment],
+        figures: &SessionFigures,
+    ) -> Vec<String> {
         let mut warnings = interface_warnings(&self.config, attachments);
         for name in self.missing(attachments) {
             warnings.push(match self.kernel.index_of(&name) {
@@ -107,12 +143,15 @@ impl<K: Kernel> Guard<K> {
                 ),
             });
         }
-        warnings.extend(ephemeral::overlap_warning(&self.passive));
+        warnings.extend(figures.tables.iter().filter_map(table_warning));
+        warnings.extend(passive_warning(&figures.passive));
+        warnings.extend(outside_warning(&self.config, &figures.passive));
         for key in restart_needed(&self.at_start, &self.config) {
             warnings.push(format!(
                 "{key} has changed; it takes effect at the next start"
             ));
         }
+        warnings.extend(sizes_warning(&self.config, &figures.tables));
         if let Some(error) = &self.reloads.last.error {
             warnings.push(format!("the last reload was refused: {error}"));
         }
@@ -168,6 +207,86 @@ impl<K: Kernel> Guard<K> {
     }
 }
 
+/// From how many percent on something counts as nearly used up.
+const NEARLY: u64 = 80;
+
+fn is_nearly(used: u32, size: u32) -> bool {
+    size > 0 && u64::from(used) * 100 >= u64::from(size) * NEARLY
+}
+
+/// A table that is nearly full.
+fn table_warning(table: &TableFill) -> Option<String> {
+    let TableFill { name, used, size } = table;
+    let key = match *name {
+        "flows" | "listeners" => "sessions.max_data",
+        _ => "sessions.max",
+    };
+    is_nearly(*used, *size).then(|| {
+        format!(
+            "the table of {name} is nearly full ({used} of {size}); what does not fit is refused: \
+             raise {key}, then `ftp-guard detach` and start again"
+        )
+    })
+}
+
+/// Passive ports that are nearly used up.
+fn passive_warning(passive: &PassiveWatch) -> Option<String> {
+    let PassiveWatch {
+        in_use, configured, ..
+    } = passive;
+    is_nearly(*in_use, *configured).then(|| {
+        format!(
+            "{in_use} of {configured} passive ports are in use; servers refuse transfers when they \
+             run out, or use ports outside the ranges: widen the range, in the server and here"
+        )
+    })
+}
+
+/// Ports outside the ranges.
+fn outside_warning(config: &Config, passive: &PassiveWatch) -> Option<String> {
+    const SHOWN: usize = 5;
+    let shown: Vec<String> = passive
+        .outside
+        .iter()
+        .take(SHOWN)
+        .map(u16::to_string)
+        .collect();
+    if shown.is_empty() {
+        return None;
+    }
+    let more = match passive.outside.len() - shown.len() {
+        0 => String::new(),
+        more => format!(" and {more} more"),
+    };
+    let guarded = match config.ftp.guard_outside_range {
+        true => "guarded while in use, since ftp.guard_outside_range is set",
+        false => "open to everyone",
+    };
+    Some(format!(
+        "passive ports outside ftp.passive_ports are in use, {guarded}: {}{more}",
+        shown.join(", ")
+    ))
+}
+
+/// Sizes of tables that differ from the configured ones: tables keep theirs until they are removed.
+fn sizes_warning(config: &Config, tables: &[TableFill]) -> Vec<String> {
+    [
+        ("sessions", "sessions.max", config.sessions.max),
+        ("flows", "sessions.max_data", config.sessions.max_data),
+    ]
+    .into_iter()
+    .filter_map(|(name, key, wanted)| {
+        let size = tables.iter().find(|table| table.name == name)?.size;
+        (size != wanted).then(|| {
+            format!(
+                "{key} is {wanted}, and the table in the kernel has room for {size}; it takes \
+                 effect after `ftp-guard detach` and a start"
+            )
+        })
+    })
+    .collect()
+}
+
 /// Warnings about how the program is attached.
 fn interface_warnings(config: &Config, attachments: &[Attachment]) -> Vec<String> {
     attachments
@@ -206,7 +325,12 @@ pub fn interface_view(attachment: Attachment) -> InterfaceView {
         ifindex: attachment.ifindex,
         mode: attachment.mode.as_str().to_owned(),
         program_id: attachment.program_id,
+        tc: Some(attachment.tc.as_str().to_owned()),
     }
+}
+
+fn counter_views(counters: Vec<(StatsKey, Counter)>) -> Vec<CounterView> {
+    counters.into_iter().map(counter_view).collect()
 }
 
 /// A counter as `status` tells it.

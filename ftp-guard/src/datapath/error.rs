@@ -2,6 +2,7 @@
 
 use std::{error::Error as StdError, io, path::PathBuf};
 
+use aya::programs::ProgramError;
 use nix::errno::Errno;
 
 /// An error of the datapath.
@@ -161,13 +162,24 @@ impl DatapathError {
     ) -> Self {
         let (what, source) = (what.into(), source.into());
         match errno(source.as_ref()) {
-            Some(Errno::EPERM | Errno::EACCES) => Self::Permission { what },
+            // The verifier says EACCES of what it cannot follow; its log tells that it had a look.
+            Some(Errno::EPERM | Errno::EACCES) if !verified(source.as_ref()) => {
+                Self::Permission { what }
+            }
             _ => Self::Kernel {
                 what,
                 source: Box::new(Flattened::new(source.as_ref())),
             },
         }
     }
+}
+
+/// Whether the verifier has read the program.
+fn verified(error: &(dyn StdError + 'static)) -> bool {
+    matches!(
+        error.downcast_ref(),
+        Some(ProgramError::LoadError { verifier_log, .. }) if !verifier_log.to_string().is_empty()
+    )
 }
 
 /// The error number at the bottom of a chain of errors.

@@ -3,8 +3,10 @@
 use std::{collections::BTreeMap, path::Path};
 
 use ftp_guard_common::{
+    address::{ClientKey, EndpointKey, FlowKey},
     config::Mode,
     names::ABI_MAP,
+    session::{Client, Flow, Pinhole, Session},
     stats::{Counter, StatsKey},
 };
 use ipnet::IpNet;
@@ -15,6 +17,7 @@ use super::{
     error::DatapathError,
     pins::Pins,
     sockets,
+    state::{Capacities, State},
     tables::{Tables, pinned_abi},
 };
 
@@ -31,6 +34,16 @@ pub struct Observation {
     pub entries_v4: usize,
     /// Allowlist entries for IPv6, exclusions included.
     pub entries_v6: usize,
+    /// The sessions.
+    pub sessions: Vec<(FlowKey, Session)>,
+    /// The data connections.
+    pub flows: Vec<(FlowKey, Flow)>,
+    /// The pinholes, expired ones included.
+    pub pinholes: Vec<(EndpointKey, Pinhole)>,
+    /// What the sessions of each client amount to.
+    pub clients: Vec<(ClientKey, Client)>,
+    /// How many entries the state tables take.
+    pub capacities: Capacities,
 }
 
 /// Reads the state of the guard whose pins are in `pin_path`; nothing when there are none.
@@ -52,6 +65,7 @@ pub fn observe(pin_path: &Path) -> Result<Option<Observation>, DatapathError> {
     }
     check_abi(&pins)?;
     let tables = Tables::open(&pins)?;
+    let state = State::open(&pins)?;
     let entries = tables.entries()?;
     let entries_v4 = entries
         .iter()
@@ -63,6 +77,11 @@ pub fn observe(pin_path: &Path) -> Result<Option<Observation>, DatapathError> {
         counters: tables.counters()?.into_iter().collect(),
         entries_v4,
         entries_v6: entries.len() - entries_v4,
+        sessions: state.sessions.entries()?,
+        flows: state.flows.entries()?,
+        pinholes: state.pinholes.entries()?,
+        clients: state.clients.entries()?,
+        capacities: state.capacities(),
     }))
 }
 

@@ -6,6 +6,10 @@ use ftp_guard_common::config::Mode;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
 use super::*;
+use crate::{
+    engine::sessions::view::{SessionFigures, SessionsInfo},
+    telemetry::metrics::Live,
+};
 
 #[derive(Clone)]
 struct Fake(Result<Snapshot, String>);
@@ -19,6 +23,9 @@ impl Source for Fake {
 fn snapshot() -> Snapshot {
     Snapshot {
         counters: Vec::new(),
+        egress: Vec::new(),
+        control: Vec::new(),
+        live: Live::of(SessionFigures::default(), &SessionsInfo::default()),
         entries: BTreeMap::new(),
         max_entries: 1,
         attached: Vec::new(),

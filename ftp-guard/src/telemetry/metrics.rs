@@ -1,4 +1,4 @@
-//! The metrics: one table of names and help texts, filled from what the kernel says at a scrape.
+//! The metrics, filled from what the kernel says at a scrape.
 
 use std::collections::BTreeMap;
 
@@ -7,6 +7,7 @@ use ftp_guard_common::{
     allow::EntryKind,
     class::Family,
     config::Mode,
+    session::{FlowKind, Tls},
     stats::{Counter, StatsKey},
 };
 use prometheus::{
@@ -14,101 +15,24 @@ use prometheus::{
     process_collector::ProcessCollector,
 };
 
-/// A metric: its name behind `ftp_guard_`, its type, its labels, what it says.
-#[derive(Clone, Copy, Debug)]
-pub struct Metric {
-    /// Name.
-    pub name: &'static str,
-    /// `counter` or `gauge`.
-    pub kind: &'static str,
-    /// Labels, in order.
-    pub labels: &'static [&'static str],
-    /// Help text.
-    pub help: &'static str,
-}
-
-const PACKETS: Metric = Metric {
-    name: "ftp_guard_packets_total",
-    kind: "counter",
-    labels: &["verdict", "reason", "class", "family"],
-    help: "Packets that the guard has judged, by verdict, reason, class of the destination port \
-           and IP version.",
+use super::catalogue::{
+    ATTACHED, BUILD, BYTES, CAPACITY, CONTROL_BYTES, CONTROL_PACKETS, DATA, EGRESS_BYTES,
+    EGRESS_PACKETS, ENTRIES, MODE, Metric, OUTSIDE, PACKETS, PASSIVE, PINHOLES, RELOAD_SUCCESS,
+    RELOAD_TIME, RELOADS, SESSIONS, TABLE_ENTRIES, TABLE_SIZE,
 };
-const BYTES: Metric = Metric {
-    name: "ftp_guard_bytes_total",
-    kind: "counter",
-    labels: &["verdict", "reason", "class", "family"],
-    help: "Bytes of the packets that the guard has judged, from the Ethernet header on.",
-};
-const ENTRIES: Metric = Metric {
-    name: "ftp_guard_allowlist_entries",
-    kind: "gauge",
-    labels: &["family", "kind"],
-    help: "Allowlist entries that the kernel holds, by IP version and kind (allow, exclude).",
-};
-const CAPACITY: Metric = Metric {
-    name: "ftp_guard_allowlist_max_entries",
-    kind: "gauge",
-    labels: &[],
-    help: "Allowlist entries of one IP version that fit into the kernel (allow.max_entries).",
-};
-const ATTACHED: Metric = Metric {
-    name: "ftp_guard_interface_attached",
-    kind: "gauge",
-    labels: &["interface", "mode"],
-    help: "1 for each interface that the guard's program runs on, with its XDP mode (native, \
-           generic); 0 with mode \"none\" for a configured interface without it.",
-};
-const MODE: Metric = Metric {
-    name: "ftp_guard_mode",
-    kind: "gauge",
-    labels: &["mode"],
-    help: "1 for the mode in force (enforce, monitor), 0 for the other.",
-};
-const RELOADS: Metric = Metric {
-    name: "ftp_guard_reloads_total",
-    kind: "counter",
-    labels: &["result"],
-    help: "Reloads of the configuration and the allowlists, by result (success, failure).",
-};
-const RELOAD_SUCCESS: Metric = Metric {
-    name: "ftp_guard_last_reload_success",
-    kind: "gauge",
-    labels: &[],
-    help: "1 if the last reload was applied, 0 if it was refused; the start counts as one.",
-};
-const RELOAD_TIME: Metric = Metric {
-    name: "ftp_guard_last_reload_success_timestamp_seconds",
-    kind: "gauge",
-    labels: &[],
-    help: "Unix time of the last reload that was applied; the start counts as one.",
-};
-const BUILD: Metric = Metric {
-    name: "ftp_guard_build_info",
-    kind: "gauge",
-    labels: &["version", "abi"],
-    help: "1, with the daemon's version and the layout number of its pinned tables.",
-};
-
-/// All metrics of the guard; those of the process come from the `prometheus` crate.
-pub const METRICS: [Metric; 10] = [
-    PACKETS,
-    BYTES,
-    ENTRIES,
-    CAPACITY,
-    ATTACHED,
-    MODE,
-    RELOADS,
-    RELOAD_SUCCESS,
-    RELOAD_TIME,
-    BUILD,
-];
+use crate::engine::sessions::view::{SessionFigures, SessionsInfo};
 
 /// The state that a scrape tells.
 #[derive(Clone, Debug)]
 pub struct Snapshot {
-    /// Counters that are not zero.
+    /// Counters of the XDP program that are not zero.
     pub counters: Vec<(StatsKey, Counter)>,
+    /// Those of the classifier on egress.
+    pub egress: Vec<(StatsKey, Counter)>,
+    /// Those of the classifier that reads control connections.
+    pub control: Vec<(StatsKey, Counter)>,
+    /// Sessions and what belongs to them.
+    pub live: Live,
     /// Entries in the kernel by family and kind.
     pub entries: EntryCounts,
     /// Room for entries of one family.
@@ -129,6 +53,37 @@ pub struct Snapshot {
     pub last_reload_seconds: f64,
 }
 
+/// Sessions and what belongs to them, counted.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Live {
+    /// Sessions, passive ports and tables.
+    pub figures: SessionFigures,
+    /// Live data connections of each kind.
+    pub data: [(FlowKind, u64); 3],
+    /// Pinholes that have not expired.
+    pub pinholes: u64,
+}
+
+impl Live {
+    /// Counts what `info` lists.
+    #[must_use]
+    pub fn of(figures: SessionFigures, info: &SessionsInfo) -> Self {
+        let mut data = [FlowKind::Passive, FlowKind::Active, FlowKind::Outgoing].map(|k| (k, 0));
+        let of_sessions = info.sessions.iter().flat_map(|session| &session.data);
+        for flow in of_sessions.chain(&info.orphans) {
+            for (kind, count) in &mut data {
+                *count += u64::from(*kind == flow.kind);
+            }
+        }
+        let pinholes = info.sessions.iter().map(|session| session.pinholes.len());
+        Self {
+            figures,
+            data,
+            pinholes: pinholes.sum::<usize>() as u64,
+        }
+    }
+}
+
 /// How many entries the kernel holds, by family and whether they exclude.
 pub type EntryCounts = BTreeMap<(Family, bool), u64>;
 
@@ -147,9 +102,26 @@ pub fn render(snapshot: &Snapshot) -> prometheus::Result<String> {
 }
 
 fn fill(registry: &Registry, snapshot: &Snapshot) -> prometheus::Result<()> {
-    let packets = counter(registry, PACKETS)?;
-    let bytes = counter(registry, BYTES)?;
-    for (key, count) in &snapshot.counters {
+    judged(registry, (PACKETS, BYTES), &snapshot.counters)?;
+    judged(registry, (EGRESS_PACKETS, EGRESS_BYTES), &snapshot.egress)?;
+    judged(
+        registry,
+        (CONTROL_PACKETS, CONTROL_BYTES),
+        &snapshot.control,
+    )?;
+    connections(registry, snapshot)?;
+    state(registry, snapshot)
+}
+
+/// The counters of one hook.
+fn judged(
+    registry: &Registry,
+    (packets, bytes): (Metric, Metric),
+    counters: &[(StatsKey, Counter)],
+) -> prometheus::Result<()> {
+    let packets = counter(registry, packets)?;
+    let bytes = counter(registry, bytes)?;
+    for (key, count) in counters {
         let labels = [
             key.verdict.as_str(),
             key.reason.as_str(),
@@ -163,7 +135,62 @@ fn fill(registry: &Registry, snapshot: &Snapshot) -> prometheus::Result<()> {
             .get_metric_with_label_values(&labels)?
             .inc_by(count.bytes);
     }
+    Ok(())
+}
 
+/// Sessions, data connections, passive ports, tables.
+fn connections(registry: &Registry, snapshot: &Snapshot) -> prometheus::Result<()> {
+    let figures = &snapshot.live.figures;
+    let sessions = [
+        (Tls::Clear, figures.clear),
+        (Tls::Encrypted, figures.encrypted),
+        (Tls::Unknown, figures.unknown),
+    ];
+    let family = gauge(registry, SESSIONS)?;
+    for (tls, count) in sessions {
+        family
+            .get_metric_with_label_values(&[tls.as_str()])?
+            .set(i64::from(count));
+    }
+
+    let family = gauge(registry, DATA)?;
+    for (kind, count) in snapshot.live.data {
+        family
+            .get_metric_with_label_values(&[kind.as_str()])?
+            .set(whole(count));
+    }
+
+    let entries = gauge(registry, TABLE_ENTRIES)?;
+    let sizes = gauge(registry, TABLE_SIZE)?;
+    for table in &figures.tables {
+        let labels = [table.name];
+        let set = |family: &IntGaugeVec, value: u32| {
+            let metric = family.get_metric_with_label_values(&labels)?;
+            metric.set(i64::from(value));
+            prometheus::Result::Ok(())
+        };
+        set(&entries, table.used)?;
+        set(&sizes, table.size)?;
+    }
+    plain(registry, PINHOLES, snapshot.live.pinholes as f64)?;
+
+    let passive = &figures.passive;
+    let family = gauge(registry, PASSIVE)?;
+    for (state, count) in [
+        ("configured", passive.configured),
+        ("listening", passive.listening),
+        ("in_use", passive.in_use),
+        ("highest", passive.highest),
+    ] {
+        family
+            .get_metric_with_label_values(&[state])?
+            .set(i64::from(count));
+    }
+    plain(registry, OUTSIDE, passive.outside.len() as f64)
+}
+
+/// What holds for the guard as a whole.
+fn state(registry: &Registry, snapshot: &Snapshot) -> prometheus::Result<()> {
     let entries = gauge(registry, ENTRIES)?;
     for family in [Family::Ipv4, Family::Ipv6] {
         for kind in [EntryKind::Allow, EntryKind::Exclude] {

@@ -6,6 +6,10 @@ use ftp_guard_common::{
 };
 
 use super::*;
+use crate::{
+    engine::sessions::view::{PassiveWatch, TableFill},
+    telemetry::catalogue::METRICS,
+};
 
 fn snapshot() -> Snapshot {
     let key = StatsKey {
@@ -20,6 +24,46 @@ fn snapshot() -> Snapshot {
     };
     Snapshot {
         counters: vec![(key, count)],
+        egress: vec![(
+            StatsKey {
+                reason: Reason::Bounce,
+                class: PortClass::ActiveData,
+                ..key
+            },
+            count,
+        )],
+        control: vec![(
+            StatsKey {
+                reason: Reason::ControlGap,
+                ..key
+            },
+            count,
+        )],
+        live: Live {
+            figures: SessionFigures {
+                clear: 5,
+                encrypted: 2,
+                passive: PassiveWatch {
+                    configured: 101,
+                    listening: 4,
+                    in_use: 3,
+                    highest: 9,
+                    outside: vec![60001],
+                },
+                tables: vec![TableFill {
+                    name: "sessions",
+                    used: 8,
+                    size: 16_384,
+                }],
+                ..SessionFigures::default()
+            },
+            data: [
+                (FlowKind::Passive, 3),
+                (FlowKind::Active, 1),
+                (FlowKind::Outgoing, 0),
+            ],
+            pinholes: 6,
+        },
         entries: EntryCounts::from([((Family::Ipv4, false), 12), ((Family::Ipv6, true), 1)]),
         max_entries: 1000,
         attached: vec![("eth0".into(), "native")],
@@ -39,6 +83,24 @@ fn every_sample_of_a_snapshot() {
     for line in [
         r#"ftp_guard_packets_total{class="control",family="ipv4",reason="not_listed",verdict="drop"} 3"#,
         r#"ftp_guard_bytes_total{class="control",family="ipv4",reason="not_listed",verdict="drop"} 180"#,
+        r#"ftp_guard_egress_packets_total{class="active_data",family="ipv4",reason="bounce",verdict="drop"} 3"#,
+        r#"ftp_guard_egress_bytes_total{class="active_data",family="ipv4",reason="bounce",verdict="drop"} 180"#,
+        r#"ftp_guard_control_packets_total{class="control",family="ipv4",reason="control_gap",verdict="drop"} 3"#,
+        r#"ftp_guard_control_bytes_total{class="control",family="ipv4",reason="control_gap",verdict="drop"} 180"#,
+        r#"ftp_guard_sessions{tls="clear"} 5"#,
+        r#"ftp_guard_sessions{tls="tls"} 2"#,
+        r#"ftp_guard_sessions{tls="unknown"} 0"#,
+        r#"ftp_guard_data_connections{kind="passive"} 3"#,
+        r#"ftp_guard_data_connections{kind="active"} 1"#,
+        r#"ftp_guard_data_connections{kind="outgoing"} 0"#,
+        "ftp_guard_pinholes 6",
+        r#"ftp_guard_table_entries{table="sessions"} 8"#,
+        r#"ftp_guard_table_size{table="sessions"} 16384"#,
+        r#"ftp_guard_passive_ports{state="configured"} 101"#,
+        r#"ftp_guard_passive_ports{state="listening"} 4"#,
+        r#"ftp_guard_passive_ports{state="in_use"} 3"#,
+        r#"ftp_guard_passive_ports{state="highest"} 9"#,
+        "ftp_guard_passive_outside_range 1",
         r#"ftp_guard_allowlist_entries{family="ipv4",kind="allow"} 12"#,
         r#"ftp_guard_allowlist_entries{family="ipv4",kind="exclude"} 0"#,
         r#"ftp_guard_allowlist_entries{family="ipv6",kind="exclude"} 1"#,

@@ -23,6 +23,7 @@ mod segment;
 pub mod servers;
 mod site;
 pub mod stack;
+pub mod tables;
 pub mod tap;
 pub mod thief;
 mod tls;

@@ -192,6 +192,23 @@ impl Process {
         kill(self.pid(), signal).with_context(|| format!("cannot signal {}", self.title))
     }
 
+    /// Kills the program and all that it has started, those in process groups of their own too, and
+    /// waits for its end.
+    ///
+    /// # Errors
+    /// When the kernel does not tell who they are.
+    pub fn kill_all(mut self) -> Result<()> {
+        // Stopped, so that none is born while the others are counted.
+        self.signal(Signal::SIGSTOP)?;
+        for process in descendants(self.pid())? {
+            // It may have ended by itself.
+            let _ = kill(process, Signal::SIGKILL);
+        }
+        self.signal(Signal::SIGKILL)?;
+        self.child.wait()?;
+        Ok(())
+    }
+
     /// Waits for the end.
     ///
     /// # Errors
@@ -229,6 +246,32 @@ impl Drop for Process {
             let _ = self.child.wait();
         }
     }
+}
+
+/// The children of a process, and theirs.
+fn descendants(parent: Pid) -> Result<Vec<Pid>> {
+    let mut parents = Vec::new();
+    for entry in fs::read_dir("/proc")?.flatten() {
+        let Some(id) = entry.file_name().to_str().and_then(|id| id.parse().ok()) else {
+            continue;
+        };
+        let stat = fs::read_to_string(entry.path().join("stat")).unwrap_or_default();
+        // After the name in parentheses: state, parent.
+        let after = stat.rsplit_once(')').map_or("", |(_, after)| after);
+        let parent = after.split_whitespace().nth(1);
+        if let Some(parent) = parent.and_then(|parent| parent.parse().ok()) {
+            parents.push((Pid::from_raw(id), Pid::from_raw(parent)));
+        }
+    }
+    let mut found = vec![parent];
+    let mut seen = 0;
+    while let Some(parent) = found.get(seen).copied() {
+        let children = parents.iter().filter(|(_, of)| *of == parent);
+        found.extend(children.map(|(child, _)| *child));
+        seen += 1;
+    }
+    found.remove(0);
+    Ok(found)
 }
 
 /// Empties the bounding set, so that the next `execve` of user 0 yields no capability

@@ -78,8 +78,8 @@ impl Router {
             (&stranger, &Self::OUTSIDE),
         ] {
             host.ip(&[
-                format!("route add default via {}", by.v4),
-                format!("-6 route add default via {}", by.v6),
+                format!("route add 0.0.0.0/0 via {}", by.v4),
+                format!("route add ::/0 via {}", by.v6),
             ])
             .with_context(|| format!("no route from {}", host.name()))?;
         }

@@ -57,6 +57,8 @@ impl Combination {
         } = self;
         Transfer {
             tls,
+            // The thief holds its data connection, for a moment.
+            patience_s: 20,
             ..Transfer::new(client, family, negotiation, direction)
         }
     }

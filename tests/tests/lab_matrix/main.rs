@@ -4,7 +4,7 @@
 
 mod combination;
 
-use std::{collections::BTreeSet, ops::RangeInclusive, time::Duration};
+use std::{collections::BTreeSet, time::Duration};
 
 use anyhow::{Context, Result, ensure};
 use ftp_guard_tests::{

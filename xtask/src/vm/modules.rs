@@ -10,8 +10,9 @@ use anyhow::{Context, Result};
 
 use crate::{shell, vm::Kernel};
 
-/// Interfaces, and sockets that see raw frames; both are modules in Debian's kernels.
-const NEEDED: &[&str] = &["veth", "af_packet"];
+/// Interfaces, sockets that see raw frames, classifiers without tcx, and the list of TCP sockets; all are
+/// modules in Debian's kernels.
+const NEEDED: &[&str] = &["veth", "af_packet", "sch_ingress", "cls_bpf", "tcp_diag"];
 
 /// Copies the modules into a folder, unpacked, and returns their names in order.
 ///

@@ -1,5 +1,7 @@
 //! The guard over a kernel in memory.
 
+mod auto;
+mod connections;
 mod edit;
 mod fake;
 mod sessions;

@@ -8,13 +8,8 @@ use crate::lab::{PASSWORD, Tls, USER};
 pub(super) fn command(order: &Order<'_>) -> Command {
     let mut command = Command::new("curl");
     command
-        .args([
-            "--silent",
-            "--show-error",
-            "--verbose",
-            "--connect-timeout",
-            "5",
-        ])
+        .args(["--silent", "--show-error", "--verbose"])
+        .args(["--connect-timeout", &order.transfer.patience_s.to_string()])
         .args(["--user", &format!("{USER}:{PASSWORD}")]);
     match order.transfer.negotiation {
         Negotiation::Pasv => command.arg("--disable-epsv"),

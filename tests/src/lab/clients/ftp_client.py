@@ -1,13 +1,13 @@
 """One transfer.
 
-HOST PORT USER PASSWORD clear|auth|implicit PASV|EPSV|PORT|EPRT download|upload REMOTE LOCAL
+HOST PORT USER PASSWORD clear|auth|implicit PASV|EPSV|PORT|EPRT download|upload TIMEOUT REMOTE LOCAL
 """
 
 import ftplib
 import socket
 import sys
 
-host, port, user, password, tls, verb, direction, remote, local = sys.argv[1:]
+host, port, user, password, tls, verb, direction, timeout, remote, local = sys.argv[1:]
 
 
 class Implicit(ftplib.FTP_TLS):
@@ -24,7 +24,7 @@ class Implicit(ftplib.FTP_TLS):
 
 kind = {"clear": ftplib.FTP, "auth": ftplib.FTP_TLS, "implicit": Implicit}[tls]
 
-with kind(timeout=5) as ftp:
+with kind(timeout=int(timeout)) as ftp:
     ftp.set_debuglevel(1)
     ftp.connect(host, int(port))
     ftp.login(user, password)

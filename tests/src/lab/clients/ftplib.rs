@@ -26,6 +26,7 @@ pub(super) fn command(order: &Order<'_>) -> Result<Command> {
         })
         .arg(order.transfer.negotiation.verb())
         .arg(order.transfer.direction.to_string())
+        .arg(order.transfer.patience_s.to_string())
         .arg(order.remote)
         .arg(order.local);
     Ok(command)

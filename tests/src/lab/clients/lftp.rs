@@ -20,7 +20,7 @@ pub(super) fn command(order: &Order<'_>) -> Command {
     let script = [
         "debug 9".to_owned(),
         "set cmd:fail-exit yes".to_owned(),
-        "set net:timeout 5".to_owned(),
+        format!("set net:timeout {}", order.transfer.patience_s),
         "set net:max-retries 1".to_owned(),
         // By itself lftp encrypts where it can, and data connections as well.
         format!("set ftp:ssl-allow {encrypted}"),

@@ -34,7 +34,8 @@ impl Session {
             stream: BufReader::new(stream),
             server: server.ip(),
         };
-        ensure!(session.reply()?.starts_with("220"), "no greeting");
+        let greeting = session.reply()?;
+        ensure!(greeting.starts_with("220"), "no greeting: {greeting}");
         let asked = session.command(&format!("USER {USER}"))?;
         ensure!(asked.starts_with("331"), "USER: {asked}");
         let answer = session.command(&format!("PASS {PASSWORD}"))?;

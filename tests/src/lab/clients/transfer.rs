@@ -15,11 +15,14 @@ use sha2::{Digest, Sha256};
 
 use super::{Client, Direction, Negotiation, curl, ftplib, lftp, tnftp};
 use crate::lab::{
-    Family, Folder, Host, Identity, Output, Process, SERVER, Tls, servers::FtpServer,
+    Family, Folder, Host, Identity, Output, Process, SERVER, Tls, servers::FtpServer, wait_until,
 };
 
 /// The clients' home, for files and their own droppings.
 const HOME: &str = "nobody";
+
+/// Time for a file to appear after the server has said that it is there.
+const NAMED_AFTER: Duration = Duration::from_secs(5);
 
 /// Time for a transfer of the usual size, on a loaded machine.
 const TRANSFER_LIMIT: Duration = Duration::from_secs(30);
@@ -41,6 +44,8 @@ pub struct Transfer {
     pub size: usize,
     /// How fast at most, in bytes a second.
     pub rate: Option<u32>,
+    /// How long the client waits for a connection, in seconds.
+    pub patience_s: u16,
 }
 
 impl fmt::Display for Transfer {
@@ -86,6 +91,7 @@ impl Transfer {
             direction,
             size: 200_000,
             rate: None,
+            patience_s: 5,
         }
     }
 
@@ -213,7 +219,10 @@ impl Running<'_> {
         );
         let arrived = match transfer.direction {
             Direction::Download => fs::read(local)?,
-            Direction::Upload => server.get(&name)?,
+            // Pure-FTPd may say 226 before the file has its name.
+            Direction::Upload => wait_until("the file is there", NAMED_AFTER, || {
+                Ok(server.get(&name).ok())
+            })?,
         };
         if Sha256::digest(&arrived).as_slice() != contents {
             bail!(

@@ -3,6 +3,7 @@
 mod settings;
 
 use std::{
+    collections::BTreeMap,
     env, fmt,
     path::{Path, PathBuf},
     process::Command,
@@ -200,6 +201,25 @@ impl Guard {
             .filter(wanted)
             .filter_map(|counter| counter["packets"].as_u64())
             .sum())
+    }
+
+    /// How many packets were dropped, by reason; of use in the message of a failed test.
+    ///
+    /// # Errors
+    /// When the guard does not tell.
+    pub fn dropped(&self) -> Result<BTreeMap<String, u64>> {
+        let mut dropped = BTreeMap::new();
+        let status = self.status()?;
+        let counters = status["counters"].as_array();
+        for counter in counters.context("no counters in the status")? {
+            if let (Some("drop"), Some(reason)) =
+                (counter["verdict"].as_str(), counter["reason"].as_str())
+            {
+                let packets = counter["packets"].as_u64().unwrap_or_default();
+                *dropped.entry(reason.to_owned()).or_default() += packets;
+            }
+        }
+        Ok(dropped)
     }
 
     /// The guard's command line, ready to be run on its host.

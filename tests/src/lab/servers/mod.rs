@@ -151,10 +151,12 @@ impl FtpServer {
         self.port
     }
 
-    /// The server's first process.
-    #[must_use]
-    pub fn process(&self) -> &Process {
-        &self.process
+    /// Kills the server and the processes of its sessions.
+    ///
+    /// # Errors
+    /// As [`Process::kill_all`].
+    pub fn kill(self) -> Result<()> {
+        self.process.kill_all()
     }
 
     /// Puts a file into the FTP user's home.

@@ -1,0 +1,172 @@
+//! The metrics: names, labels and help texts.
+
+/// A metric: its name behind `ftp_guard_`, its type, its labels, what it says.
+#[derive(Clone, Copy, Debug)]
+pub struct Metric {
+    /// Name.
+    pub name: &'static str,
+    /// `counter` or `gauge`.
+    pub kind: &'static str,
+    /// Labels, in order.
+    pub labels: &'static [&'static str],
+    /// Help text.
+    pub help: &'static str,
+}
+
+pub(super) const PACKETS: Metric = Metric {
+    name: "ftp_guard_packets_total",
+    kind: "counter",
+    labels: &["verdict", "reason", "class", "family"],
+    help: "Packets from clients that the guard has judged, by verdict, reason, class of the \
+           destination port and IP version.",
+};
+pub(super) const BYTES: Metric = Metric {
+    name: "ftp_guard_bytes_total",
+    kind: "counter",
+    labels: &["verdict", "reason", "class", "family"],
+    help: "Bytes of the packets from clients that the guard has judged, from the Ethernet header on.",
+};
+pub(super) const EGRESS_PACKETS: Metric = Metric {
+    name: "ftp_guard_egress_packets_total",
+    kind: "counter",
+    labels: &["verdict", "reason", "class", "family"],
+    help: "Packets to clients that the guard has judged; the class is that of the source port.",
+};
+pub(super) const EGRESS_BYTES: Metric = Metric {
+    name: "ftp_guard_egress_bytes_total",
+    kind: "counter",
+    labels: &["verdict", "reason", "class", "family"],
+    help: "Bytes of the packets to clients that the guard has judged.",
+};
+pub(super) const CONTROL_PACKETS: Metric = Metric {
+    name: "ftp_guard_control_packets_total",
+    kind: "counter",
+    labels: &["verdict", "reason", "class", "family"],
+    help: "Packets from clients whose commands the guard has read, behind the first judgement.",
+};
+pub(super) const CONTROL_BYTES: Metric = Metric {
+    name: "ftp_guard_control_bytes_total",
+    kind: "counter",
+    labels: &["verdict", "reason", "class", "family"],
+    help: "Bytes of the packets from clients whose commands the guard has read.",
+};
+pub(super) const SESSIONS: Metric = Metric {
+    name: "ftp_guard_sessions",
+    kind: "gauge",
+    labels: &["tls"],
+    help: "Live sessions, by the state of the control connection (clear, tls, unknown: taken over \
+           in its middle).",
+};
+pub(super) const DATA: Metric = Metric {
+    name: "ftp_guard_data_connections",
+    kind: "gauge",
+    labels: &["kind"],
+    help: "Live data connections, by who opened them (passive: the client, active: the server, \
+           outgoing: this host, from a port that only happens to be one of FTP).",
+};
+pub(super) const PINHOLES: Metric = Metric {
+    name: "ftp_guard_pinholes",
+    kind: "gauge",
+    labels: &[],
+    help: "Negotiated passive ports that wait for their data connection.",
+};
+pub(super) const TABLE_ENTRIES: Metric = Metric {
+    name: "ftp_guard_table_entries",
+    kind: "gauge",
+    labels: &["table"],
+    help: "Entries of the kernel's state tables, those that linger after their end included.",
+};
+pub(super) const TABLE_SIZE: Metric = Metric {
+    name: "ftp_guard_table_size",
+    kind: "gauge",
+    labels: &["table"],
+    help: "Entries that the kernel's state tables have room for (sessions.max, sessions.max_data).",
+};
+pub(super) const PASSIVE: Metric = Metric {
+    name: "ftp_guard_passive_ports",
+    kind: "gauge",
+    labels: &["state"],
+    help: "Passive ports: configured, listening (0 on a router), in_use by a data connection, and \
+           the highest number in use since the daemon started, looked at once a second.",
+};
+pub(super) const OUTSIDE: Metric = Metric {
+    name: "ftp_guard_passive_outside_range",
+    kind: "gauge",
+    labels: &[],
+    help: "Ports outside the configured ranges that a session has named or that carry a passive \
+           data connection.",
+};
+pub(super) const ENTRIES: Metric = Metric {
+    name: "ftp_guard_allowlist_entries",
+    kind: "gauge",
+    labels: &["family", "kind"],
+    help: "Allowlist entries that the kernel holds, by IP version and kind (allow, exclude).",
+};
+pub(super) const CAPACITY: Metric = Metric {
+    name: "ftp_guard_allowlist_max_entries",
+    kind: "gauge",
+    labels: &[],
+    help: "Allowlist entries of one IP version that fit into the kernel (allow.max_entries).",
+};
+pub(super) const ATTACHED: Metric = Metric {
+    name: "ftp_guard_interface_attached",
+    kind: "gauge",
+    labels: &["interface", "mode"],
+    help: "1 for each interface that the guard's program runs on, with its XDP mode (native, \
+           generic); 0 with mode \"none\" for a configured interface without it.",
+};
+pub(super) const MODE: Metric = Metric {
+    name: "ftp_guard_mode",
+    kind: "gauge",
+    labels: &["mode"],
+    help: "1 for the mode in force (enforce, monitor), 0 for the other.",
+};
+pub(super) const RELOADS: Metric = Metric {
+    name: "ftp_guard_reloads_total",
+    kind: "counter",
+    labels: &["result"],
+    help: "Reloads of the configuration and the allowlists, by result (success, failure).",
+};
+pub(super) const RELOAD_SUCCESS: Metric = Metric {
+    name: "ftp_guard_last_reload_success",
+    kind: "gauge",
+    labels: &[],
+    help: "1 if the last reload was applied, 0 if it was refused; the start counts as one.",
+};
+pub(super) const RELOAD_TIME: Metric = Metric {
+    name: "ftp_guard_last_reload_success_timestamp_seconds",
+    kind: "gauge",
+    labels: &[],
+    help: "Unix time of the last reload that was applied; the start counts as one.",
+};
+pub(super) const BUILD: Metric = Metric {
+    name: "ftp_guard_build_info",
+    kind: "gauge",
+    labels: &["version", "abi"],
+    help: "1, with the daemon's version and the layout number of its pinned tables.",
+};
+
+/// All metrics of the guard; those of the process come from the `prometheus` crate.
+pub const METRICS: [Metric; 21] = [
+    PACKETS,
+    BYTES,
+    EGRESS_PACKETS,
+    EGRESS_BYTES,
+    CONTROL_PACKETS,
+    CONTROL_BYTES,
+    SESSIONS,
+    DATA,
+    PINHOLES,
+    TABLE_ENTRIES,
+    TABLE_SIZE,
+    PASSIVE,
+    OUTSIDE,
+    ENTRIES,
+    CAPACITY,
+    ATTACHED,
+    MODE,
+    RELOADS,
+    RELOAD_SUCCESS,
+    RELOAD_TIME,
+    BUILD,
+];

@@ -1,0 +1,88 @@
+//! What the guard's tables of sessions hold, read from the pinned maps: without a daemon, and without
+//! what one remembers.
+
+use std::{fmt, path::Path};
+
+use anyhow::{Context, Result};
+use aya::{
+    Pod,
+    maps::{HashMap, Map, MapData},
+};
+use ftp_guard_common::{
+    address::{ClientKey, EndpointKey, FlowKey},
+    names,
+    session::{Client, Flow, Named, Pinhole, Session},
+};
+
+use super::guard::Guard;
+
+/// The number of entries of each table, and what they say of themselves.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Tables {
+    /// Sessions.
+    pub sessions: usize,
+    /// Data connections.
+    pub flows: usize,
+    /// Pinholes.
+    pub pinholes: usize,
+    /// Destinations that PORT or EPRT named.
+    pub named: usize,
+    /// Clients.
+    pub clients: usize,
+    /// The live sessions of all clients together.
+    pub live: usize,
+}
+
+impl Tables {
+    /// Counts them.
+    ///
+    /// # Errors
+    /// When a map is not pinned, or is of another layout.
+    pub fn read(guard: &Guard) -> Result<Self> {
+        let pins = guard.folder().outside(&guard.settings().pins());
+        let clients = entries::<ClientKey, Client>(&pins, names::CLIENTS_MAP)?;
+        Ok(Self {
+            sessions: entries::<FlowKey, Session>(&pins, names::SESSIONS_MAP)?.len(),
+            flows: entries::<FlowKey, Flow>(&pins, names::FLOWS_MAP)?.len(),
+            pinholes: entries::<EndpointKey, Pinhole>(&pins, names::PINHOLES_MAP)?.len(),
+            named: entries::<EndpointKey, Named>(&pins, names::NAMED_MAP)?.len(),
+            clients: clients.len(),
+            live: clients.iter().map(|client| client.sessions as usize).sum(),
+        })
+    }
+
+    /// Whether nothing is left.
+    #[must_use]
+    pub fn are_empty(&self) -> bool {
+        *self == Self::default()
+    }
+}
+
+impl fmt::Display for Tables {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self {
+            sessions,
+            flows,
+            pinholes,
+            named,
+            clients,
+            live,
+        } = self;
+        write!(
+            f,
+            "{sessions} sessions, {flows} data connections, {pinholes} pinholes, {named} named \
+             destinations, {clients} clients with {live} live sessions"
+        )
+    }
+}
+
+/// All values of a pinned hash. One that goes while it is read is left out.
+fn entries<K: Pod, V: Pod>(pins: &Path, name: &str) -> Result<Vec<V>> {
+    let read = || -> Result<Vec<V>> {
+        let map = Map::HashMap(MapData::from_pin(pins.join(name))?);
+        let map = HashMap::<_, K, V>::try_from(map)?;
+        let found = map.keys().filter_map(Result::ok);
+        Ok(found.filter_map(|key| map.get(&key, 0).ok()).collect())
+    };
+    read().with_context(|| format!("cannot read {name}"))
+}

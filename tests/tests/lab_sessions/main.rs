@@ -1,0 +1,8 @@
+//! Sessions over real servers and sockets: they are taken over in their middle, end in every way, and
+//! leave nothing behind.
+
+mod adoption;
+mod download;
+mod endings;
+mod revocation;
+mod tables;
