@@ -1,6 +1,6 @@
 //! What servers send.
 
-use std::net::SocketAddr;
+use std::{collections::btree_map::Entry, net::SocketAddr};
 
 use ftp_guard::frame::TcpFlags;
 use ftp_guard_common::{
@@ -73,7 +73,9 @@ impl Tables {
     /// A passive connection is proven.
     pub fn establish(&mut self, ends: super::Ends) {
         let pinhole = self.pinhole_key(ends, ends.1.port());
-        self.pinholes.remove(&pinhole);
+        if self.pinholes.remove(&pinhole).is_some() {
+            self.negotiated.remove(&ends.1.port());
+        }
         self.insert_flow(ends, FlowKind::Passive, true);
     }
 
@@ -115,14 +117,10 @@ impl Tables {
         let role = self.role;
         let has_payload = !step.payload.is_empty();
         let is_listed = self.listed.contains(&step.ends.0.ip());
-        if !self.sessions.contains_key(&step.ends) {
-            if !has_payload || !is_listed {
-                return Reason::ServerAnswer;
-            }
-            self.sessions.insert(step.ends, greeted(step));
-        }
-        let Some(session) = self.sessions.get_mut(&step.ends) else {
-            return Reason::ServerAnswer;
+        let session = match self.sessions.entry(step.ends) {
+            Entry::Occupied(session) => session.into_mut(),
+            Entry::Vacant(place) if has_payload && is_listed => place.insert(greeted(step)),
+            Entry::Vacant(_) => return Reason::ServerAnswer,
         };
         if session.life.is_killed {
             return Reason::Killed;

@@ -76,10 +76,10 @@ impl Tables {
             Reason::TlsListening
         } else if !step.is_syn() {
             Reason::NoFlow
-        } else if encrypted > 0 {
-            Reason::NotListening
         } else if self.negotiated.contains(&server.port()) {
             Reason::PasvTheft
+        } else if encrypted > 0 {
+            Reason::NotListening
         } else if sessions > 0 {
             Reason::NoPinhole
         } else {
@@ -103,8 +103,10 @@ impl Tables {
         let Some(new) = in_order(session.next.1, step) else {
             return (Reason::ControlGap, class);
         };
+        let Some(destinations) = session.hear(new, step.ends) else {
+            return (Reason::ActiveUnreadable, class);
+        };
         session.next.1 = session.next.1.wrapping_add(new.len() as u32);
-        let destinations = session.hear(new, step.ends);
         for (destination, reason) in destinations {
             let key = self.named_key(scope, destination);
             self.named.insert(key, reason);
@@ -123,32 +125,36 @@ pub(super) fn in_order(next: u32, step: &Step) -> Option<&[u8]> {
 }
 
 impl Session {
-    /// New bytes of the client; the destinations that they name.
-    fn hear(&mut self, new: &[u8], ends: Ends) -> Vec<(SocketAddr, Reason)> {
+    /// New bytes of the client: the destinations that they name. `None`: they name one that cannot be
+    /// read, and are as if they had not come.
+    fn hear(&mut self, new: &[u8], ends: Ends) -> Option<Vec<(SocketAddr, Reason)>> {
         let is_record = new.first().is_some_and(|byte| TLS_RECORDS.contains(byte));
         if new.is_empty() || self.tls != Tls::Clear && is_record {
-            return Vec::new();
+            return Some(Vec::new());
         }
-        let old = self.texts.1.len();
-        self.texts.1.extend_from_slice(new);
+        let mut text = self.texts.1.clone();
+        let old = text.len();
+        text.extend_from_slice(new);
+        let mut said = client::asked(&text);
+        said.retain(|(place, _)| *place >= old);
+        if said.iter().any(|(_, asked)| *asked == Asked::Active(None)) {
+            return None;
+        }
+        self.texts.1 = text;
         let mut destinations = Vec::new();
-        for (_, asked) in client::asked(&self.texts.1)
-            .into_iter()
-            .filter(|(place, _)| *place >= old)
-        {
+        for (_, asked) in said {
             self.counts.0 += 1;
             match asked {
-                Asked::Other => {}
                 Asked::Auth => self.auth_asked = true,
                 Asked::Passive => self.passive.0 += 1,
-                Asked::Active(None) => self.named = None,
                 Asked::Active(Some(to)) => {
                     self.named = Some((to, self.counts.0));
                     destinations.push((to, reason_of(to, ends.0.ip())));
                 }
+                Asked::Other | Asked::Active(None) => {}
             }
         }
-        destinations
+        Some(destinations)
     }
 }
 
