@@ -50,7 +50,7 @@ assert_packed!(Traffic, size 72, align 8,
 assert_packed!(Session, size 216, align 8,
     id: u64, traffic: Traffic, pinholes_ns: u64, server_next: u32, client_next: u32,
     commands: u16, replies: u16, passive_asked: u16, passive_answered: u16, named_at: u16,
-    tls: u8, auth_asked: u8, clear_hint: u8, adopted: u8, unsynchronised: u8, reserved: u8,
+    tls: u8, auth_asked: u8, clear_hint: u8, adopted: u8, unsynchronised: u8, reopened: u8,
     named: EndpointKey, reserved2: [u8; 4], reply: ReplyParser, command: CommandParser);
 assert_packed!(Flow, size 88, align 8,
     session: u64, traffic: Traffic, kind: u8, established: u8, reserved: [u8; 6]);

@@ -8,6 +8,10 @@ use crate::ftp::{command::CommandParser, reply::ReplyParser};
 /// How long a connection that has ended stays in its table, so that its last segments pass.
 pub const LINGER_NS: u64 = 10_000_000_000;
 
+/// The same for a data connection whose client has not yet said that it is done: the server's program has closed its socket,
+/// and the kernel waits for the client's FIN for as long as this (net.ipv4.tcp_fin_timeout).
+pub const HALF_CLOSED_LINGER_NS: u64 = 60_000_000_000;
+
 /// Whether a session's control connection is encrypted.
 #[repr(u8)]
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -71,7 +75,7 @@ pub struct Traffic {
     pub allow_expires_s: u32,
     /// The last acknowledgement number from the server: what a reset must carry (RFC 5961).
     pub server_ack: u32,
-    /// 1 once the client has sent FIN.
+    /// 1 once the client has sent FIN, or either side a reset.
     pub fin_client: u8,
     /// 1 once the server has sent FIN.
     pub fin_server: u8,
@@ -82,11 +86,9 @@ pub struct Traffic {
 }
 
 impl Traffic {
-    /// Whether it has ended, and its last segments have had their time by `now`.
     #[inline(always)]
-    #[must_use]
-    pub const fn is_over(&self, now: u64) -> bool {
-        self.closed_ns != 0 && now >= self.closed_ns + LINGER_NS
+    const fn ended_before(&self, now: u64, linger: u64) -> bool {
+        self.closed_ns != 0 && now > self.closed_ns.saturating_add(linger)
     }
 }
 
@@ -126,8 +128,8 @@ pub struct Session {
     pub adopted: u8,
     /// 1 until the server has been seen: `server_next` and `client_next` are unset.
     pub unsynchronised: u8,
-    /// Zero.
-    pub reserved: u8,
+    /// 1 when it has ended and the server has answered a new SYN of the same address and port.
+    pub reopened: u8,
     /// The destination that the last PORT or EPRT named.
     pub named: crate::address::EndpointKey,
     /// Zero.
@@ -136,6 +138,15 @@ pub struct Session {
     pub reply: ReplyParser,
     /// How far the client's commands have been read.
     pub command: CommandParser,
+}
+
+impl Session {
+    /// Whether it has ended, and its last segments have had their time by `now`.
+    #[inline(always)]
+    #[must_use]
+    pub const fn is_over(&self, now: u64) -> bool {
+        self.traffic.ended_before(now, LINGER_NS)
+    }
 }
 
 /// What a data connection is.
@@ -188,6 +199,20 @@ pub struct Flow {
     pub established: u8,
     /// Zero.
     pub reserved: [u8; 6],
+}
+
+impl Flow {
+    /// Whether it has ended, and its last segments have had their time by `now`.
+    #[inline(always)]
+    #[must_use]
+    pub const fn is_over(&self, now: u64) -> bool {
+        let linger = if self.traffic.fin_client == 0 {
+            HALF_CLOSED_LINGER_NS
+        } else {
+            LINGER_NS
+        };
+        self.traffic.ended_before(now, linger)
+    }
 }
 
 /// A passive port that a client may connect to once. Stored under an

@@ -33,7 +33,7 @@ use ftp_guard_common::{
 const LOG_MAP: &str = "AYA_LOGS";
 
 /// Room for the programs to work in, which is nobody else's.
-const SCRATCH_MAPS: [&str; 2] = ["FTPG_SCRATCH", "FTPG_PACKET"];
+const SCRATCH_MAPS: [&str; 3] = ["FTPG_SCRATCH", "FTPG_PACKET", "FTPG_RECLAIM"];
 
 /// What the arrays may take in the kernel, together and for each CPU: 1 MiB, half of it the time at which
 /// each port was negotiated; and 512 KiB, a table of counters for each of three hooks. The allowlists come

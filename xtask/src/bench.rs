@@ -1,10 +1,10 @@
-//! `bench`: what a packet costs.
+//! `bench`: what the guard costs.
 
 use anyhow::Result;
 
 use crate::{program, workspace::Workspace};
 
-/// Measure what a packet costs, as the difference to a program that only returns.
+/// Measure what a packet costs, or with `-- transfer` a transfer, against a program that only returns
 #[derive(clap::Args)]
 pub(crate) struct Options {
     /// For the bench itself

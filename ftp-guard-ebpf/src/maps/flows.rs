@@ -33,6 +33,6 @@ pub fn insert(key: &FlowKey, flow: &Flow) -> bool {
 impl Mortal for Flow {
     #[inline(always)]
     fn is_dead(&self, now: u64) -> bool {
-        self.traffic.is_over(now)
+        self.is_over(now)
     }
 }

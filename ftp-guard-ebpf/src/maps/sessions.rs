@@ -53,7 +53,7 @@ pub fn insert(key: &FlowKey, session: &Session) -> bool {
 impl Mortal for Session {
     #[inline(always)]
     fn is_dead(&self, now: u64) -> bool {
-        self.traffic.is_over(now)
+        self.is_over(now)
     }
 }
 

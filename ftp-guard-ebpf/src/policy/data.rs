@@ -57,7 +57,7 @@ fn known(
     let Some(flow) = maps::flows::get(key) else {
         return Ok(None);
     };
-    if flow.traffic.is_over(now) {
+    if flow.is_over(now) {
         return Ok(None);
     }
     let outgoing = flow.kind == FlowKind::Outgoing as u8;

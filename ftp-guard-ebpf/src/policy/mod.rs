@@ -141,8 +141,7 @@ pub fn judge_control(frame: &Buffer<'_>) -> Judgement {
         return Judgement::UNREAD;
     };
     let reason = match read(frame, packet, false) {
-        CONCERNS if packet.class == PortClass::Control => reader::commands(frame, packet),
-        CONCERNS => Reason::NotFtp,
+        CONCERNS => reader::commands(frame, packet),
         reason => reason,
     };
     Judgement::of(packet, reason)
@@ -169,8 +168,17 @@ fn read_rules(frame: &Buffer<'_>, packet: &mut Packet, outbound: bool) -> Result
     } else {
         (Direction::Inbound, ports.destination)
     };
+    let entry = maps::ports::lookup(port);
     packet.port = port;
-    packet.class = maps::ports::lookup(port).class();
+    packet.class = entry.class();
+    if !outbound && packet.class != PortClass::Control {
+        return Err(Reason::NotFtp);
+    }
+    packet.segment = parse::segment(frame, &datagram)?;
+    // What leaves from any other port concerns the guard only where it opens a connection.
+    if entry.is_none() && !packet.segment.flags.is_connection_request() {
+        return Err(Reason::NotFtp);
+    }
     connection::read(
         &mut packet.key,
         frame,
@@ -179,7 +187,6 @@ fn read_rules(frame: &Buffer<'_>, packet: &mut Packet, outbound: bool) -> Result
         ports,
         direction,
     )?;
-    packet.segment = parse::segment(frame, &datagram)?;
     Ok(CONCERNS)
 }
 

@@ -27,7 +27,7 @@ fn inbound_rules(key: &FlowKey, segment: &Segment) -> Result<Reason, Reason> {
     let now = maps::config::now();
     if !segment.flags.is_connection_request()
         && let Some(session) = maps::sessions::get(key)
-        && !session.traffic.is_over(now)
+        && !session.is_over(now)
     {
         allow::recheck(&mut session.traffic, key)?;
         if traffic::note(&mut session.traffic, segment, Direction::Inbound, now)? {
@@ -49,8 +49,19 @@ pub fn outbound(frame: &Buffer<'_>, packet: &Packet) -> Reason {
 #[inline(always)]
 fn outbound_rules(frame: &Buffer<'_>, key: &FlowKey, segment: &Segment) -> Result<Reason, Reason> {
     let now = maps::config::now();
-    if segment.flags.0 & (TcpFlags::SYN | TcpFlags::RST) == 0 && segment.payload_len > 0 {
-        let known = maps::sessions::get(key).is_some_and(|session| session.traffic.closed_ns == 0);
+    if segment.flags.has(TcpFlags::SYN) {
+        if let Some(session) = maps::sessions::get(key)
+            && session.traffic.closed_ns != 0
+        {
+            session.reopened = 1;
+        }
+        return Ok(Reason::ServerAnswer);
+    }
+    if !segment.flags.has(TcpFlags::RST) && segment.payload_len > 0 {
+        // What is repeated on a connection that has ended begins no other one.
+        let known = maps::sessions::get(key).is_some_and(|session| {
+            session.traffic.closed_ns == 0 || (session.reopened == 0 && !session.is_over(now))
+        });
         if !known {
             let tls = reader::first_word(frame, segment);
             let reason = open(

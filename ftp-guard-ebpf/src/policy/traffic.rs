@@ -41,6 +41,9 @@ pub fn note(
             }
         }
     }
+    if reset {
+        traffic.fin_client = 1;
+    }
     let ends = reset || (traffic.fin_client != 0 && traffic.fin_server != 0);
     if ends && traffic.closed_ns == 0 && maps::config::role() == Role::Router {
         traffic.closed_ns = now;

@@ -32,7 +32,7 @@ pub fn commands(frame: &Buffer<'_>, packet: &Packet) -> Reason {
 fn read(frame: &Buffer<'_>, key: &FlowKey, segment: &Segment) -> Result<Reason, Reason> {
     let now = maps::config::now();
     let session = match maps::sessions::get(key) {
-        Some(session) if !session.traffic.is_over(now) => session,
+        Some(session) if !session.is_over(now) => session,
         // Before the greeting nothing can be asked.
         _ => return Ok(Reason::Listed),
     };

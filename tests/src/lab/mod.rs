@@ -78,6 +78,14 @@ impl Lab {
         Host::new(&self.holder, name).with_context(|| format!("cannot make host {name}"))
     }
 
+    /// Gives the lab the accounts that FTP servers need. [`Site`] and [`Router`] have them.
+    ///
+    /// # Errors
+    /// When a file cannot be written, or mounted over another.
+    pub fn install_accounts(&self) -> Result<()> {
+        accounts::install(self)
+    }
+
     /// The lab's folder.
     #[must_use]
     pub fn folder(&self) -> Folder {

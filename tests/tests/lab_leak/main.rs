@@ -13,7 +13,7 @@ use std::{
 };
 
 use anyhow::{Context, Result, ensure};
-use ftp_guard_common::session::LINGER_NS;
+use ftp_guard_common::session::HALF_CLOSED_LINGER_NS;
 use ftp_guard_tests::{
     lab::{
         Family, Process, SERVER, Site,
@@ -41,10 +41,10 @@ const AT_A_TIME: usize = 200;
 const AT_ONCE: usize = 500;
 /// Time for a program to come up.
 const LIMIT: Duration = Duration::from_secs(20);
-/// Time for the tables to become empty after the last connection has ended: the linger time, the
-/// shortest pinhole time-out, and room for a daemon that looks once a second on a loaded machine.
+/// Time for the tables to become empty: the linger time, the server's patience with a client that is
+/// silent, the kernel's with one that is gone, and room for a loaded machine.
 const EMPTY_AFTER: Duration =
-    Duration::from_nanos(LINGER_NS).saturating_add(Duration::from_secs(10));
+    Duration::from_nanos(HALF_CLOSED_LINGER_NS).saturating_add(Duration::from_secs(30));
 /// By how much the daemon's memory may grow over half of the sessions.
 const GROWTH_KIB: u64 = 4 << 10;
 

@@ -10,12 +10,12 @@ use aya::{
 use ftp_guard_common::{
     address::{ClientKey, EndpointKey, FlowKey},
     names,
-    session::{Client, Flow, LINGER_NS, Named, Pinhole, Session},
+    session::{Client, Flow, HALF_CLOSED_LINGER_NS, LINGER_NS, Named, Pinhole, Session},
 };
 use ftp_guard_tests::lab::{guard::Guard, wait_until};
 
 /// Time for entries of what has ended to go, on a loaded machine.
-const END_LIMIT: Duration = Duration::from_nanos(3 * LINGER_NS);
+const END_LIMIT: Duration = Duration::from_nanos(HALF_CLOSED_LINGER_NS + 2 * LINGER_NS);
 
 /// What the tables hold.
 pub struct Tables {

@@ -376,6 +376,7 @@ impl Kernel for Fake {
         }
         if let Some(flow) = self.flows.get_mut(&key) {
             flow.traffic.closed_ns = self.clock_ns;
+            flow.traffic.fin_client = 1;
         }
         Ok(self.tcp.len() < before)
     }

@@ -5,7 +5,7 @@ use std::collections::{BTreeSet, HashMap};
 use ftp_guard_common::{
     address::FlowKey,
     config::Role,
-    session::{Flow, LINGER_NS, Session, Traffic},
+    session::{Flow, Session, Traffic},
 };
 
 use super::{
@@ -143,7 +143,7 @@ impl<'a> Reconciliation<'a> {
     fn session_over(&self, session: &Session, evidence: &Evidence<'_>) -> bool {
         let traffic = &session.traffic;
         match evidence {
-            _ if traffic.closed_ns != 0 => self.since(traffic.closed_ns) > LINGER_NS,
+            _ if traffic.closed_ns != 0 => session.is_over(self.look.now_ns),
             Evidence::Gone => true,
             // A killed one stays on a router for as long as its peers might still speak: without the
             // entry the server's next word would begin a session anew.
@@ -158,7 +158,7 @@ impl<'a> Reconciliation<'a> {
         let traffic = &flow.traffic;
         let half_open = flow.established == 0 && self.since(traffic.created_ns) > HALF_OPEN_NS;
         match evidence {
-            _ if traffic.closed_ns != 0 => self.since(traffic.closed_ns) > LINGER_NS,
+            _ if traffic.closed_ns != 0 => flow.is_over(self.look.now_ns),
             Evidence::Gone => true,
             // While a socket lives, so does its entry: it cannot leak, and to remove it would cut the
             // transfer, however slow.

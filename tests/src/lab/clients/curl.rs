@@ -25,6 +25,9 @@ pub(super) fn command(order: &Order<'_>) -> Command {
         // Nobody has signed the lab's certificate.
         command.args(["--ssl-reqd", "--insecure"]);
     }
+    if order.resets_tickets() {
+        command.args(["--tls-max", "1.2"]);
+    }
     if let Some(rate) = order.transfer.rate {
         command.args(["--limit-rate", &rate.to_string()]);
     }

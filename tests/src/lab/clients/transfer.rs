@@ -74,6 +74,15 @@ pub(super) struct Order<'a> {
     pub(super) folder: &'a Folder,
 }
 
+impl Order<'_> {
+    /// Whether TLS 1.3 would harm: servers then send tickets on a data connection that a client which
+    /// uploads may never read, so that the connection ends with a reset, and vsftpd takes the file for
+    /// incomplete.
+    pub(super) fn resets_tickets(&self) -> bool {
+        self.transfer.tls != Tls::Clear && self.transfer.direction == Direction::Upload
+    }
+}
+
 impl Transfer {
     /// A transfer of 200 kB in clear text at full speed.
     #[must_use]
@@ -175,6 +184,12 @@ pub struct Running<'s> {
 }
 
 impl Running<'_> {
+    /// What it is.
+    #[must_use]
+    pub fn transfer(&self) -> &Transfer {
+        &self.transfer
+    }
+
     /// How many bytes have arrived.
     #[must_use]
     pub fn arrived(&self) -> u64 {

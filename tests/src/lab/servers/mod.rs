@@ -64,6 +64,8 @@ pub struct Settings {
     pub passive: RangeInclusive<u16>,
     /// Whether sessions begin with TLS. Otherwise AUTH TLS is offered.
     pub implicit_tls: bool,
+    /// How fast each transfer is at most, in bytes a second. vsftpd alone is told.
+    pub rate: Option<u32>,
 }
 
 impl Default for Settings {
@@ -72,6 +74,7 @@ impl Default for Settings {
             port: 21,
             passive: 50000..=50010,
             implicit_tls: false,
+            rate: None,
         }
     }
 }
@@ -107,6 +110,10 @@ impl FtpServer {
         ensure!(
             make.offers(Tls::Implicit) || !settings.implicit_tls,
             "{make} has no implicit TLS"
+        );
+        ensure!(
+            make == Make::Vsftpd || settings.rate.is_none(),
+            "only vsftpd is told a rate"
         );
         let folder = host.folder();
         let certificate = Certificate::of_lab(&folder)?;

@@ -28,6 +28,7 @@ impl Pair {
                 port: tls.port(),
                 passive,
                 implicit_tls: tls == Tls::Implicit,
+                ..Settings::default()
             };
             FtpServer::start(make, host, &settings)
         };

@@ -31,6 +31,9 @@ fn configuration(folder: &Folder, settings: &Settings, certificate: &Certificate
          local_enable=YES\n\
          write_enable=YES\n\
          check_shell=NO\n\
+         max_per_ip=0\n\
+         local_max_rate={rate}\n\
+         trans_chunk_size={chunk}\n\
          pam_service_name=vsftpd\n\
          secure_chroot_dir={empty}\n\
          seccomp_sandbox=NO\n\
@@ -51,6 +54,9 @@ fn configuration(folder: &Folder, settings: &Settings, certificate: &Certificate
          rsa_cert_file={chain}\n\
          rsa_private_key_file={key}\n",
         port = settings.port,
+        rate = settings.rate.unwrap_or(0),
+        // Between two pieces it sleeps; by itself it takes 64 KiB at a time.
+        chunk = if settings.rate.is_some() { 4096 } else { 0 },
         implicit = if settings.implicit_tls { "YES" } else { "NO" },
         empty = folder.inside("empty").display(),
         first = settings.passive.start(),

@@ -2,7 +2,7 @@
 
 use ftp_guard_common::{
     config::Role,
-    session::{Client, FlowKind, LINGER_NS, Tls},
+    session::{Client, FlowKind, HALF_CLOSED_LINGER_NS, LINGER_NS, Tls},
 };
 
 use super::world::{IDLE_NS, SECOND, World, key};
@@ -71,6 +71,21 @@ fn what_has_ended_lingers() {
         assert_eq!(commands.len(), 2, "{role:?}: {commands:?}");
         assert!(world.sessions.is_empty() && world.flows.is_empty() && world.clients.is_empty());
     }
+}
+
+/// The server's program has closed its socket, the client is still reading what is under way.
+#[test]
+fn a_data_connection_waits_for_the_clients_end() {
+    let mut world = World::host();
+    world.session(0x10001, CLIENT, Tls::Encrypted);
+    world.socket(21, CLIENT);
+    let flow = world.flow(50001, DATA, FlowKind::Passive, 0x10001);
+    world.closed(&flow);
+    world.flows.get_mut(&flow).unwrap().traffic.fin_client = 0;
+    world.passes(HALF_CLOSED_LINGER_NS / SECOND);
+    assert!(world.flows.contains_key(&flow));
+    world.pass();
+    assert!(world.flows.is_empty());
 }
 
 #[test]

@@ -318,6 +318,8 @@ impl World {
             && flow.traffic.closed_ns == 0
         {
             flow.traffic.closed_ns = self.now_ns;
+            // By FIN or reset, as nearly always.
+            flow.traffic.fin_client = 1;
         }
         self.figure(key.client_key(self.role.scope(key.server)), delta);
     }

@@ -1,16 +1,13 @@
 //! What a packet costs in the kernel program: the time of a `BPF_PROG_TEST_RUN`, as the difference to
-//! a program that only returns `XDP_PASS`. Needs root.
-//!
-//! Usage: `bench [--json] [--rounds N] [--repeat N]`
+//! a program that only returns `XDP_PASS`.
 
 use std::{
-    fs,
     net::{IpAddr, Ipv4Addr, Ipv6Addr},
     os::fd::{AsFd, BorrowedFd, OwnedFd},
     time::Duration,
 };
 
-use anyhow::{Context, Result, bail};
+use anyhow::{Context, Result};
 use ftp_guard::frame::{FrameSpec, TcpFlags, tcp_frame};
 use ftp_guard_common::{allow::EntryKind, class::Family, reason::Reason};
 use ftp_guard_tests::{
@@ -29,59 +26,30 @@ use nix::{
 use rand::{Rng, SeedableRng, rngs::StdRng};
 use serde_json::json;
 
+use crate::{Options, load, machine, median};
+
 /// Entries of the allowlists that are measured, of each IP version.
 const SIZES: [usize; 2] = [10, 1000];
 /// Makes the lists and sources of every run the same.
 const SEED: u64 = 21;
 
-fn main() -> Result<()> {
-    let options = Options::read(std::env::args().skip(1))?;
+/// Measures all cases and prints them.
+pub fn run(options: &Options) -> Result<()> {
     stay_on_one_cpu()?;
     let floor = sys::load_pass_program().context("cannot load a program (root is needed)")?;
     let mut results = Vec::new();
     for size in SIZES {
-        results.extend(measure(&floor, size, &options)?);
+        results.extend(measure(&floor, size, options)?);
     }
     if options.json {
         println!(
             "{}",
-            serde_json::to_string_pretty(&as_json(&results, &options))?
+            serde_json::to_string_pretty(&as_json(&results, options))?
         );
     } else {
-        print!("{}", as_markdown(&results, &options));
+        print!("{}", as_markdown(&results, options));
     }
     Ok(())
-}
-
-struct Options {
-    json: bool,
-    rounds: usize,
-    repeat: u32,
-}
-
-impl Options {
-    fn read(mut arguments: impl Iterator<Item = String>) -> Result<Self> {
-        let mut options = Self {
-            json: false,
-            rounds: 21,
-            repeat: 200_000,
-        };
-        while let Some(argument) = arguments.next() {
-            let mut number = || -> Result<u32> {
-                let value = arguments.next().unwrap_or_default();
-                let number = value.parse().ok().filter(|number| *number > 0);
-                number
-                    .with_context(|| format!("{argument} needs a number above 0, not \"{value}\""))
-            };
-            match argument.as_str() {
-                "--json" => options.json = true,
-                "--rounds" => options.rounds = number()? as usize,
-                "--repeat" => options.repeat = number()?,
-                other => bail!("unknown argument \"{other}\": --json, --rounds N or --repeat N"),
-            }
-        }
-        Ok(options)
-    }
 }
 
 /// What a case sends.
@@ -174,7 +142,7 @@ fn measure(floor: &OwnedFd, size: usize, options: &Options) -> Result<Vec<Measur
             })
         })
         .collect();
-    for _ in 0..options.rounds {
+    for _ in 0..options.rounds(21) {
         for case in &mut cases {
             let frame = loop {
                 let frame = frame(&mut rng, case.kind, case.family, &v4, &v6);
@@ -290,35 +258,6 @@ fn stay_on_one_cpu() -> Result<()> {
     Ok(sched_setaffinity(this_thread, &one)?)
 }
 
-fn median(sorted: &[f64]) -> f64 {
-    sorted[sorted.len() / 2]
-}
-
-/// Processor and kernel.
-fn machine() -> (String, String) {
-    let cpuinfo = fs::read_to_string("/proc/cpuinfo").unwrap_or_default();
-    let field = |name: &str| {
-        cpuinfo
-            .lines()
-            .find(|line| line.starts_with(name))
-            .and_then(|line| line.split_once(':'))
-            .map(|(_, value)| value.trim().to_owned())
-    };
-    let model = field("model name").unwrap_or_else(|| std::env::consts::ARCH.to_owned());
-    let virtual_machine = field("flags").is_some_and(|flags| flags.contains("hypervisor"));
-    let kernel = fs::read_to_string("/proc/sys/kernel/osrelease").unwrap_or_default();
-    (
-        format!("{model}{}", if virtual_machine { ", virtual" } else { "" }),
-        kernel.trim().to_owned(),
-    )
-}
-
-/// Mean number of processes that wanted a CPU in the last minute.
-fn load() -> String {
-    let load = fs::read_to_string("/proc/loadavg").unwrap_or_default();
-    load.split(' ').next().unwrap_or_default().to_owned()
-}
-
 fn as_markdown(results: &[Measured], options: &Options) -> String {
     let (processor, kernel) = machine();
     let mut floors: Vec<f64> = results
@@ -334,7 +273,7 @@ fn as_markdown(results: &[Measured], options: &Options) -> String {
          | --- | --- | ---: | ---: | ---: | ---: | ---: |\n",
         median(&floors),
         load(),
-        options.rounds,
+        options.rounds(21),
         options.repeat
     );
     for case in results {
@@ -375,7 +314,7 @@ fn as_json(results: &[Measured], options: &Options) -> serde_json::Value {
         "processor": processor,
         "kernel": kernel,
         "load": load(),
-        "rounds": options.rounds,
+        "rounds": options.rounds(21),
         "repeat": options.repeat,
         "cases": cases,
     })
