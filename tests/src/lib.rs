@@ -12,6 +12,7 @@ pub mod program;
 pub mod random;
 pub mod replies;
 pub mod report;
+pub mod sequence;
 pub mod state;
 pub mod sys;
 pub mod trace;

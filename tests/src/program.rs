@@ -281,18 +281,32 @@ impl Guard {
         self.table_of(names::STATS_MAP)
     }
 
-    fn table_of(&self, name: &str) -> anyhow::Result<Vec<Counter>> {
+    /// All counter cells of a table, as [`Guard::table`].
+    ///
+    /// # Errors
+    ///
+    /// There is no such table, or what the kernel says.
+    pub fn table_of(&self, name: &str) -> anyhow::Result<Vec<Counter>> {
         sys::counters(self.stats(name)?.fd().as_fd(), self.cpus).context("cannot read the counters")
     }
 
-    /// One counter cell, added up over the CPUs.
+    /// One counter cell of the XDP program, added up over the CPUs.
     ///
     /// # Errors
     ///
     /// What the kernel says.
     pub fn cell(&self, key: StatsKey) -> anyhow::Result<Counter> {
+        self.cell_of(names::STATS_MAP, key)
+    }
+
+    /// One counter cell of a table, added up over the CPUs.
+    ///
+    /// # Errors
+    ///
+    /// There is no such table, or what the kernel says.
+    pub fn cell_of(&self, stats: &str, key: StatsKey) -> anyhow::Result<Counter> {
         let map: aya::maps::PerCpuArray<_, Counter> =
-            aya::maps::PerCpuArray::try_from(self.map(names::STATS_MAP)?)?;
+            aya::maps::PerCpuArray::try_from(self.map(stats)?)?;
         let mut sum = Counter::default();
         for share in map.get(&key.index(), 0)?.iter() {
             sum.packets += share.packets;

@@ -4,6 +4,8 @@
 //!
 //! `PROPTEST_CASES` sets the number of texts of each test, `FTP_GUARD_SEED` repeats the random cuts.
 
+#![expect(clippy::unwrap_used, reason = "a suite fails by panicking")]
+
 #[path = "control_reader/generate.rs"]
 mod generate;
 

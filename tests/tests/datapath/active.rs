@@ -8,7 +8,7 @@ use ftp_guard_tests::conversation::{Conversation, DATA, SYN_ACK};
 
 use crate::{
     row::{Wanted, drop, pass},
-    scene::{ANYWHERE, Scene, Story},
+    scene::{ANYWHERE, Scene, Story, Tell},
 };
 
 /// Source ports of a server, and their classes: its own, the one of implicit TLS, one as Pure-FTPd takes
@@ -21,7 +21,7 @@ const SOURCES: [(u16, PortClass); 4] = [
 ];
 
 pub(crate) fn stories() -> Vec<Story> {
-    let anywhere: [(&str, fn(&mut Scene<'_>)); 10] = [
+    let anywhere: [(&str, Tell); 10] = [
         ("PORT names a destination", named),
         ("a named destination holds for some time", expires),
         ("a refusal takes a named destination back", revoked),

@@ -8,14 +8,14 @@ use ftp_guard_tests::conversation::DATA;
 
 use crate::{
     row::{Wanted, drop, pass},
-    scene::{ANYWHERE, Scene, Story, active_command},
+    scene::{ANYWHERE, Scene, Story, Tell, active_command},
 };
 
 const SESSION: Wanted = pass(Reason::Session, PortClass::Control);
 const GAP: Wanted = drop(Reason::ControlGap, PortClass::Control);
 
 pub(crate) fn stories() -> Vec<Story> {
-    let anywhere: [(&str, fn(&mut Scene<'_>)); 6] = [
+    let anywhere: [(&str, Tell); 6] = [
         ("a command that is split anywhere", split),
         ("several commands in one segment", pipelined),
         ("a command that is sent again", again),
@@ -31,6 +31,11 @@ pub(crate) fn stories() -> Vec<Story> {
             tell,
         })
         .collect();
+    stories.push(Story {
+        name: "a destination that cannot be read",
+        roles: ANYWHERE,
+        tell: unreadable,
+    });
     stories.push(Story {
         name: "what no session is",
         roles: ANYWHERE,
@@ -133,6 +138,35 @@ fn keep_alive(scene: &mut Scene<'_>) {
     }
     scene.command(&mut control, "SV\r\n");
     assert_eq!(scene.session(&control).unwrap().passive_asked, 1);
+}
+
+fn unreadable(scene: &mut Scene<'_>) {
+    let refused = drop(Reason::ActiveUnreadable, PortClass::Control);
+    for text in [
+        "PORT 1,2,3,4,256,6\r\n",
+        "EPRT |1|x|50005|\r\n",
+        "PORT\r\n",
+        "NOOP\r\nLPRT 4\r\n",
+    ] {
+        let mut control = scene.login();
+        let at = control.client_next;
+        let frame = control.client(DATA, text.as_bytes());
+        scene.xdp(text, &frame, SESSION);
+        scene.control(text, &frame, refused);
+        assert_eq!(scene.named().len(), 0);
+        if scene.enforces() {
+            scene.control("the same again", &frame, refused);
+            let behind = control.client(DATA, b"NOOP\r\n");
+            scene.control("what follows it", &behind, GAP);
+            assert_eq!(scene.session(&control).unwrap().client_next, at);
+        }
+        // Another connection for the next text.
+        scene.guard.state().clear(&[]).unwrap();
+    }
+    let mut control = scene.login();
+    scene.said(&mut control, b"PORT 1,2,3,4,256,6\r");
+    let frame = control.client(DATA, b"\n");
+    scene.control("the byte that ends the line", &frame, refused);
 }
 
 fn beside(scene: &mut Scene<'_>) {

@@ -6,7 +6,7 @@ use ftp_guard_tests::conversation::DATA;
 
 use crate::{
     row::{Wanted, drop, pass},
-    scene::{ANYWHERE, HOST, ROUTER, Scene, Story, passive_reply},
+    scene::{ANYWHERE, HOST, ROUTER, Scene, Story, Tell, passive_reply},
 };
 
 const SESSION: Wanted = pass(Reason::Session, PortClass::Control);
@@ -17,11 +17,7 @@ const PORT: u16 = 50_005;
 pub(crate) fn stories() -> Vec<Story> {
     let mut stories = Vec::new();
     for (name, roles, tell) in [
-        (
-            "a reply that is split anywhere",
-            ANYWHERE,
-            split as fn(&mut Scene<'_>),
-        ),
+        ("a reply that is split anywhere", ANYWHERE, split as Tell),
         ("several replies in one segment", ANYWHERE, pipelined),
         ("replies in other replies", ANYWHERE, nested),
         ("a reply that nobody asked for", ANYWHERE, unasked),
@@ -29,6 +25,7 @@ pub(crate) fn stories() -> Vec<Story> {
         ("a segment that overlaps the last one", ANYWHERE, overlap),
         ("keep-alive probes", ANYWHERE, keep_alive),
         ("AUTH and 234 make TLS of it", ANYWHERE, tls),
+        ("TLS records over several segments", ANYWHERE, records),
         ("a segment beyond a hole, on a router", ROUTER, gap),
         ("a segment beyond a hole, on a host", HOST, gap_on_a_host),
     ] {
@@ -184,6 +181,20 @@ fn tls(scene: &mut Scene<'_>) {
     scene.reply_bytes(&mut control, b"\x17\x03\x03\r\n229 (|||50002|)\r\n");
     assert_eq!(scene.open_ports(), [50_001]);
     assert_eq!(scene.session(&control).unwrap().tls, Tls::Encrypted as u8);
+}
+
+/// A segment in the middle of a record begins with any byte; it is no clear text for that.
+fn records(scene: &mut Scene<'_>) {
+    let mut control = scene.login_tls();
+    scene.said(&mut control, b"\x17\x03\x03\x00\x20begins");
+    scene.said(&mut control, b"EPSV\r\n and goes on, 26 by");
+    scene.reply_bytes(&mut control, b"\x17\x03\x03\x00\x40begins");
+    scene.reply_bytes(
+        &mut control,
+        b"229 (|||50005|)\r\n and so on, and on, and on, and on until 64",
+    );
+    assert_eq!(scene.session(&control).unwrap().tls, Tls::Encrypted as u8);
+    assert_eq!(scene.open_ports(), [0; 0]);
 }
 
 fn gap(scene: &mut Scene<'_>) {

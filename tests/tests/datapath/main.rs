@@ -1,5 +1,5 @@
-//! Verdict tables: what the kernel program does with single frames, and that it counts each under
-//! exactly one cell.
+//! Verdict tables: what the XDP program does with single frames, and that it counts each under exactly one
+//! cell; and stories, which are sequences of frames through all three programs.
 //!
 //! Frames below 14 bytes are not in the tables: `BPF_PROG_TEST_RUN` refuses them (`EINVAL`), and so
 //! do drivers.
@@ -15,6 +15,7 @@ mod egress;
 mod fragments;
 mod ipv4;
 mod ipv6;
+mod limits;
 mod link;
 mod multibuffer;
 mod passive;
@@ -22,6 +23,7 @@ mod row;
 mod scene;
 mod sessions;
 mod tcp;
+mod tls;
 mod truncation;
 
 use std::{
@@ -60,10 +62,46 @@ fn every_row_holds_in_both_modes() {
     ftp_guard_tests::report!("datapath: {rows} verdict rows");
 }
 
-/// Reasons that each classifier can give.
+/// What the classifiers can give, each of which has a story.
+const CLASSIFIERS: [(At, &[Reason]); 2] = [
+    (
+        At::Egress,
+        &[
+            Reason::NotFtp,
+            Reason::Session,
+            Reason::DataFlow,
+            Reason::Outgoing,
+            Reason::ActiveNamed,
+            Reason::ActiveClient,
+            Reason::ServerAnswer,
+            Reason::Killed,
+            Reason::SessionTableFull,
+            Reason::FlowTableFull,
+            Reason::PinholeLimit,
+            Reason::PinholeTableFull,
+            Reason::Bounce,
+            Reason::ActiveLowPort,
+            Reason::ControlGap,
+            Reason::OutsideRange,
+        ],
+    ),
+    (
+        At::Control,
+        &[
+            Reason::NotFtp,
+            Reason::Listed,
+            Reason::Session,
+            Reason::ControlGap,
+            Reason::ActiveUnreadable,
+        ],
+    ),
+];
+
 fn stories() -> Vec<Story> {
     let mut stories = sessions::stories();
     stories.extend(passive::stories());
+    stories.extend(tls::stories());
+    stories.extend(limits::stories());
     stories.extend(active::stories());
     stories.extend(egress::stories());
     stories.extend(control::stories());
@@ -102,6 +140,15 @@ fn every_story_holds_and_every_reason_has_a_row() {
         .collect();
     for reason in Reason::ALL {
         assert!(covered.contains(reason), "no row for {}", reason.as_str());
+    }
+    for (at, reasons) in CLASSIFIERS {
+        for reason in reasons {
+            let name = reason.as_str();
+            assert!(
+                told.reasons.contains(&(at, *reason)),
+                "no row for {name} at {at:?}"
+            );
+        }
     }
 }
 

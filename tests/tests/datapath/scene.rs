@@ -37,8 +37,11 @@ pub(crate) struct Story {
     /// What happens in it.
     pub(crate) name: &'static str,
     pub(crate) roles: &'static [Role],
-    pub(crate) tell: fn(&mut Scene<'_>),
+    pub(crate) tell: Tell,
 }
+
+/// Runs the frames of a story.
+pub(crate) type Tell = fn(&mut Scene<'_>);
 
 /// A host and a router.
 pub(crate) const ANYWHERE: &[Role] = &[Role::Host, Role::Router];
@@ -106,10 +109,6 @@ impl Scene<'_> {
 
     pub(crate) fn enforces(&self) -> bool {
         self.policy.mode == Mode::Enforce
-    }
-
-    pub(crate) fn is_v6(&self) -> bool {
-        self.family == Family::Ipv6
     }
 
     /// Makes the guard follow `policy` after a change of it.

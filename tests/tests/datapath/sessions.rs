@@ -11,7 +11,7 @@ use ftp_guard_tests::conversation::{Conversation, DATA, FIN_ACK, RST_ACK, SYN_AC
 
 use crate::{
     row::{Wanted, drop, pass},
-    scene::{ANYWHERE, HOST, ROUTER, Scene, Story},
+    scene::{ANYWHERE, HOST, ROUTER, Scene, Story, Tell},
 };
 
 const SESSION: Wanted = pass(Reason::Session, PortClass::Control);
@@ -19,7 +19,7 @@ const LISTED: Wanted = pass(Reason::Listed, PortClass::Control);
 const ANSWER: Wanted = pass(Reason::ServerAnswer, PortClass::Control);
 
 pub(crate) fn stories() -> Vec<Story> {
-    let anywhere: [(&str, fn(&mut Scene<'_>)); 10] = [
+    let anywhere: [(&str, Tell); 10] = [
         ("a session begins with the server's first payload", begins),
         ("the first byte tells TLS", first_byte),
         ("a client that is not listed gets no session", unlisted),
@@ -32,7 +32,7 @@ pub(crate) fn stories() -> Vec<Story> {
         ),
         ("an ended session lingers", lingers),
         ("a full table refuses new sessions", full),
-        ("clear_hint and CCC", cleared),
+        ("CCC leads back to clear text", cleared),
     ];
     let mut stories: Vec<_> = anywhere
         .into_iter()
@@ -46,6 +46,11 @@ pub(crate) fn stories() -> Vec<Story> {
         name: "on a router FIN both ways or RST ends a session",
         roles: ROUTER,
         tell: ends_on_a_router,
+    });
+    stories.push(Story {
+        name: "what a server sends again after the end",
+        roles: ROUTER,
+        tell: repeats,
     });
     stories.push(Story {
         name: "on a host the sockets end a session, not what clients send",
@@ -112,7 +117,7 @@ fn first_byte(scene: &mut Scene<'_>) {
         (41_002, 0x15, Tls::Encrypted),
         (41_003, 0x16, Tls::Encrypted),
         (41_004, 0x17, Tls::Encrypted),
-        (41_005, 0x19, Tls::Clear),
+        (41_005, 0x18, Tls::Clear),
         (41_006, b'2', Tls::Clear),
     ] {
         for port in [21, 990] {
@@ -252,6 +257,7 @@ fn lingers(scene: &mut Scene<'_>) {
         session.traffic.closed_ns = now - LINGER_NS;
     });
     scene.xdp("an ACK after it has lingered", &ack, LISTED);
+    scene.control("an ACK after it has lingered", &ack, LISTED);
     // The same ports once more: a new session.
     let old = scene.session(&control).unwrap().id;
     let mut again = control.clone();
@@ -286,6 +292,22 @@ fn ends_on_a_router(scene: &mut Scene<'_>) {
     scene.egress("the server's RST", &control.server(RST_ACK, b""), SESSION);
     assert_ne!(scene.session(&control).unwrap().traffic.closed_ns, 0);
     assert_eq!(client_counts(scene), [(0, 0); 3]);
+}
+
+/// What a server sends again after the end is no new session.
+fn repeats(scene: &mut Scene<'_>) {
+    let mut control = scene.login();
+    let at = control.server_next;
+    scene.reply(&mut control, "221 bye\r\n");
+    let fin = control.server(FIN_ACK, b"");
+    scene.egress("the server's FIN", &fin, SESSION);
+    scene.xdp("the client's FIN", &control.client(FIN_ACK, b""), SESSION);
+    let before = scene.session(&control).unwrap();
+    assert_ne!(before.traffic.closed_ns, 0);
+    let last = control.server_at(at, FIN_ACK, b"221 bye\r\n");
+    scene.egress("the last reply again", &last, SESSION);
+    assert_eq!(scene.session(&control).unwrap().id, before.id);
+    assert_eq!(client_counts(scene), [(0, 0)]);
 }
 
 fn does_not_end_on_a_host(scene: &mut Scene<'_>) {

@@ -1,0 +1,169 @@
+//! What comes from clients.
+
+use std::net::{IpAddr, SocketAddr};
+
+use ftp_guard::frame::TcpFlags;
+use ftp_guard_common::{
+    class::PortClass,
+    reason::Reason,
+    session::{FlowKind, Tls},
+};
+
+use super::{Ends, Judged, Session, Step, Tables, class};
+use crate::replies::{Asked, client};
+
+/// What follows the TLS record types (RFC 8446, section 5.1) is no command.
+const TLS_RECORDS: std::ops::RangeInclusive<u8> = 0x14..=0x18;
+
+impl Tables {
+    /// The XDP program.
+    pub fn xdp(&mut self, step: &Step) -> Judged {
+        let (client, server) = step.ends;
+        let class = class(server.port());
+        let is_listed = self.listed.contains(&client.ip());
+        if class == PortClass::Control {
+            let role = self.role;
+            let session = self.sessions.get_mut(&step.ends);
+            return match session {
+                Some(session) if session.life.is_killed => (Reason::Killed, class),
+                Some(session) if !step.is_syn() => {
+                    session.life.note(step, role);
+                    (Reason::Session, class)
+                }
+                _ if is_listed => (Reason::Listed, class),
+                _ => (Reason::NotListed, class),
+            };
+        }
+        if class == PortClass::Other && !self.active_ports.contains(&server.port()) {
+            return (Reason::NotFtp, class);
+        }
+        let role = self.role;
+        if let Some(flow) = self.flows.get_mut(&step.ends).filter(|_| !step.is_syn()) {
+            // An outgoing connection to where a session named is still an active one.
+            let class = match class {
+                PortClass::Other => PortClass::ActiveData,
+                class => class,
+            };
+            if flow.life.is_killed {
+                return (Reason::Killed, class);
+            }
+            // The client answers the server's SYN: the other way of a proven handshake.
+            flow.is_established |= !step.flags.contains(TcpFlags::RST);
+            flow.life.note(step, role);
+            return match flow.kind {
+                FlowKind::Outgoing => (Reason::Outgoing, class),
+                _ => (Reason::DataFlow, class),
+            };
+        }
+        let reason = match class {
+            PortClass::Other => Reason::NotFtp,
+            _ if !is_listed => Reason::NotListed,
+            PortClass::ActiveData if step.is_syn() => Reason::ActiveDataSyn,
+            PortClass::ActiveData => Reason::NoFlow,
+            _ => self.passive(step),
+        };
+        (reason, class)
+    }
+
+    /// A segment of a listed client to a passive port, of no data connection.
+    fn passive(&self, step: &Step) -> Reason {
+        let (client, server) = step.ends;
+        let pinhole = self.pinhole_key(step.ends, server.port());
+        let (sessions, encrypted) = self.client(client.ip(), server.ip());
+        if self.pinholes.contains_key(&pinhole) {
+            Reason::Pinhole
+        } else if self.listens(step.ends) {
+            Reason::TlsListening
+        } else if !step.is_syn() {
+            Reason::NoFlow
+        } else if self.negotiated.contains(&server.port()) {
+            Reason::PasvTheft
+        } else if encrypted > 0 {
+            Reason::NotListening
+        } else if sessions > 0 {
+            Reason::NoPinhole
+        } else {
+            Reason::NoSession
+        }
+    }
+
+    /// The classifier on ingress, for what the XDP program has let pass.
+    pub fn control(&mut self, step: &Step) -> Judged {
+        let class = class(step.ends.1.port());
+        if class != PortClass::Control {
+            return (Reason::NotFtp, class);
+        }
+        let scope = step.ends.1.ip();
+        let Some(session) = self.sessions.get_mut(&step.ends) else {
+            return (Reason::Listed, class);
+        };
+        if step.payload.is_empty() {
+            return (Reason::Session, class);
+        }
+        let Some(new) = in_order(session.next.1, step) else {
+            return (Reason::ControlGap, class);
+        };
+        let Some(destinations) = session.hear(new, step.ends) else {
+            return (Reason::ActiveUnreadable, class);
+        };
+        session.next.1 = session.next.1.wrapping_add(new.len() as u32);
+        for (destination, reason) in destinations {
+            let key = self.named_key(scope, destination);
+            self.named.insert(key, reason);
+        }
+        (Reason::Session, class)
+    }
+}
+
+/// What of a segment has not been read; `None` when bytes before it are missing.
+pub(super) fn in_order(next: u32, step: &Step) -> Option<&[u8]> {
+    let known = next.wrapping_sub(step.sequence);
+    if known > u32::MAX / 2 {
+        return None;
+    }
+    Some(step.payload.get(known as usize..).unwrap_or_default())
+}
+
+impl Session {
+    /// New bytes of the client: the destinations that they name. `None`: they name one that cannot be
+    /// read, and are as if they had not come.
+    fn hear(&mut self, new: &[u8], ends: Ends) -> Option<Vec<(SocketAddr, Reason)>> {
+        let is_record = new.first().is_some_and(|byte| TLS_RECORDS.contains(byte));
+        if new.is_empty() || self.tls != Tls::Clear && is_record {
+            return Some(Vec::new());
+        }
+        let mut text = self.texts.1.clone();
+        let old = text.len();
+        text.extend_from_slice(new);
+        let mut said = client::asked(&text);
+        said.retain(|(place, _)| *place >= old);
+        if said.iter().any(|(_, asked)| *asked == Asked::Active(None)) {
+            return None;
+        }
+        self.texts.1 = text;
+        let mut destinations = Vec::new();
+        for (_, asked) in said {
+            self.counts.0 += 1;
+            match asked {
+                Asked::Auth => self.auth_asked = true,
+                Asked::Passive => self.passive.0 += 1,
+                Asked::Active(Some(to)) => {
+                    self.named = Some((to, self.counts.0));
+                    destinations.push((to, reason_of(to, ends.0.ip())));
+                }
+                Asked::Other | Asked::Active(None) => {}
+            }
+        }
+        Some(destinations)
+    }
+}
+
+fn reason_of(to: SocketAddr, client: IpAddr) -> Reason {
+    if to.ip() != client {
+        Reason::Bounce
+    } else if to.port() < 1024 {
+        Reason::ActiveLowPort
+    } else {
+        Reason::ActiveNamed
+    }
+}

@@ -1,0 +1,172 @@
+//! The model's tables beside the kernel's.
+
+use std::{
+    collections::BTreeMap,
+    net::{IpAddr, SocketAddr},
+};
+
+use anyhow::{Result, ensure};
+use ftp_guard_common::{address::to_ip, class::Family, session::Tls};
+
+use super::Tables;
+use crate::program::Guard;
+
+/// Whether the kernel's tables hold what the model's hold.
+///
+/// # Errors
+///
+/// They do not, or the kernel refuses to say.
+pub fn compare(model: &Tables, guard: &mut Guard) -> Result<()> {
+    let mut state = guard.state();
+
+    let kernel: BTreeMap<_, _> = state
+        .sessions()?
+        .entries()?
+        .into_iter()
+        .map(|(key, session)| {
+            let traffic = session.traffic;
+            let counts = (
+                usize::from(session.commands),
+                usize::from(session.replies),
+                usize::from(session.passive_asked),
+                usize::from(session.passive_answered),
+            );
+            let life = (
+                (traffic.fin_client != 0, traffic.fin_server != 0),
+                traffic.closed_ns != 0,
+                traffic.killed != 0,
+                (traffic.packets_in, traffic.bytes_in),
+            );
+            // Whether FIN counts as a byte makes no difference.
+            let next = (traffic.fin_client == 0 && traffic.fin_server == 0)
+                .then_some((session.server_next, session.client_next));
+            let said = (Tls::from_number(session.tls), counts, next, life);
+            ((key.client(), key.server()), said)
+        })
+        .collect();
+    let plain: BTreeMap<_, _> = model
+        .sessions
+        .iter()
+        .map(|(ends, session)| {
+            let counts = (
+                session.counts.0,
+                session.counts.1,
+                session.passive.0,
+                session.passive.1,
+            );
+            let life = session.life;
+            let life = (life.fins, life.is_closed, life.is_killed, life.received);
+            let next = (session.life.fins == (false, false)).then_some(session.next);
+            (*ends, (session.tls, counts, next, life))
+        })
+        .collect();
+    same("sessions", &kernel, &plain)?;
+
+    let kernel: BTreeMap<_, _> = state
+        .flows()?
+        .entries()?
+        .into_iter()
+        .map(|(key, flow)| {
+            let traffic = flow.traffic;
+            let life = (
+                (traffic.fin_client != 0, traffic.fin_server != 0),
+                traffic.closed_ns != 0,
+                traffic.killed != 0,
+                (traffic.packets_in, traffic.bytes_in),
+            );
+            let flow = (flow.kind, flow.established != 0, life);
+            ((key.client(), key.server()), flow)
+        })
+        .collect();
+    let plain: BTreeMap<_, _> = model
+        .flows
+        .iter()
+        .map(|(ends, flow)| {
+            let life = flow.life;
+            let life = (life.fins, life.is_closed, life.is_killed, life.received);
+            (*ends, (flow.kind as u8, flow.is_established, life))
+        })
+        .collect();
+    same("flows", &kernel, &plain)?;
+
+    let kernel: BTreeMap<_, _> = state
+        .pinholes()?
+        .entries()?
+        .into_iter()
+        .map(|(key, pinhole)| {
+            let server = scope(key.server, key.family);
+            let port = u16::from_be_bytes(key.port);
+            let control = (pinhole.control.client(), pinhole.control.server());
+            let client = to_ip(key.address, key.family);
+            ((client, SocketAddr::new(server, port)), control)
+        })
+        .collect();
+    same("pinholes", &kernel, &model.pinholes)?;
+
+    let kernel: BTreeMap<_, _> = state
+        .named()?
+        .entries()?
+        .into_iter()
+        .map(|(key, named)| {
+            let server = scope(key.server, key.family);
+            let port = u16::from_be_bytes(key.port);
+            let to = SocketAddr::new(to_ip(key.address, key.family), port);
+            ((server, to), named.reason)
+        })
+        .collect();
+    let plain = model
+        .named
+        .iter()
+        .map(|(key, reason)| (*key, *reason as u8));
+    same("named", &kernel, &plain.collect())?;
+
+    let kernel: BTreeMap<_, _> = state
+        .clients()?
+        .entries()?
+        .into_iter()
+        .filter(|(_, client)| client.sessions > 0)
+        .map(|(key, client)| {
+            let server = scope(key.server, key.family);
+            let address = to_ip(key.client, key.family);
+            ((address, server), (client.sessions, client.encrypted))
+        })
+        .collect();
+    let plain: BTreeMap<_, _> = model
+        .sessions
+        .iter()
+        .filter(|(_, session)| !session.life.is_closed)
+        .map(|((client, server), _)| {
+            let key = (client.ip(), model.scope(server.ip()));
+            (key, model.client(client.ip(), server.ip()))
+        })
+        .collect();
+    same("clients", &kernel, &plain)
+}
+
+fn scope(address: [u8; 16], family: u8) -> IpAddr {
+    if family == Family::Ipv4 as u8 {
+        to_ip(address, family)
+    } else {
+        IpAddr::from(address)
+    }
+}
+
+fn same<K: Ord + std::fmt::Debug, V: PartialEq + std::fmt::Debug>(
+    name: &str,
+    kernel: &BTreeMap<K, V>,
+    model: &BTreeMap<K, V>,
+) -> Result<()> {
+    let missing: Vec<_> = model
+        .iter()
+        .filter(|(key, value)| kernel.get(key) != Some(value))
+        .collect();
+    let more: Vec<_> = kernel
+        .iter()
+        .filter(|(key, value)| model.get(key) != Some(value))
+        .collect();
+    ensure!(
+        missing.is_empty() && more.is_empty(),
+        "{name}: the model has {missing:?}, the kernel {more:?}"
+    );
+    Ok(())
+}
