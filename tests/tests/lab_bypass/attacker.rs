@@ -74,7 +74,7 @@ const fn direct(number: u8) -> Addresses {
 /// The usual site, a direct cable, listeners and a guard.
 pub(crate) struct Site<'a> {
     pub(crate) site: &'a lab::Site,
-    pub(crate) ftp: FtpServer,
+    _ftp: FtpServer,
     guard: RefCell<Guard>,
     policy: Policy,
     _listeners: Vec<TcpListener>,
@@ -126,7 +126,7 @@ impl<'a> Site<'a> {
             .allowing(&CLIENT.v6.to_string());
         Ok(Self {
             site,
-            ftp,
+            _ftp: ftp,
             guard: RefCell::new(Guard::with(&policy)?),
             policy,
             _listeners: listeners,
