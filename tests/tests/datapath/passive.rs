@@ -252,7 +252,9 @@ fn lingers(scene: &mut Scene<'_>) {
     );
     scene.xdp("an ACK while it lingers", &ack, FLOW);
     scene.egress("an ACK while it lingers", &answer, FLOW);
-    scene.change_flow(&data, |flow| flow.traffic.closed_ns = now - LINGER_NS);
+    scene.change_flow(&data, |flow| {
+        flow.traffic.closed_ns = now - LINGER_NS - 1_000_000_000
+    });
     scene.xdp("an ACK after it has lingered", &ack, NO_FLOW);
     scene.egress("an ACK after it has lingered", &answer, ANSWER);
 }
