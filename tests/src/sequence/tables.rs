@@ -8,7 +8,7 @@ use std::{
 use anyhow::{Result, ensure};
 use ftp_guard_common::{address::to_ip, class::Family, session::Tls};
 
-use super::Tables;
+use super::{Ends, Tables};
 use crate::program::Guard;
 
 /// Whether the kernel's tables hold what the model's hold.
@@ -32,14 +32,13 @@ pub fn compare(model: &Tables, guard: &mut Guard) -> Result<()> {
                 usize::from(session.passive_answered),
             );
             let life = (
-                (traffic.fin_client != 0, traffic.fin_server != 0),
                 traffic.closed_ns != 0,
                 traffic.killed != 0,
                 (traffic.packets_in, traffic.bytes_in),
             );
+            let next = (session.server_next, session.client_next);
             // Whether FIN counts as a byte makes no difference.
-            let next = (traffic.fin_client == 0 && traffic.fin_server == 0)
-                .then_some((session.server_next, session.client_next));
+            let next = is_open(model, (key.client(), key.server())).then_some(next);
             let said = (Tls::from_number(session.tls), counts, next, life);
             ((key.client(), key.server()), said)
         })
@@ -55,8 +54,8 @@ pub fn compare(model: &Tables, guard: &mut Guard) -> Result<()> {
                 session.passive.1,
             );
             let life = session.life;
-            let life = (life.fins, life.is_closed, life.is_killed, life.received);
-            let next = (session.life.fins == (false, false)).then_some(session.next);
+            let life = (life.is_closed, life.is_killed, life.received);
+            let next = is_open(model, *ends).then_some(session.next);
             (*ends, (session.tls, counts, next, life))
         })
         .collect();
@@ -69,7 +68,6 @@ pub fn compare(model: &Tables, guard: &mut Guard) -> Result<()> {
         .map(|(key, flow)| {
             let traffic = flow.traffic;
             let life = (
-                (traffic.fin_client != 0, traffic.fin_server != 0),
                 traffic.closed_ns != 0,
                 traffic.killed != 0,
                 (traffic.packets_in, traffic.bytes_in),
@@ -83,7 +81,7 @@ pub fn compare(model: &Tables, guard: &mut Guard) -> Result<()> {
         .iter()
         .map(|(ends, flow)| {
             let life = flow.life;
-            let life = (life.fins, life.is_closed, life.is_killed, life.received);
+            let life = (life.is_closed, life.is_killed, life.received);
             (*ends, (flow.kind as u8, flow.is_established, life))
         })
         .collect();
@@ -141,6 +139,12 @@ pub fn compare(model: &Tables, guard: &mut Guard) -> Result<()> {
         })
         .collect();
     same("clients", &kernel, &plain)
+}
+
+/// Whether neither side of a control connection has ended it.
+fn is_open(model: &Tables, ends: Ends) -> bool {
+    let session = model.sessions.get(&ends);
+    session.is_some_and(|session| !session.life.is_closed && session.life.fins == (false, false))
 }
 
 fn scope(address: [u8; 16], family: u8) -> IpAddr {

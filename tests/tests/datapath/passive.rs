@@ -7,7 +7,7 @@ use ftp_guard_common::{
     class::PortClass,
     config::{FLAG_GUARD_OUTSIDE, Role},
     reason::Reason,
-    session::{FlowKind, LINGER_NS},
+    session::{FlowKind, HALF_CLOSED_LINGER_NS, LINGER_NS},
 };
 use ftp_guard_tests::conversation::{Conversation, DATA, FIN_ACK, RST_ACK, SYN_ACK};
 
@@ -252,7 +252,18 @@ fn lingers(scene: &mut Scene<'_>) {
     );
     scene.xdp("an ACK while it lingers", &ack, FLOW);
     scene.egress("an ACK while it lingers", &answer, FLOW);
-    scene.change_flow(&data, |flow| flow.traffic.closed_ns = now - LINGER_NS);
+    let past = now - LINGER_NS - SECOND;
+    scene.change_flow(&data, |flow| flow.traffic.closed_ns = past);
+    // The server has closed, and its kernel waits for the client's FIN.
+    scene.xdp("an ACK of a client that is not done", &ack, FLOW);
+    scene.change_flow(&data, |flow| {
+        flow.traffic.closed_ns = now - HALF_CLOSED_LINGER_NS - SECOND
+    });
+    scene.xdp("an ACK of a client that is never done", &ack, NO_FLOW);
+    scene.change_flow(&data, |flow| {
+        flow.traffic.closed_ns = past;
+        flow.traffic.fin_client = 1;
+    });
     scene.xdp("an ACK after it has lingered", &ack, NO_FLOW);
     scene.egress("an ACK after it has lingered", &answer, ANSWER);
 }

@@ -254,7 +254,7 @@ fn lingers(scene: &mut Scene<'_>) {
     scene.xdp("an ACK while it lingers", &ack, SESSION);
     scene.egress("an ACK while it lingers", &answer, SESSION);
     scene.change_session(&control, |session| {
-        session.traffic.closed_ns = now - LINGER_NS;
+        session.traffic.closed_ns = now - LINGER_NS - 1_000_000_000;
     });
     scene.xdp("an ACK after it has lingered", &ack, LISTED);
     scene.control("an ACK after it has lingered", &ack, LISTED);
