@@ -220,6 +220,12 @@ fn connections(text: &mut String, status: &Status) -> std::fmt::Result {
             "passive:     {ranges}: {} ports, {} listening, {} in use, {} at most",
             passive.configured, passive.listening, passive.in_use, passive.highest
         )?;
+        if let Some(seconds) = passive.exhausted_in_seconds {
+            writeln!(
+                text,
+                "             at this rate all are taken in {seconds} s"
+            )?;
+        }
         for found in &passive.found {
             writeln!(text, "             {found}")?;
         }

@@ -138,6 +138,9 @@ pub struct PassiveView {
     pub in_use: u32,
     /// The highest `in_use`, looked at once a second, since the daemon started.
     pub highest: u32,
+    /// Time until every port listens or is in use, should their number grow as in the last minute;
+    /// null when it does not grow.
+    pub exhausted_in_seconds: Option<u64>,
     /// Ports outside the ranges that a session has named or that carry a passive data connection.
     pub outside: Vec<u16>,
 }

@@ -121,6 +121,7 @@ impl<K: Kernel> Guard<K> {
             listening: watch.listening,
             in_use: watch.in_use,
             highest: watch.highest,
+            exhausted_in_seconds: watch.exhausted_in.map(|time| time.as_secs()),
             outside: watch.outside.clone(),
         }
     }

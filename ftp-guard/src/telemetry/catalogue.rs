@@ -96,6 +96,13 @@ pub(super) const OUTSIDE: Metric = Metric {
     help: "Ports outside the configured ranges that a session has named or that carry a passive \
            data connection.",
 };
+pub(super) const EXHAUSTION: Metric = Metric {
+    name: "ftp_guard_passive_exhaustion_seconds",
+    kind: "gauge",
+    labels: &[],
+    help: "Time until every passive port listens or is in use, should their number grow as in the \
+           last minute; +Inf when it does not grow.",
+};
 pub(super) const ENTRIES: Metric = Metric {
     name: "ftp_guard_allowlist_entries",
     kind: "gauge",
@@ -147,7 +154,7 @@ pub(super) const BUILD: Metric = Metric {
 };
 
 /// All metrics of the guard; those of the process come from the `prometheus` crate.
-pub const METRICS: [Metric; 21] = [
+pub const METRICS: [Metric; 22] = [
     PACKETS,
     BYTES,
     EGRESS_PACKETS,
@@ -161,6 +168,7 @@ pub const METRICS: [Metric; 21] = [
     TABLE_SIZE,
     PASSIVE,
     OUTSIDE,
+    EXHAUSTION,
     ENTRIES,
     CAPACITY,
     ATTACHED,

@@ -17,8 +17,8 @@ use prometheus::{
 
 use super::catalogue::{
     ATTACHED, BUILD, BYTES, CAPACITY, CONTROL_BYTES, CONTROL_PACKETS, DATA, EGRESS_BYTES,
-    EGRESS_PACKETS, ENTRIES, MODE, Metric, OUTSIDE, PACKETS, PASSIVE, PINHOLES, RELOAD_SUCCESS,
-    RELOAD_TIME, RELOADS, SESSIONS, TABLE_ENTRIES, TABLE_SIZE,
+    EGRESS_PACKETS, ENTRIES, EXHAUSTION, MODE, Metric, OUTSIDE, PACKETS, PASSIVE, PINHOLES,
+    RELOAD_SUCCESS, RELOAD_TIME, RELOADS, SESSIONS, TABLE_ENTRIES, TABLE_SIZE,
 };
 use crate::engine::sessions::view::{SessionFigures, SessionsInfo};
 
@@ -186,7 +186,11 @@ fn connections(registry: &Registry, snapshot: &Snapshot) -> prometheus::Result<(
             .get_metric_with_label_values(&[state])?
             .set(i64::from(count));
     }
-    plain(registry, OUTSIDE, passive.outside.len() as f64)
+    plain(registry, OUTSIDE, passive.outside.len() as f64)?;
+    let exhausted = passive
+        .exhausted_in
+        .map_or(f64::INFINITY, |time| time.as_secs_f64());
+    plain(registry, EXHAUSTION, exhausted)
 }
 
 /// What holds for the guard as a whole.

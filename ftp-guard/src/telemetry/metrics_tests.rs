@@ -1,5 +1,7 @@
 //! What a scrape looks like.
 
+use std::time::Duration;
+
 use ftp_guard_common::{
     class::PortClass,
     reason::{Reason, Verdict},
@@ -47,6 +49,8 @@ fn snapshot() -> Snapshot {
                     configured: 101,
                     listening: 4,
                     in_use: 3,
+                    taken: 7,
+                    exhausted_in: Some(Duration::from_secs(90)),
                     highest: 9,
                     outside: vec![60001],
                 },
@@ -101,6 +105,7 @@ fn every_sample_of_a_snapshot() {
         r#"ftp_guard_passive_ports{state="in_use"} 3"#,
         r#"ftp_guard_passive_ports{state="highest"} 9"#,
         "ftp_guard_passive_outside_range 1",
+        "ftp_guard_passive_exhaustion_seconds 90",
         r#"ftp_guard_allowlist_entries{family="ipv4",kind="allow"} 12"#,
         r#"ftp_guard_allowlist_entries{family="ipv4",kind="exclude"} 0"#,
         r#"ftp_guard_allowlist_entries{family="ipv6",kind="exclude"} 1"#,

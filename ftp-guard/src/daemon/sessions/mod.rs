@@ -16,7 +16,7 @@ use crate::{
     control::protocol::Failure,
     engine::{
         allowlist::{AllowTable, Change, plan},
-        sessions::{Keeper, Listed, Rules, Selection, watch},
+        sessions::{Keeper, Listed, Outlook, Rules, Selection, watch},
     },
 };
 
@@ -37,6 +37,8 @@ pub(super) struct Sessions {
     keeper: Keeper,
     /// The highest number of passive ports that were in use.
     highest: u32,
+    /// How the number of passive ports that are taken develops.
+    outlook: Outlook,
     /// The number of the next pass.
     passes: u32,
     /// Connections of clients that are no longer listed are still to be ended.
@@ -99,8 +101,9 @@ impl Sessions {
         };
         self.passes = self.passes.wrapping_add(1);
         let scene = Scene::read(kernel, rules, depth)?;
-        let in_use = watch(rules, &scene.tables, scene.now_ns).in_use;
-        self.highest = self.highest.max(in_use);
+        let passive = watch(rules, &scene.tables, scene.now_ns);
+        self.highest = self.highest.max(passive.in_use);
+        self.outlook.note(scene.now_ns, passive.taken);
         let commands = listed(kernel, |listed| {
             self.keeper.pass(rules, &scene.look(), listed)
         });

@@ -39,7 +39,11 @@ impl<K: Kernel> Guard<K> {
         let highest = passive.highest.max(self.sessions.highest);
         let shown = show(&scene.tables, scene.now_ns);
         let mut figures = SessionFigures {
-            passive: PassiveWatch { highest, ..passive },
+            passive: PassiveWatch {
+                highest,
+                exhausted_in: self.sessions.outlook.exhausted_in(passive.configured),
+                ..passive
+            },
             tables: self.fill(&scene.tables),
             data: count(shown.orphans.len()),
             ..SessionFigures::default()

@@ -12,7 +12,7 @@ use super::{
     view::PassiveWatch,
 };
 
-/// The figures at `now_ns`; `highest` is what is in use now.
+/// The figures at `now_ns`; `highest` is what is in use now, and the trend is unknown.
 #[must_use]
 pub fn watch(rules: &Rules<'_>, tables: &Tables, now_ns: u64) -> PassiveWatch {
     let count = |ports: &BTreeSet<u16>| {
@@ -47,6 +47,8 @@ pub fn watch(rules: &Rules<'_>, tables: &Tables, now_ns: u64) -> PassiveWatch {
         configured: count(&(0..=u16::MAX).collect()),
         listening: count(&listening),
         in_use,
+        taken: count(&used.union(&listening).copied().collect()),
+        exhausted_in: None,
         highest: in_use,
         outside: used
             .union(&named)

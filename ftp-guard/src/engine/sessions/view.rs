@@ -82,6 +82,11 @@ pub struct PassiveWatch {
     pub listening: u32,
     /// Those of them that a live passive data connection uses.
     pub in_use: u32,
+    /// Those that listen or are in use.
+    pub taken: u32,
+    /// The time until all are taken, should their number grow as in the last minute; nothing when it
+    /// does not grow.
+    pub exhausted_in: Option<Duration>,
     /// The highest `in_use` that was seen, once a second, since the daemon started.
     pub highest: u32,
     /// Ports outside the ranges that a session has named or that carry a passive data connection
