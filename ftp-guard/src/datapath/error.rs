@@ -162,8 +162,9 @@ impl DatapathError {
     ) -> Self {
         let (what, source) = (what.into(), source.into());
         match errno(source.as_ref()) {
-            // The verifier says EACCES of what it cannot follow; its log tells that it had a look.
-            Some(Errno::EPERM | Errno::EACCES) if !verified(source.as_ref()) => {
+            // The verifier says EACCES of what it cannot follow as well as of what it does not allow without
+            // CAP_PERFMON.
+            Some(Errno::EPERM | Errno::EACCES) if !(verified(source.as_ref()) && has_perfmon()) => {
                 Self::Permission { what }
             }
             _ => Self::Kernel {
@@ -180,6 +181,16 @@ fn verified(error: &(dyn StdError + 'static)) -> bool {
         error.downcast_ref(),
         Some(ProgramError::LoadError { verifier_log, .. }) if !verifier_log.to_string().is_empty()
     )
+}
+
+/// Whether this thread has CAP_PERFMON (number 38), so that privilege is not what the verifier misses.
+fn has_perfmon() -> bool {
+    std::fs::read_to_string("/proc/thread-self/status").is_ok_and(|status| {
+        let effective = status.lines().find_map(|line| line.strip_prefix("CapEff:"));
+        effective
+            .and_then(|hex| u64::from_str_radix(hex.trim(), 16).ok())
+            .is_some_and(|bits| bits >> 38 & 1 == 1)
+    })
 }
 
 /// The error number at the bottom of a chain of errors.
