@@ -257,7 +257,7 @@ fn lingers(scene: &mut Scene<'_>) {
     // The server has closed, and its kernel waits for the client's FIN.
     scene.xdp("an ACK of a client that is not done", &ack, FLOW);
     scene.change_flow(&data, |flow| {
-        flow.traffic.closed_ns = now - HALF_CLOSED_LINGER_NS - SECOND
+        flow.traffic.closed_ns = now - HALF_CLOSED_LINGER_NS - SECOND;
     });
     scene.xdp("an ACK of a client that is never done", &ack, NO_FLOW);
     scene.change_flow(&data, |flow| {
