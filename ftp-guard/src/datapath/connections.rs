@@ -1,0 +1,194 @@
+//! The tables of connections and of what sessions have negotiated, for the daemon to read and correct.
+
+use ftp_guard_common::{
+    address::{ClientKey, EndpointKey, FlowKey, ListenKey},
+    session::{Client, Flow, Listener, Named, Pinhole, Session},
+};
+
+use super::{Capacities, Datapath, DatapathError};
+
+impl Datapath {
+    /// The sessions, as the kernel has them.
+    ///
+    /// # Errors
+    ///
+    /// The kernel refuses.
+    pub fn sessions(&self) -> Result<Vec<(FlowKey, Session)>, DatapathError> {
+        self.state.sessions.entries()
+    }
+
+    /// The data connections, as the kernel has them.
+    ///
+    /// # Errors
+    ///
+    /// The kernel refuses.
+    pub fn flows(&self) -> Result<Vec<(FlowKey, Flow)>, DatapathError> {
+        self.state.flows.entries()
+    }
+
+    /// The pinholes, expired ones included, as the kernel has them.
+    ///
+    /// # Errors
+    ///
+    /// The kernel refuses.
+    pub fn pinholes(&self) -> Result<Vec<(EndpointKey, Pinhole)>, DatapathError> {
+        self.state.pinholes.entries()
+    }
+
+    /// The named destinations, expired ones included, as the kernel has them.
+    ///
+    /// # Errors
+    ///
+    /// The kernel refuses.
+    pub fn named(&self) -> Result<Vec<(EndpointKey, Named)>, DatapathError> {
+        self.state.named.entries()
+    }
+
+    /// What the sessions of each client amount to, as the kernel has them.
+    ///
+    /// # Errors
+    ///
+    /// The kernel refuses.
+    pub fn clients(&self) -> Result<Vec<(ClientKey, Client)>, DatapathError> {
+        self.state.clients.entries()
+    }
+
+    /// The sockets that listen on passive ports, as the kernel has them.
+    ///
+    /// # Errors
+    ///
+    /// The kernel refuses.
+    pub fn listeners(&self) -> Result<Vec<(ListenKey, Listener)>, DatapathError> {
+        self.state.listeners.entries()
+    }
+
+    /// Adds a session; false: there is one of that key, which stays. What its client's sessions amount to stays as it is.
+    ///
+    /// # Errors
+    ///
+    /// [`DatapathError::StateFull`]; the kernel refuses.
+    pub fn insert_session(
+        &mut self,
+        key: &FlowKey,
+        value: &Session,
+    ) -> Result<bool, DatapathError> {
+        self.state.sessions.insert(key, value)
+    }
+
+    /// Replaces a session; false: there is none of that key.
+    ///
+    /// # Errors
+    ///
+    /// The kernel refuses.
+    pub fn update_session(
+        &mut self,
+        key: &FlowKey,
+        value: &Session,
+    ) -> Result<bool, DatapathError> {
+        self.state.sessions.update(key, value)
+    }
+
+    /// Removes a session; false: there was none.
+    ///
+    /// # Errors
+    ///
+    /// The kernel refuses.
+    pub fn remove_session(&mut self, key: &FlowKey) -> Result<bool, DatapathError> {
+        self.state.sessions.remove(key)
+    }
+
+    /// Adds a data connection; false: there is one of that key, which stays.
+    ///
+    /// # Errors
+    ///
+    /// [`DatapathError::StateFull`]; the kernel refuses.
+    pub fn insert_flow(&mut self, key: &FlowKey, value: &Flow) -> Result<bool, DatapathError> {
+        self.state.flows.insert(key, value)
+    }
+
+    /// Replaces a data connection; false: there is none of that key.
+    ///
+    /// # Errors
+    ///
+    /// The kernel refuses.
+    pub fn update_flow(&mut self, key: &FlowKey, value: &Flow) -> Result<bool, DatapathError> {
+        self.state.flows.update(key, value)
+    }
+
+    /// Removes a data connection; false: there was none.
+    ///
+    /// # Errors
+    ///
+    /// The kernel refuses.
+    pub fn remove_flow(&mut self, key: &FlowKey) -> Result<bool, DatapathError> {
+        self.state.flows.remove(key)
+    }
+
+    /// Removes a pinhole; false: there was none.
+    ///
+    /// # Errors
+    ///
+    /// The kernel refuses.
+    pub fn remove_pinhole(&mut self, key: &EndpointKey) -> Result<bool, DatapathError> {
+        self.state.pinholes.remove(key)
+    }
+
+    /// Removes a named destination; false: there was none.
+    ///
+    /// # Errors
+    ///
+    /// The kernel refuses.
+    pub fn remove_named(&mut self, key: &EndpointKey) -> Result<bool, DatapathError> {
+        self.state.named.remove(key)
+    }
+
+    /// Says what a client's sessions amount to.
+    ///
+    /// # Errors
+    ///
+    /// [`DatapathError::StateFull`]; the kernel refuses.
+    pub fn set_client(&mut self, key: &ClientKey, value: &Client) -> Result<(), DatapathError> {
+        self.state.clients.set(key, value)
+    }
+
+    /// Forgets a client; false: it was not known.
+    ///
+    /// # Errors
+    ///
+    /// The kernel refuses.
+    pub fn remove_client(&mut self, key: &ClientKey) -> Result<bool, DatapathError> {
+        self.state.clients.remove(key)
+    }
+
+    /// Adds or replaces a listening socket.
+    ///
+    /// # Errors
+    ///
+    /// [`DatapathError::StateFull`]; the kernel refuses.
+    pub fn set_listener(&mut self, key: &ListenKey, value: &Listener) -> Result<(), DatapathError> {
+        self.state.listeners.set(key, value)
+    }
+
+    /// Removes a socket that has been listening since then (CLOCK_MONOTONIC, nanoseconds); false: there is
+    /// none, or another one has taken its place.
+    ///
+    /// # Errors
+    ///
+    /// The kernel refuses.
+    pub fn remove_listener(
+        &mut self,
+        key: &ListenKey,
+        since_ns: u64,
+    ) -> Result<bool, DatapathError> {
+        match self.state.listeners.get(key)? {
+            Some(listener) if listener.since_ns == since_ns => self.state.listeners.remove(key),
+            _ => Ok(false),
+        }
+    }
+
+    /// How many entries the state tables take: what they were made with, by this daemon or an earlier.
+    #[must_use]
+    pub fn capacities(&self) -> Capacities {
+        self.state.capacities()
+    }
+}
