@@ -72,7 +72,8 @@ pub(crate) fn make(
 
 /// What the suites find in their environment there, as shell.
 fn environment(options: &Options) -> String {
-    let mut text = String::from("export FTP_GUARD_BIN=/bin/ftp-guard\n");
+    let mut text =
+        String::from("export FTP_GUARD_BIN=/bin/ftp-guard\nexport FTP_GUARD_EMULATED=1\n");
     if let Some(frames) = options.suites.frames {
         text.push_str(&format!("export FTP_GUARD_FRAMES={frames}\n"));
     }
