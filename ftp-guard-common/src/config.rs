@@ -1,5 +1,7 @@
 //! The configuration block that the programs read.
 
+use crate::limits::Rate;
+
 /// What happens to a packet that the rules say to drop.
 #[repr(u32)]
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -57,6 +59,71 @@ pub struct GuardConfig {
     pub pinhole_burst_ns: u64,
     /// Until when (CLOCK_MONOTONIC) data connections that the guard has not seen begin are taken over.
     pub adopt_until_ns: u64,
+    /// New control connections of one network (/24, /48).
+    pub network: Rate,
+    /// New control connections of all sources together.
+    pub total: Rate,
+    /// Segments on control ports that belong to no connection, of one source.
+    pub strays: Rate,
+    /// The same, of all sources together.
+    pub strays_total: Rate,
+    /// Handshakes to one passive port from one source.
+    pub handshakes: Rate,
+    /// Events of one reason, on each CPU.
+    pub events: Rate,
+    /// How many requests and strays in a window of
+    /// [`ATTACK_WINDOW_NS`](crate::limits::ATTACK_WINDOW_NS) are an attack; 0: none is.
+    pub attack_count: u64,
+    /// How long no window may have been at half of that until the attack is over.
+    pub attack_hold_ns: u64,
+    /// Since when this host's stack takes cookies: the sysctls are set. 0: it does not, or it is a router.
+    pub cookies_since_ns: u64,
+    /// Secret of the hashes, other at each boot.
+    pub secret: [u64; 2],
+    /// Number of a [`Cookies`].
+    pub cookies: u32,
+    /// Length in bits of the IPv6 prefix that counts as one source.
+    pub source_bits_v6: u32,
+    /// Entries of the IPv4 ban table: 0 spares the look.
+    pub bans_v4: u32,
+    /// Entries of the IPv6 ban table.
+    pub bans_v6: u32,
+}
+
+/// When connection requests are answered with SYN cookies.
+#[repr(u32)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Cookies {
+    /// Never.
+    #[default]
+    Off = 0,
+    /// During an attack, and where a limit would refuse.
+    Auto = 1,
+    /// Always.
+    Always = 2,
+}
+
+impl Cookies {
+    /// The name in the configuration, JSON and text.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Off => "off",
+            Self::Auto => "auto",
+            Self::Always => "always",
+        }
+    }
+
+    /// The setting of a stored number.
+    #[inline(always)]
+    #[must_use]
+    pub const fn from_number(number: u32) -> Self {
+        match number {
+            1 => Self::Auto,
+            2 => Self::Always,
+            _ => Self::Off,
+        }
+    }
 }
 
 /// FXP: data connections with a third host are permitted when it is on the allowlist.

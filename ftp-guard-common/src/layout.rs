@@ -5,8 +5,11 @@ use core::mem::{align_of, offset_of, size_of};
 use crate::{
     address::{ClientKey, EndpointKey, FlowKey, ListenKey},
     allow::AllowValue,
+    ban::BanValue,
     config::GuardConfig,
+    event::{Event, EventBudget},
     ftp::{HostReader, PassiveReader, command::CommandParser, reply::ReplyParser},
+    limits::{Attack, Opening, Primed, Profile, Rate, Source, SourceKey, Sysctls},
     session::{Client, Flow, Listener, Named, Pinhole, Session, Traffic},
     stats::Counter,
 };
@@ -28,9 +31,31 @@ macro_rules! assert_packed {
 }
 
 assert_packed!(Counter, size 16, align 8, packets: u64, bytes: u64);
-assert_packed!(GuardConfig, size 56, align 8,
+assert_packed!(GuardConfig, size 208, align 8,
     mode: u32, role: u32, tai_offset_ns: i64, allow_generation: u32, flags: u32,
-    pinhole_ns: u64, pinhole_interval_ns: u64, pinhole_burst_ns: u64, adopt_until_ns: u64);
+    pinhole_ns: u64, pinhole_interval_ns: u64, pinhole_burst_ns: u64, adopt_until_ns: u64,
+    network: Rate, total: Rate, strays: Rate, strays_total: Rate, handshakes: Rate, events: Rate,
+    attack_count: u64, attack_hold_ns: u64, cookies_since_ns: u64, secret: [u64; 2],
+    cookies: u32, source_bits_v6: u32, bans_v4: u32, bans_v6: u32);
+assert_packed!(Rate, size 16, align 8, interval_ns: u64, burst_ns: u64);
+assert_packed!(Profile, size 40, align 8,
+    connections: Rate, packets: Rate, sessions: u32, data: u32);
+assert_packed!(SourceKey, size 20, align 1, prefix: [u8; 16], family: u8, reserved: [u8; 3]);
+assert_packed!(Source, size 16, align 4, sessions: u32, opening: u32, data: u32, reserved: u32);
+assert_packed!(Opening, size 8, align 8, since_ns: u64);
+assert_packed!(Attack, size 72, align 8,
+    window_ns: u64, count: u64, last_count: u64, over_ns: u64, since_ns: u64, attacks: u64,
+    requests_due_ns: u64, proven_due_ns: u64, strays_due_ns: u64);
+assert_packed!(Primed, size 24, align 8,
+    primed_ns: u64, learned_ns: u64, mss: u16, window: u16, scale: u8, scaled: u8, reserved: [u8; 2]);
+assert_packed!(Sysctls, size 12, align 4, changed: u32, tcp_syncookies: u32, tcp_timestamps: u32);
+assert_packed!(BanValue, size 8, align 4,
+    expires_s: u32, prefix_len: u8, kind: u8, reserved: [u8; 2]);
+assert_packed!(Event, size 72, align 8,
+    time_ns: u64, suppressed: u64, key: FlowKey, bytes: u32, reason: u8, verdict: u8, class: u8,
+    family: u8, hook: u8, flags: u8, reserved: [u8; 6]);
+assert_packed!(EventBudget, size 24, align 8,
+    due_ns: u64, suppressed: u64, suppressed_total: u64);
 assert_packed!(AllowValue, size 8, align 4,
     expires_s: u32, profile: u16, prefix_len: u8, kind: u8);
 assert_packed!(FlowKey, size 40, align 1,
@@ -47,11 +72,12 @@ assert_packed!(Traffic, size 72, align 8,
     packets_in: u64, bytes_in: u64, packets_out: u64, bytes_out: u64,
     allow_generation: u32, allow_expires_s: u32,
     server_ack: u32, fin_client: u8, fin_server: u8, killed: u8, reserved: u8);
-assert_packed!(Session, size 216, align 8,
-    id: u64, traffic: Traffic, pinholes_ns: u64, server_next: u32, client_next: u32,
+assert_packed!(Session, size 232, align 8,
+    id: u64, traffic: Traffic, pinholes_ns: u64, packets_ns: u64, server_next: u32, client_next: u32,
     commands: u16, replies: u16, passive_asked: u16, passive_answered: u16, named_at: u16,
     tls: u8, auth_asked: u8, clear_hint: u8, adopted: u8, unsynchronised: u8, reopened: u8,
-    named: EndpointKey, reserved2: [u8; 4], reply: ReplyParser, command: CommandParser);
+    named: EndpointKey, messages: u32, profile: u16, logged_in: u8, refused: u8, reserved2: [u8; 4],
+    reply: ReplyParser, command: CommandParser);
 assert_packed!(Flow, size 88, align 8,
     session: u64, traffic: Traffic, kind: u8, established: u8, reserved: [u8; 6]);
 assert_packed!(Pinhole, size 64, align 8,
@@ -76,8 +102,9 @@ assert_packed!(Listener, size 8, align 8, since_ns: u64);
 #[cfg(feature = "user")]
 mod user {
     use super::{
-        AllowValue, Client, ClientKey, Counter, EndpointKey, Flow, FlowKey, GuardConfig, ListenKey,
-        Listener, Named, Pinhole, Session,
+        AllowValue, Attack, BanValue, Client, ClientKey, Counter, EndpointKey, Event, EventBudget,
+        Flow, FlowKey, GuardConfig, ListenKey, Listener, Named, Opening, Pinhole, Primed, Profile,
+        Session, Source, SourceKey, Sysctls,
     };
 
     macro_rules! pods {
@@ -91,17 +118,27 @@ mod user {
 
     pods!(
         AllowValue,
+        Attack,
+        BanValue,
         Client,
         ClientKey,
         Counter,
         EndpointKey,
+        Event,
+        EventBudget,
         Flow,
         FlowKey,
         GuardConfig,
         ListenKey,
         Listener,
         Named,
+        Opening,
         Pinhole,
+        Primed,
+        Profile,
         Session,
+        Source,
+        SourceKey,
+        Sysctls,
     );
 }

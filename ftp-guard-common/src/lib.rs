@@ -10,10 +10,13 @@
 
 pub mod address;
 pub mod allow;
+pub mod ban;
 pub mod class;
 pub mod config;
+pub mod event;
 pub mod ftp;
 pub mod layout;
+pub mod limits;
 pub mod names;
 pub mod ports;
 pub mod reason;
@@ -25,4 +28,4 @@ pub mod trace;
 /// Number of the layout of all pinned maps. A daemon refuses pins that carry another number.
 ///
 /// Raise it whenever a shared type, a map's kind or the meaning of a stored number changes.
-pub const ABI_VERSION: u32 = 2;
+pub const ABI_VERSION: u32 = 3;

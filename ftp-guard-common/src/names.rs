@@ -44,11 +44,39 @@ pub const LISTEN_MAP: &str = "FTPG_LISTEN";
 pub const NEGOTIATED_MAP: &str = "FTPG_NEGOTIATED";
 /// Numbers for sessions: per-CPU array of one `u64`.
 pub const SEQUENCE_MAP: &str = "FTPG_SEQUENCE";
+/// Profiles: array of [`Profile`](crate::limits::Profile), by number.
+pub const PROFILES_MAP: &str = "FTPG_PROFILES";
+/// IPv4 bans: longest-prefix trie of [`BanValue`](crate::ban::BanValue).
+pub const BAN_V4_MAP: &str = "FTPG_BAN_V4";
+/// IPv6 bans: longest-prefix trie of [`BanValue`](crate::ban::BanValue).
+pub const BAN_V6_MAP: &str = "FTPG_BAN_V6";
+/// Token buckets: array of `u64`, [`BUCKET_ROWS`](crate::limits::BUCKET_ROWS) rows one after the other.
+pub const BUCKETS_MAP: &str = "FTPG_BUCKETS";
+/// Sources with proven connections: hash of [`Source`](crate::limits::Source) by
+/// [`SourceKey`](crate::limits::SourceKey).
+pub const SOURCES_MAP: &str = "FTPG_SOURCES";
+/// Control connections before their greeting: hash of [`Opening`](crate::limits::Opening) by
+/// [`FlowKey`](crate::address::FlowKey).
+pub const OPENING_MAP: &str = "FTPG_OPENING";
+/// Acknowledgements that end a handshake: array of `u64`, the second of CLOCK_MONOTONIC above the
+/// acknowledgement number.
+pub const EXPECTED_MAP: &str = "FTPG_EXPECTED";
+/// Listening control ports as SYN cookies imitate them: hash of [`Primed`](crate::limits::Primed) by
+/// [`ListenKey`](crate::address::ListenKey).
+pub const PRIMED_MAP: &str = "FTPG_PRIMED";
+/// Attacks: array of one [`Attack`](crate::limits::Attack).
+pub const ATTACK_MAP: &str = "FTPG_ATTACK";
+/// Sysctls as they were: array of one [`Sysctls`](crate::limits::Sysctls).
+pub const SYSCTLS_MAP: &str = "FTPG_SYSCTLS";
+/// Events: ring buffer of [`Event`](crate::event::Event).
+pub const EVENTS_MAP: &str = "FTPG_EVENTS";
+/// Budgets of events: per-CPU array of [`EventBudget`](crate::event::EventBudget).
+pub const EVENT_BUDGET_MAP: &str = "FTPG_EVENT_BUD";
 /// Layout number: array of one `u32`, [`ABI_VERSION`](crate::ABI_VERSION).
 pub const ABI_MAP: &str = "FTPG_ABI";
 
 /// All maps that are pinned.
-pub const PINNED_MAPS: [&str; 16] = [
+pub const PINNED_MAPS: [&str; 28] = [
     ABI_MAP,
     CONFIG_MAP,
     PORTS_MAP,
@@ -65,6 +93,18 @@ pub const PINNED_MAPS: [&str; 16] = [
     LISTEN_MAP,
     NEGOTIATED_MAP,
     SEQUENCE_MAP,
+    PROFILES_MAP,
+    BAN_V4_MAP,
+    BAN_V6_MAP,
+    BUCKETS_MAP,
+    SOURCES_MAP,
+    OPENING_MAP,
+    EXPECTED_MAP,
+    PRIMED_MAP,
+    ATTACK_MAP,
+    SYSCTLS_MAP,
+    EVENTS_MAP,
+    EVENT_BUDGET_MAP,
 ];
 
 /// All programs.

@@ -10,19 +10,22 @@ pub enum Verdict {
     Drop = 1,
     /// Monitor mode: enforce mode would have discarded the packet; it went on to the stack.
     WouldDrop = 2,
+    /// The guard answers the packet itself, on the interface that it came from.
+    Answer = 3,
 }
 
 impl Verdict {
     /// All verdicts, in the order of their numbers.
-    pub const ALL: [Self; 3] = [Self::Pass, Self::Drop, Self::WouldDrop];
+    pub const ALL: [Self; 4] = [Self::Pass, Self::Drop, Self::WouldDrop, Self::Answer];
 
-    /// The name in metrics, JSON and text: `pass`, `drop` or `would_drop`.
+    /// The name in metrics, JSON and text: `pass`, `drop`, `would_drop` or `answer`.
     #[must_use]
     pub const fn as_str(self) -> &'static str {
         match self {
             Self::Pass => "pass",
             Self::Drop => "drop",
             Self::WouldDrop => "would_drop",
+            Self::Answer => "answer",
         }
     }
 }
@@ -49,8 +52,8 @@ macro_rules! reasons {
                 match self { $(Self::$variant => $name,)+ }
             }
 
-            /// What enforce mode does with a packet of this reason: [`Verdict::Pass`] or
-            /// [`Verdict::Drop`].
+            /// What enforce mode does with a packet of this reason: [`Verdict::Pass`],
+            /// [`Verdict::Drop`] or [`Verdict::Answer`].
             #[inline(always)]
             #[must_use]
             pub const fn verdict(self) -> Verdict {
@@ -172,10 +175,45 @@ reasons! {
     /// PORT or EPRT in a form that the guard cannot read and some server may (RFC 959, RFC 2428): where
     /// the server would connect to could not be judged.
     ActiveUnreadable = 44, "active_unreadable", Drop;
+    /// The source is banned.
+    Banned = 45, "banned", Drop;
+    /// A SYN to a control port is answered by the guard itself with a SYN cookie (RFC 4987 section 3.6):
+    /// during an attack, or where a limit would refuse a source that has proven nothing. Monitor mode lets
+    /// it pass.
+    SynCookie = 46, "syn_cookie", Answer;
+    /// The acknowledgement of a SYN cookie of this host: the source is proven.
+    CookieAccepted = 47, "cookie_accepted", Pass;
+    /// A SYN beyond the rate of new connections that the source's profile permits; to a passive port,
+    /// more handshakes to one port than a client needs.
+    SourceRate = 48, "source_rate", Drop;
+    /// A SYN beyond the rate of new connections of its network, /24 or /48.
+    NetworkRate = 49, "network_rate", Drop;
+    /// A SYN beyond the rate of new connections of all sources together.
+    TotalRate = 50, "total_rate", Drop;
+    /// A new control connection of a source that has as many as its profile permits.
+    SessionLimit = 51, "session_limit", Drop;
+    /// A new data connection of a source that has as many as its profile permits for its sessions.
+    DataLimit = 52, "data_limit", Drop;
+    /// A segment beyond the rate that the profile permits on a control connection.
+    ControlRate = 53, "control_rate", Drop;
+    /// ACK without payload to a control port, of no connection, beyond the rate of such.
+    StrayAck = 54, "stray_ack", Drop;
+    /// RST to a control port, of no connection, beyond the rate of such.
+    StrayRst = 55, "stray_rst", Drop;
+    /// FIN to a control port, of no connection, beyond the rate of such.
+    StrayFin = 56, "stray_fin", Drop;
+    /// Payload to a control port, of no connection, beyond the rate of such.
+    StrayData = 57, "stray_data", Drop;
+    /// The end of a handshake, and the table of sources is full.
+    SourceTableFull = 58, "source_table_full", Drop;
+    /// The end of a handshake, and the table of connections that wait for their greeting is full.
+    OpeningTableFull = 59, "opening_table_full", Drop;
+    /// A SYN that was to be answered with a SYN cookie, which could not be made.
+    CookieFailed = 60, "cookie_failed", Drop;
 }
 
 /// Room for reason numbers in the counter table: numbers are below this.
-pub const REASON_SLOTS: u32 = 64;
+pub const REASON_SLOTS: u32 = 128;
 
 const _: () = {
     let mut i = 0;
@@ -248,6 +286,22 @@ mod tests {
             (42, "no_session"),
             (43, "outside_range"),
             (44, "active_unreadable"),
+            (45, "banned"),
+            (46, "syn_cookie"),
+            (47, "cookie_accepted"),
+            (48, "source_rate"),
+            (49, "network_rate"),
+            (50, "total_rate"),
+            (51, "session_limit"),
+            (52, "data_limit"),
+            (53, "control_rate"),
+            (54, "stray_ack"),
+            (55, "stray_rst"),
+            (56, "stray_fin"),
+            (57, "stray_data"),
+            (58, "source_table_full"),
+            (59, "opening_table_full"),
+            (60, "cookie_failed"),
         ] {
             assert_eq!(Reason::from_number(number).map(Reason::as_str), Some(name));
         }

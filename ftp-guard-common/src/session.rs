@@ -103,6 +103,8 @@ pub struct Session {
     pub traffic: Traffic,
     /// The token bucket of pinholes: when the next one is due; in the past when the bucket is full.
     pub pinholes_ns: u64,
+    /// The token bucket of segments from the client.
+    pub packets_ns: u64,
     /// Sequence number of the next byte from the server that has not been read.
     pub server_next: u32,
     /// Sequence number of the next byte from the client that has not been read.
@@ -132,6 +134,15 @@ pub struct Session {
     pub reopened: u8,
     /// The destination that the last PORT or EPRT named.
     pub named: crate::address::EndpointKey,
+    /// Segments with payload from the client.
+    pub messages: u32,
+    /// Number of the client's profile.
+    pub profile: u16,
+    /// 1 once the server has said that the user is logged in (230, 232; RFC 959, RFC 2228). Under TLS it
+    /// cannot be read and stays 0.
+    pub logged_in: u8,
+    /// Replies that were dropped because too many ports had been negotiated (`pinhole_limit`); stops at 255.
+    pub refused: u8,
     /// Zero.
     pub reserved2: [u8; 4],
     /// How far the server's replies have been read.

@@ -1,19 +1,30 @@
 //! The one exit: every packet that a hook sees is counted here, and only here.
 
-use ftp_guard_common::{config::Mode, reason::Verdict, stats::StatsKey};
+use ftp_guard_common::{
+    class::Family,
+    config::Mode,
+    event::Event,
+    reason::{Reason, Verdict},
+    stats::StatsKey,
+};
 
 use crate::{
     maps::{self, stats::Hook},
     policy::Judgement,
 };
 
-/// Counts the packet and returns what is done with it. Monitor mode turns a drop into `WouldDrop`.
+/// Counts the packet and returns what is done with it. Monitor mode turns a drop into `WouldDrop`, and lets
+/// pass what enforce mode would answer.
 #[inline(always)]
 pub fn finish(hook: Hook, bytes: usize, judgement: &Judgement) -> Verdict {
     let verdict = match judgement.reason.verdict() {
         Verdict::Drop if maps::config::mode() == Mode::Monitor => Verdict::WouldDrop,
+        Verdict::Answer if maps::config::mode() == Mode::Monitor => Verdict::Pass,
         verdict => verdict,
     };
+    if matches!(verdict, Verdict::Drop | Verdict::WouldDrop) {
+        report(hook as u32, bytes as u32, verdict, judgement.reason);
+    }
     let key = StatsKey {
         verdict,
         reason: judgement.reason,
@@ -22,4 +33,32 @@ pub fn finish(hook: Hook, bytes: usize, judgement: &Judgement) -> Verdict {
     };
     maps::stats::count(hook, key, bytes);
     verdict
+}
+
+/// Reports a drop, as often as its reason may be. A subprogram: it has a stack frame of its own.
+#[inline(never)]
+fn report(hook: u32, bytes: u32, verdict: Verdict, reason: Reason) {
+    let (Some(config), Some(packet)) = (maps::config::get(), maps::scratch::packet_of(hook)) else {
+        return;
+    };
+    let now = maps::config::now();
+    let Some(suppressed) = maps::events::take(hook, reason as u32, &config.events, now) else {
+        return;
+    };
+    let mut event = Event {
+        time_ns: now,
+        suppressed,
+        bytes,
+        reason: reason as u8,
+        verdict: verdict as u8,
+        class: packet.class as u8,
+        family: packet.family as u8,
+        hook: hook as u8,
+        ..Event::default()
+    };
+    if packet.key.family != Family::Other as u8 {
+        event.key = packet.key;
+        event.flags = packet.segment.flags.0;
+    }
+    maps::events::report(hook, &event);
 }

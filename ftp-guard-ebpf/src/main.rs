@@ -15,6 +15,7 @@
 
 mod access;
 mod connection;
+mod cookies;
 mod exit;
 mod maps;
 mod parse;
@@ -29,7 +30,7 @@ use aya_ebpf::{
     macros::{btf_tracepoint, classifier, xdp},
     programs::{BtfTracePointContext, TcContext, XdpContext},
 };
-use ftp_guard_common::reason::Verdict;
+use ftp_guard_common::reason::{Reason, Verdict};
 
 use crate::{
     access::{Access, Buffer, Linear, Scattered},
@@ -48,6 +49,7 @@ pub fn ftpg_xdp(ctx: XdpContext) -> u32 {
     match verdict {
         Verdict::Pass | Verdict::WouldDrop => xdp_action::XDP_PASS,
         Verdict::Drop => xdp_action::XDP_DROP,
+        Verdict::Answer => xdp_action::XDP_TX,
     }
 }
 
@@ -85,13 +87,16 @@ pub fn ftpg_sock(ctx: BtfTracePointContext) -> i32 {
 fn act(verdict: Verdict) -> i32 {
     match verdict {
         Verdict::Pass | Verdict::WouldDrop => TC_ACT_UNSPEC,
-        Verdict::Drop => TC_ACT_SHOT,
+        Verdict::Drop | Verdict::Answer => TC_ACT_SHOT,
     }
 }
 
 #[inline(always)]
 fn judge<A: Access>(ctx: &XdpContext, frame: &A) -> Verdict {
-    let judgement = policy::judge(frame);
+    let mut judgement = policy::judge(frame);
+    if judgement.reason == Reason::SynCookie && !policy::answered(ctx) {
+        judgement.reason = Reason::CookieFailed;
+    }
     let verdict = exit::finish(Hook::Ingress, frame.len(), &judgement);
     trace::judged(ctx, verdict, &judgement);
     verdict

@@ -135,6 +135,7 @@ impl Guard {
             pinhole_interval_ns: policy.sessions.pinhole_interval_ns,
             pinhole_burst_ns: policy.sessions.pinhole_burst_ns,
             adopt_until_ns: self.adopt_until_ns,
+            ..GuardConfig::default()
         })?;
         let mut ports: Array<&mut MapData, PortTable> =
             map_mut(&mut self.ebpf, names::PORTS_MAP)?.try_into()?;

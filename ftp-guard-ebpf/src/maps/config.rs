@@ -79,3 +79,15 @@ pub fn precise_now() -> u64 {
     // SAFETY: the helper takes nothing and only reads a clock.
     unsafe { bpf_ktime_get_ns() }
 }
+
+/// The secret of the hashes.
+#[inline(always)]
+pub fn secret() -> [u64; 2] {
+    get().map_or([0; 2], |config| config.secret)
+}
+
+/// Length of the IPv6 prefix that counts as one source.
+#[inline(always)]
+pub fn source_bits_v6() -> u32 {
+    get().map_or(0, |config| config.source_bits_v6)
+}

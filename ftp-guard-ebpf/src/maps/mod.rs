@@ -2,12 +2,21 @@
 
 pub mod abi;
 pub mod allow;
+mod atomic;
+pub mod attack;
+pub mod bans;
+pub mod buckets;
 pub mod config;
+pub mod events;
 pub mod flows;
 pub mod listeners;
 pub mod negotiated;
+pub mod opening;
 pub mod ports;
+pub mod primed;
+pub mod profiles;
 mod reclaim;
 pub mod scratch;
 pub mod sessions;
+pub mod sources;
 pub mod stats;

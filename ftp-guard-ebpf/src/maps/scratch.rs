@@ -41,10 +41,14 @@ pub fn get() -> Option<&'static mut Scratch> {
 /// every way through the parser would multiply with every way through the rules.
 #[repr(C)]
 pub struct Packet {
-    /// Its connection.
+    /// Its connection; family 0 until it has been read.
     pub key: FlowKey,
     /// Its TCP header.
     pub segment: Segment,
+    /// Offset of the IP header in the frame.
+    pub network: usize,
+    /// Offset of the TCP header in the frame.
+    pub transport: usize,
     /// The port of the guarded end.
     pub port: Port,
     /// The class of that port; `Other` until the port has been read.
@@ -60,10 +64,13 @@ static FTPG_PACKET: PerCpuArray<Packet, 2> = PerCpuArray::new();
 /// This CPU's room for a packet at a hook.
 #[inline(always)]
 pub fn packet(hook: Hook) -> Option<&'static mut Packet> {
-    let slot = match hook {
-        Hook::Ingress => 0,
-        Hook::Egress | Hook::Control => 1,
-    };
+    packet_of(hook as u32)
+}
+
+/// The same, by the hook's number.
+#[inline(always)]
+pub fn packet_of(hook: u32) -> Option<&'static mut Packet> {
+    let slot = u32::from(hook != Hook::Ingress as u32);
     // SAFETY: as for `get`.
     FTPG_PACKET
         .get_ptr_mut(slot)

@@ -1,7 +1,5 @@
 //! Sessions and who they belong to. Of fixed size, allocated when made, never evicting: full refuses.
 
-use core::intrinsics::{AtomicOrdering, atomic_xadd};
-
 use aya_ebpf::{
     bindings::{BPF_ANY, BPF_NOEXIST},
     btf_maps::{HashMap, PerCpuArray},
@@ -13,7 +11,10 @@ use ftp_guard_common::{
     session::{Client, Session, Tls},
 };
 
-use super::reclaim::{self, Mortal, Table};
+use super::{
+    atomic::{add, subtract},
+    reclaim::{self, Mortal, Table},
+};
 
 /// The loader sets the real size.
 const MAX_ENTRIES: usize = 1024;
@@ -47,10 +48,12 @@ pub fn insert(key: &FlowKey, session: &Session) -> bool {
     };
     let map = (&raw const FTPG_SESSIONS).cast();
     // SAFETY: the table has these keys and values.
-    unsafe { reclaim::insert::<FlowKey, Session>(map, Table::Sessions, attempt) }
+    unsafe { reclaim::insert::<Session>(map, Table::Sessions, attempt) }
 }
 
 impl Mortal for Session {
+    type Key = FlowKey;
+
     #[inline(always)]
     fn is_dead(&self, now: u64) -> bool {
         self.is_over(now)
@@ -82,6 +85,8 @@ pub fn client(key: &ClientKey) -> Option<&'static mut Client> {
 }
 
 impl Mortal for Client {
+    type Key = ClientKey;
+
     #[inline(always)]
     fn is_dead(&self, _now: u64) -> bool {
         self.sessions == 0
@@ -100,7 +105,7 @@ pub fn count_opened(key: &ClientKey, tls: Tls) -> bool {
         let map = (&raw const FTPG_CLIENTS).cast();
         // Another CPU may have been faster; then its entry stays.
         // SAFETY: the table has these keys and values.
-        let _ = unsafe { reclaim::insert::<ClientKey, Client>(map, Table::Clients, attempt) };
+        let _ = unsafe { reclaim::insert::<Client>(map, Table::Clients, attempt) };
     }
     let Some(client) = client(key) else {
         return false;
@@ -133,16 +138,4 @@ pub fn count_encrypted(key: &ClientKey, encrypted: bool) {
             subtract(&raw mut client.encrypted);
         }
     }
-}
-
-#[inline(always)]
-fn add(count: *mut u32) {
-    // SAFETY: the pointer is into a map value; the addition is atomic (BPF_ATOMIC).
-    unsafe { atomic_xadd::<u32, u32, { AtomicOrdering::Relaxed }>(count, 1) };
-}
-
-#[inline(always)]
-fn subtract(count: *mut u32) {
-    // SAFETY: as for `add`. BPF adds only; adding the largest number subtracts 1.
-    unsafe { atomic_xadd::<u32, u32, { AtomicOrdering::Relaxed }>(count, u32::MAX) };
 }

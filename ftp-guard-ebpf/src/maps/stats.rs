@@ -14,13 +14,14 @@ static FTPG_STATS_CTL: PerCpuArray<Counter, { STATS_LEN as usize }> = PerCpuArra
 
 /// Where a packet was seen.
 #[derive(Clone, Copy)]
+#[repr(u32)]
 pub enum Hook {
     /// The XDP program.
-    Ingress,
+    Ingress = 0,
     /// The egress classifier.
-    Egress,
+    Egress = 1,
     /// The ingress classifier.
-    Control,
+    Control = 2,
 }
 
 /// Counts one packet of `bytes` bytes.

@@ -37,6 +37,7 @@ pub fn datagram<A: Access>(frame: &A, network: usize) -> Result<Datagram, Reason
         return Err(Reason::LaterFragment);
     }
     Ok(Datagram {
+        network,
         source: network + offset_of!(Ipv4Hdr, src_addr),
         transport,
         end,

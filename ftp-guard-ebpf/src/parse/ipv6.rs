@@ -24,6 +24,7 @@ pub fn datagram<A: Access>(frame: &A, network: usize) -> Result<Datagram, Reason
         payload => frame.len().min(network + HEADER_LEN + payload),
     };
     let mut datagram = Datagram {
+        network,
         source: network + SOURCE_OFFSET,
         transport: network + HEADER_LEN,
         end,

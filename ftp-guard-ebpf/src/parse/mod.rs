@@ -15,6 +15,8 @@ use crate::{access::Access, wire::EtherType};
 
 /// An IP packet that carries TCP, or the beginning of one.
 pub struct Datagram {
+    /// Offset of the IP header in the frame.
+    pub network: usize,
     /// Offset of the source address in the frame; the destination address follows it.
     pub source: usize,
     /// Offset of the TCP header in the frame.

@@ -6,8 +6,10 @@ mod malformed;
 pub mod session;
 mod traffic;
 
+use aya_ebpf::programs::XdpContext;
 use ftp_guard_common::{
     class::{Family, PortClass},
+    config::Mode,
     reason::{Reason, Verdict},
 };
 
@@ -16,6 +18,7 @@ pub use allow::find as find_listed;
 use crate::{
     access::{Access, Buffer},
     connection::{self, Direction},
+    cookies,
     maps::{self, scratch::Packet, stats::Hook},
     parse, reader,
 };
@@ -64,6 +67,16 @@ pub fn judge<A: Access>(frame: &A) -> Judgement {
     Judgement::of(packet, reason)
 }
 
+/// Answers the connection request that was judged last; whether that succeeded. Monitor mode answers none
+/// and lets it pass.
+#[inline(always)]
+pub fn answered(ctx: &XdpContext) -> bool {
+    if maps::config::mode() == Mode::Monitor {
+        return true;
+    }
+    maps::scratch::packet(Hook::Ingress).is_some_and(|packet| cookies::answer(ctx, packet))
+}
+
 /// What [`examine`] and [`read`] return when the rules have the word. A packet of which that is all that
 /// is known gets another reason.
 const CONCERNS: Reason = Reason::Listed;
@@ -73,6 +86,7 @@ const CONCERNS: Reason = Reason::Listed;
 fn examine<A: Access>(frame: &A, packet: &mut Packet) -> Reason {
     packet.class = PortClass::Other;
     packet.family = Family::Other;
+    packet.key.family = Family::Other as u8;
     either(examine_rules(frame, packet))
 }
 
@@ -80,6 +94,7 @@ fn examine<A: Access>(frame: &A, packet: &mut Packet) -> Reason {
 fn examine_rules<A: Access>(frame: &A, packet: &mut Packet) -> Result<Reason, Reason> {
     let datagram = parse::datagram(frame, &mut packet.family)?;
     let ports = parse::ports(frame, &datagram)?;
+    (packet.network, packet.transport) = (datagram.network, datagram.transport);
     let entry = maps::ports::lookup(ports.destination);
     if entry.is_none() {
         return Err(Reason::NotFtp);
@@ -153,6 +168,7 @@ pub fn judge_control(frame: &Buffer<'_>) -> Judgement {
 fn read(frame: &Buffer<'_>, packet: &mut Packet, outbound: bool) -> Reason {
     packet.class = PortClass::Other;
     packet.family = Family::Other;
+    packet.key.family = Family::Other as u8;
     match read_rules(frame, packet, outbound) {
         Err(reason) if reason.verdict() == Verdict::Drop => Reason::NotFtp,
         outcome => either(outcome),
@@ -163,6 +179,7 @@ fn read(frame: &Buffer<'_>, packet: &mut Packet, outbound: bool) -> Reason {
 fn read_rules(frame: &Buffer<'_>, packet: &mut Packet, outbound: bool) -> Result<Reason, Reason> {
     let datagram = parse::datagram(frame, &mut packet.family)?;
     let ports = parse::ports(frame, &datagram)?;
+    (packet.network, packet.transport) = (datagram.network, datagram.transport);
     let (direction, port) = if outbound {
         (Direction::Outbound, ports.source)
     } else {

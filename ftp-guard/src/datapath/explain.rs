@@ -19,8 +19,9 @@ use ftp_guard_common::{
     class::{Family, PortClass},
     config::Role,
     names::{
-        CLIENTS_MAP, FLOWS_MAP, NAMED_MAP, PINHOLES_MAP, PINNED_MAPS, SEQUENCE_MAP, SESSIONS_MAP,
-        STATS_CONTROL_MAP, STATS_EGRESS_MAP, STATS_MAP, XDP_PROGRAM,
+        ATTACK_MAP, BUCKETS_MAP, CLIENTS_MAP, EVENT_BUDGET_MAP, EVENTS_MAP, EXPECTED_MAP,
+        FLOWS_MAP, NAMED_MAP, OPENING_MAP, PINHOLES_MAP, PINNED_MAPS, SEQUENCE_MAP, SESSIONS_MAP,
+        SOURCES_MAP, STATS_CONTROL_MAP, STATS_EGRESS_MAP, STATS_MAP, XDP_PROGRAM,
     },
     reason::{Reason, Verdict},
     stats::{Counter, StatsKey},
@@ -35,7 +36,7 @@ use super::{
 };
 
 /// The maps of the instance's own, and how many entries they need: one packet's.
-const OWN: [(&str, Option<u32>); 9] = [
+const OWN: [(&str, Option<u32>); 16] = [
     (SESSIONS_MAP, Some(ROOM)),
     (FLOWS_MAP, Some(ROOM)),
     (PINHOLES_MAP, Some(ROOM)),
@@ -45,6 +46,13 @@ const OWN: [(&str, Option<u32>); 9] = [
     (STATS_MAP, None),
     (STATS_EGRESS_MAP, None),
     (STATS_CONTROL_MAP, None),
+    (BUCKETS_MAP, None),
+    (SOURCES_MAP, Some(ROOM)),
+    (OPENING_MAP, Some(ROOM)),
+    (EXPECTED_MAP, None),
+    (ATTACK_MAP, None),
+    (EVENTS_MAP, None),
+    (EVENT_BUDGET_MAP, None),
 ];
 const ROOM: u32 = 16;
 

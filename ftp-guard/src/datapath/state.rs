@@ -41,12 +41,14 @@ pub struct Capacities {
 
 impl Capacities {
     /// The tables of fixed size, and what each takes.
-    pub(super) fn tables(self) -> [(&'static str, u32); 6] {
+    pub(super) fn tables(self) -> [(&'static str, u32); 8] {
         [
             (names::SESSIONS_MAP, self.sessions),
             (names::PINHOLES_MAP, self.sessions),
             (names::NAMED_MAP, self.sessions),
             (names::CLIENTS_MAP, self.sessions),
+            (names::SOURCES_MAP, self.sessions),
+            (names::OPENING_MAP, self.sessions),
             (names::FLOWS_MAP, self.flows),
             (names::LISTEN_MAP, self.flows),
         ]

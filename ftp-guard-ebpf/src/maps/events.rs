@@ -1,0 +1,53 @@
+//! Events: sampled here, so that a flood costs the daemon nothing.
+
+use aya_ebpf::{
+    btf_maps::{PerCpuArray, RingBuf},
+    macros::btf_map,
+};
+use ftp_guard_common::{
+    event::{EVENT_HOOKS, EVENTS_BYTES, Event, EventBudget},
+    limits::Rate,
+    reason::REASON_SLOTS,
+};
+
+const BUDGETS: usize = (EVENT_HOOKS * REASON_SLOTS) as usize;
+
+#[btf_map]
+static FTPG_EVENTS: RingBuf<Event, { EVENTS_BYTES as usize }> = RingBuf::new();
+
+#[btf_map]
+static FTPG_EVENT_BUD: PerCpuArray<EventBudget, BUDGETS> = PerCpuArray::new();
+
+/// Whether an event of a hook and reason may be reported at `now`, and how many were not since the last
+/// one; else it is counted as one that was not.
+#[inline(always)]
+pub fn take(hook: u32, reason: u32, rate: &Rate, now: u64) -> Option<u64> {
+    let budget = FTPG_EVENT_BUD.get_ptr_mut(hook * REASON_SLOTS + reason)?;
+    // SAFETY: the slot belongs to this CPU, and no hook nests in itself.
+    let budget = unsafe { &mut *budget };
+    if rate.interval_ns == 0 || !rate.allows(budget.due_ns, now) {
+        budget.suppressed += 1;
+        budget.suppressed_total += 1;
+        return None;
+    }
+    budget.due_ns = rate.after(budget.due_ns, now);
+    let suppressed = budget.suppressed;
+    budget.suppressed = 0;
+    Some(suppressed)
+}
+
+/// Reports an event. Where nobody reads the ring buffer it is full, and the event counts as one that was
+/// not reported.
+#[inline(always)]
+pub fn report(hook: u32, event: &Event) {
+    if FTPG_EVENTS.output(event, 0).is_err()
+        && let Some(budget) =
+            FTPG_EVENT_BUD.get_ptr_mut(hook * REASON_SLOTS + u32::from(event.reason))
+    {
+        // SAFETY: as for `take`.
+        unsafe {
+            (*budget).suppressed += event.suppressed + 1;
+            (*budget).suppressed_total += 1;
+        }
+    }
+}

@@ -1,0 +1,108 @@
+//! Control connections between the end of their handshake and the server's greeting, and the
+//! acknowledgements that end a handshake.
+
+use aya_ebpf::{
+    bindings::BPF_NOEXIST,
+    btf_maps::{Array, HashMap},
+    macros::btf_map,
+};
+use ftp_guard_common::{
+    address::FlowKey,
+    limits::{EXPECTED_S, EXPECTED_SLOTS, OPENING_NS, Opening},
+};
+
+use super::{
+    buckets,
+    reclaim::{self, Mortal, Table},
+    sources,
+};
+
+/// The loader sets the real size.
+const MAX_ENTRIES: usize = 1024;
+
+#[btf_map]
+static FTPG_OPENING: HashMap<FlowKey, Opening, MAX_ENTRIES> = HashMap::new();
+
+#[btf_map]
+static FTPG_EXPECTED: Array<u64, { EXPECTED_SLOTS as usize }> = Array::new();
+
+impl Mortal for Opening {
+    type Key = FlowKey;
+
+    #[inline(always)]
+    fn is_dead(&self, now: u64) -> bool {
+        now > self.since_ns.saturating_add(OPENING_NS)
+    }
+
+    #[inline(always)]
+    fn buried(key: &FlowKey) {
+        sources::count_opening(key, false);
+    }
+}
+
+/// Whether a connection's handshake is proven, and the server has not greeted it.
+#[inline(always)]
+pub fn has(key: &FlowKey) -> bool {
+    // SAFETY: nothing of the value is read.
+    unsafe { FTPG_OPENING.get(key) }.is_some()
+}
+
+/// Takes a connection in; whether the table had room. Its source must have been counted before.
+#[inline(always)]
+pub fn insert(key: &FlowKey, now: u64) -> bool {
+    let opening = Opening { since_ns: now };
+    let attempt = || {
+        FTPG_OPENING
+            .insert(key, opening, u64::from(BPF_NOEXIST))
+            .is_ok()
+    };
+    let map = (&raw const FTPG_OPENING).cast();
+    // SAFETY: the table has these keys and values.
+    unsafe { reclaim::insert::<Opening>(map, Table::Opening, attempt) }
+}
+
+/// The connection is greeted, or it has ended.
+#[inline(always)]
+pub fn remove(key: &FlowKey) {
+    if FTPG_OPENING.remove(key).is_ok() {
+        sources::count_opening(key, false);
+    }
+}
+
+/// Notes the acknowledgement that is to end a handshake, in the place of another one's if it must be:
+/// the slot is one of a fixed number.
+#[inline(always)]
+pub fn expect(key: &FlowKey, acknowledgement: u32, now: u64) {
+    if let Some(slot) = FTPG_EXPECTED.get_ptr_mut(slot(key)) {
+        // SAFETY: a word in a map value, which no reader can see torn.
+        unsafe { *slot = u64::from(seconds(now)) << 32 | u64::from(acknowledgement) };
+    }
+}
+
+/// Whether a segment acknowledges what the server has sent to end the handshake.
+#[inline(always)]
+pub fn is_expected(key: &FlowKey, acknowledgement: u32, now: u64) -> bool {
+    let Some(slot) = FTPG_EXPECTED.get(slot(key)).copied() else {
+        return false;
+    };
+    // A slot that was never written is from second 0.
+    slot != 0
+        && slot as u32 == acknowledgement
+        && seconds(now).wrapping_sub((slot >> 32) as u32) <= EXPECTED_S
+}
+
+#[inline(always)]
+fn slot(key: &FlowKey) -> u32 {
+    let [a, b] = buckets::words(&key.client);
+    let [c, d] = buckets::words(&key.server);
+    let [e, f] = key.client_port;
+    let [g, h] = key.server_port;
+    let ports = u64::from_ne_bytes([e, f, g, h, 0, 0, 0, key.family]);
+    let hash = buckets::keyed(a ^ c.rotate_left(32), b ^ d.rotate_left(32), ports);
+    hash as u32 & (EXPECTED_SLOTS - 1)
+}
+
+#[inline(always)]
+fn seconds(now: u64) -> u32 {
+    (now / 1_000_000_000) as u32
+}
