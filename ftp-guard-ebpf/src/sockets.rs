@@ -152,11 +152,14 @@ fn closed(key: &FlowKey, is_control: bool) {
         {
             session.traffic.closed_ns = now;
             session::end(key, session);
+        } else {
+            maps::opening::remove(key);
         }
     } else if let Some(flow) = maps::flows::get(key)
         && flow.traffic.closed_ns == 0
     {
         flow.traffic.closed_ns = now;
+        data::end(key, flow);
     }
 }
 

@@ -40,17 +40,23 @@ impl Mortal for Opening {
     }
 }
 
-/// Whether a connection's handshake is proven, and the server has not greeted it.
+/// A connection whose handshake is proven, and that the server has not greeted.
 #[inline(always)]
-pub fn has(key: &FlowKey) -> bool {
-    // SAFETY: nothing of the value is read.
-    unsafe { FTPG_OPENING.get(key) }.is_some()
+pub fn get(key: &FlowKey) -> Option<&'static mut Opening> {
+    // SAFETY: entries of a preallocated table stay readable while the program runs; a race between CPUs
+    // costs a count.
+    FTPG_OPENING
+        .get_ptr_mut(key)
+        .map(|opening| unsafe { &mut *opening })
 }
 
 /// Takes a connection in; whether the table had room. Its source must have been counted before.
 #[inline(always)]
 pub fn insert(key: &FlowKey, now: u64) -> bool {
-    let opening = Opening { since_ns: now };
+    let opening = Opening {
+        since_ns: now,
+        packets_ns: 0,
+    };
     let attempt = || {
         FTPG_OPENING
             .insert(key, opening, u64::from(BPF_NOEXIST))

@@ -2,13 +2,14 @@
 
 use ftp_guard_common::{
     address::{FlowKey, ListenKey},
+    allow::{AllowValue, EntryKind},
     class::PortClass,
     config::{FLAG_FXP, Role},
     reason::Reason,
     session::{Flow, FlowKind},
 };
 
-use super::{allow, either, traffic};
+use super::{allow, either, limits, traffic};
 use crate::{
     connection::Direction,
     maps::{self, ports, scratch::Packet},
@@ -30,12 +31,17 @@ fn inbound_rules(is_passive: bool, key: &FlowKey, segment: &Segment) -> Result<R
     if !opens && let Some(reason) = known(key, segment, Direction::Inbound, now)? {
         return Ok(reason);
     }
-    allow::find(&key.client, key.family)?;
+    let entry = allow::find(key)?;
     if is_passive {
         match passive(key, now) {
             Err(reason) if opens => return Err(reason),
             Err(_) => {}
-            permitted => return permitted,
+            Ok(permitted) => {
+                return match limits::handshake(key, segment, entry.profile, now) {
+                    Reason::Listed => Ok(permitted),
+                    refused => Err(refused),
+                };
+            }
         }
     } else if opens {
         return Err(Reason::ActiveDataSyn);
@@ -64,7 +70,9 @@ fn known(
     if direction == Direction::Inbound && !outgoing {
         allow::recheck(&mut flow.traffic, key)?;
     }
-    traffic::note(&mut flow.traffic, segment, direction, now)?;
+    if traffic::note(&mut flow.traffic, segment, direction, now)? {
+        end(key, flow);
+    }
     if segment.flags.has(TcpFlags::ACK) && !segment.flags.has(TcpFlags::RST) {
         flow.established = 1;
     }
@@ -132,7 +140,7 @@ pub fn establish(key: &FlowKey, now: u64) -> Reason {
 
 #[inline(always)]
 fn rules_for_establishing(key: &FlowKey, now: u64) -> Result<bool, Reason> {
-    let Ok(entry) = allow::find(&key.client, key.family) else {
+    let Ok(entry) = allow::find(key) else {
         return Ok(false);
     };
     let scope = maps::config::role().scope(key.server);
@@ -146,7 +154,7 @@ fn rules_for_establishing(key: &FlowKey, now: u64) -> Result<bool, Reason> {
             _ => return Ok(false),
         },
     };
-    insert(key, FlowKind::Passive, session, true, entry.expires_s, now)?;
+    insert(key, FlowKind::Passive, session, true, &entry, now)?;
     if let Some(pinhole) = pinhole {
         let interval = maps::config::get().map_or(0, |config| config.pinhole_interval_ns);
         if let Some(session) = maps::sessions::get(&pinhole.control) {
@@ -157,26 +165,49 @@ fn rules_for_establishing(key: &FlowKey, now: u64) -> Result<bool, Reason> {
     Ok(true)
 }
 
+/// The entry of who needs none: the other end of a connection of this host's own.
+const UNLISTED: AllowValue = AllowValue {
+    expires_s: 0,
+    profile: 0,
+    prefix_len: 0,
+    kind: EntryKind::Allow as u8,
+};
+
 #[inline(always)]
 fn insert(
     key: &FlowKey,
     kind: FlowKind,
     session: u64,
     established: bool,
-    allow_expires_s: u32,
+    entry: &AllowValue,
     now: u64,
 ) -> Result<(), Reason> {
+    let known = maps::flows::get(key).is_some_and(|flow| flow.traffic.closed_ns == 0);
+    let counts = kind != FlowKind::Outgoing && !known;
+    if counts {
+        limits::data_fits(key, entry.profile)?;
+    }
     let flow = Flow {
         session,
-        traffic: traffic::begin(now, allow_expires_s),
+        traffic: traffic::begin(now, entry.expires_s),
         kind: kind as u8,
         established: u8::from(established),
         reserved: [0; 6],
     };
-    if maps::flows::insert(key, &flow) {
-        Ok(())
-    } else {
-        Err(Reason::FlowTableFull)
+    if !maps::flows::insert(key, &flow) {
+        return Err(Reason::FlowTableFull);
+    }
+    if counts {
+        maps::sources::count_data(key, true);
+    }
+    Ok(())
+}
+
+/// Counts a data connection that has just been closed.
+#[inline(always)]
+pub fn end(key: &FlowKey, flow: &Flow) {
+    if flow.kind != FlowKind::Outgoing as u8 {
+        maps::sources::count_data(key, false);
     }
 }
 
@@ -193,6 +224,9 @@ fn outbound_rules(is_passive: bool, key: &FlowKey, segment: &Segment) -> Result<
     if let Some(reason) = known(key, segment, Direction::Outbound, now)? {
         return Ok(reason);
     }
+    if segment.flags.has(TcpFlags::SYN | TcpFlags::ACK) {
+        maps::opening::expect(key, segment.sequence.wrapping_add(1), now);
+    }
     // A handshake's answer and a reset prove nothing; anything else is sent on an established connection.
     let proves = segment.flags.0 & (TcpFlags::SYN | TcpFlags::RST) == 0;
     if proves && is_passive {
@@ -202,9 +236,9 @@ fn outbound_rules(is_passive: bool, key: &FlowKey, segment: &Segment) -> Result<
     }
     if proves
         && maps::config::adopting(now)
-        && let Ok(entry) = allow::find(&key.client, key.family)
+        && let Ok(entry) = allow::find(key)
     {
-        insert(key, FlowKind::Active, 0, true, entry.expires_s, now)?;
+        insert(key, FlowKind::Active, 0, true, &entry, now)?;
         return Ok(Reason::DataFlow);
     }
     Ok(Reason::ServerAnswer)
@@ -219,7 +253,7 @@ pub fn opening(packet: &Packet) -> Reason {
 #[inline(always)]
 fn rules_for_opening(source: Port, key: &FlowKey) -> Result<Reason, Reason> {
     let now = maps::config::now();
-    let entry = ports::lookup(source);
+    let port = ports::lookup(source);
     let scope = maps::config::role().scope(key.server);
     if let Some(named) = maps::negotiated::named(&key.named_key(scope), now) {
         if named.reason != Reason::ActiveNamed as u8 {
@@ -229,17 +263,16 @@ fn rules_for_opening(source: Port, key: &FlowKey) -> Result<Reason, Reason> {
                 Reason::Bounce
             });
         }
-        let expires = match allow::find(&key.client, key.family) {
-            Ok(entry) => entry.expires_s,
-            Err(_) => return Err(Reason::Bounce),
+        let Ok(entry) = allow::find(key) else {
+            return Err(Reason::Bounce);
         };
-        insert(key, FlowKind::Active, named.session, false, expires, now)?;
-        if entry.class() == PortClass::Other {
+        insert(key, FlowKind::Active, named.session, false, &entry, now)?;
+        if port.class() == PortClass::Other {
             ports::mark_active(source);
         }
         return Ok(Reason::ActiveNamed);
     }
-    match entry.class() {
+    match port.class() {
         PortClass::ActiveData => {
             let destination = Port(u16::from_be_bytes(key.client_port));
             let client = maps::sessions::client(&key.client_key(scope));
@@ -249,17 +282,17 @@ fn rules_for_opening(source: Port, key: &FlowKey) -> Result<Reason, Reason> {
                 _ if maps::config::has(FLAG_FXP) => 0,
                 _ => return Err(Reason::Bounce),
             };
-            let Ok(entry) = allow::find(&key.client, key.family) else {
+            let Ok(entry) = allow::find(key) else {
                 return Err(Reason::Bounce);
             };
             if destination.is_low() {
                 return Err(Reason::ActiveLowPort);
             }
-            insert(key, FlowKind::Active, session, false, entry.expires_s, now)?;
+            insert(key, FlowKind::Active, session, false, &entry, now)?;
             Ok(Reason::ActiveClient)
         }
         PortClass::PassiveData => {
-            insert(key, FlowKind::Outgoing, 0, false, 0, now)?;
+            insert(key, FlowKind::Outgoing, 0, false, &UNLISTED, now)?;
             Ok(Reason::Outgoing)
         }
         _ => Err(Reason::NotFtp),

@@ -6,10 +6,11 @@ use ftp_guard_common::{
     session::{Session, Tls},
 };
 
-use super::{allow, either, traffic};
+use super::{allow, either, limits, traffic};
 use crate::{
     access::Buffer,
     connection::Direction,
+    cookies,
     maps::{self, scratch::Packet},
     parse::Segment,
     reader,
@@ -29,31 +30,48 @@ fn inbound_rules(key: &FlowKey, segment: &Segment) -> Result<Reason, Reason> {
         && let Some(session) = maps::sessions::get(key)
         && !session.is_over(now)
     {
-        allow::recheck(&mut session.traffic, key)?;
+        if let Some(entry) = allow::recheck(&mut session.traffic, key)? {
+            session.profile = entry.profile;
+        }
+        if session.traffic.killed == 0 {
+            limits::session_packet(session, now)?;
+        }
         if traffic::note(&mut session.traffic, segment, Direction::Inbound, now)? {
             end(key, session);
         }
+        if segment.payload_len > 0 {
+            session.messages = session.messages.wrapping_add(1);
+        }
         return Ok(Reason::Session);
     }
-    allow::find(&key.client, key.family)?;
-    Ok(Reason::Listed)
+    let entry = allow::find(key)?;
+    Ok(if segment.flags.is_connection_request() {
+        limits::request(key, entry.profile, now)
+    } else {
+        limits::no_session(key, segment, entry.profile, now)
+    })
 }
 
 /// Judges a server's segment on a control port. The first payload makes a session: the server has seen
 /// the handshake's end, so that the client's address is proven.
 #[inline(never)]
 pub fn outbound(frame: &Buffer<'_>, packet: &Packet) -> Reason {
-    either(outbound_rules(frame, &packet.key, &packet.segment))
+    either(outbound_rules(frame, packet))
 }
 
 #[inline(always)]
-fn outbound_rules(frame: &Buffer<'_>, key: &FlowKey, segment: &Segment) -> Result<Reason, Reason> {
+fn outbound_rules(frame: &Buffer<'_>, packet: &Packet) -> Result<Reason, Reason> {
+    let (key, segment) = (&packet.key, &packet.segment);
     let now = maps::config::now();
     if segment.flags.has(TcpFlags::SYN) {
         if let Some(session) = maps::sessions::get(key)
             && session.traffic.closed_ns != 0
         {
             session.reopened = 1;
+        }
+        if segment.flags.has(TcpFlags::ACK) {
+            maps::opening::expect(key, segment.sequence.wrapping_add(1), now);
+            cookies::learn(frame, packet, now);
         }
         return Ok(Reason::ServerAnswer);
     }
@@ -77,6 +95,9 @@ fn outbound_rules(frame: &Buffer<'_>, key: &FlowKey, segment: &Segment) -> Resul
         }
     }
     let Some(session) = maps::sessions::get(key) else {
+        if segment.flags.0 & (TcpFlags::RST | TcpFlags::FIN) != 0 {
+            maps::opening::remove(key);
+        }
         return Ok(Reason::ServerAnswer);
     };
     if traffic::note(&mut session.traffic, segment, Direction::Outbound, now)? {
@@ -107,7 +128,7 @@ fn synchronise(session: &mut Session, segment: &Segment) {
 /// connection is none; or why not. A subprogram: it has a stack frame of its own.
 #[inline(never)]
 fn open(key: &FlowKey, tls: u32, sequence: u32, acknowledgement: u32, now: u64) -> Reason {
-    let Ok(entry) = allow::find(&key.client, key.family) else {
+    let Ok(entry) = allow::find(key) else {
         return Reason::ServerAnswer;
     };
     let Some(scratch) = maps::scratch::get() else {
@@ -123,6 +144,7 @@ fn open(key: &FlowKey, tls: u32, sequence: u32, acknowledgement: u32, now: u64) 
         passive_asked: u16::from(adopting),
         tls: tls as u8,
         adopted: u8::from(adopting),
+        profile: entry.profile,
         ..Session::default()
     };
     let tls = Tls::from_number(tls as u8);
@@ -134,6 +156,8 @@ fn open(key: &FlowKey, tls: u32, sequence: u32, acknowledgement: u32, now: u64) 
         maps::sessions::count_closed(&client, tls);
         return Reason::SessionTableFull;
     }
+    maps::sources::count_session(key, true);
+    maps::opening::remove(key);
     Reason::Session
 }
 
@@ -142,4 +166,5 @@ fn open(key: &FlowKey, tls: u32, sequence: u32, acknowledgement: u32, now: u64) 
 pub fn end(key: &FlowKey, session: &Session) {
     let client = key.client_key(maps::config::role().scope(key.server));
     maps::sessions::count_closed(&client, Tls::from_number(session.tls));
+    maps::sources::count_session(key, false);
 }
