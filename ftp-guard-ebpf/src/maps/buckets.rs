@@ -43,10 +43,7 @@ pub struct Pair(u64);
 /// The buckets of a source. `extra` is what else distinguishes them: a port.
 #[inline(always)]
 pub fn of(kind: Kind, source: &SourceKey, extra: u16) -> Pair {
-    Pair(hash(
-        u64::from(kind as u8) | u64::from(extra) << 16,
-        source,
-    ))
+    Pair(hash(u64::from(kind as u8) | u64::from(extra) << 16, source))
 }
 
 impl Pair {

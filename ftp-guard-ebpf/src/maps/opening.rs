@@ -8,7 +8,7 @@ use aya_ebpf::{
 };
 use ftp_guard_common::{
     address::FlowKey,
-    limits::{EXPECTED_S, EXPECTED_SLOTS, OPENING_NS, Opening},
+    limits::{EXPECTED_S, EXPECTED_SLOTS, OPENING_NS, Opening, SourceKey},
 };
 
 use super::{
@@ -27,16 +27,9 @@ static FTPG_OPENING: HashMap<FlowKey, Opening, MAX_ENTRIES> = HashMap::new();
 static FTPG_EXPECTED: Array<u64, { EXPECTED_SLOTS as usize }> = Array::new();
 
 impl Mortal for Opening {
-    type Key = FlowKey;
-
     #[inline(always)]
     fn is_dead(&self, now: u64) -> bool {
         now > self.since_ns.saturating_add(OPENING_NS)
-    }
-
-    #[inline(always)]
-    fn buried(key: &FlowKey) {
-        sources::count_opening(key, false);
     }
 }
 
@@ -64,14 +57,14 @@ pub fn insert(key: &FlowKey, now: u64) -> bool {
     };
     let map = (&raw const FTPG_OPENING).cast();
     // SAFETY: the table has these keys and values.
-    unsafe { reclaim::insert::<Opening>(map, Table::Opening, attempt) }
+    unsafe { reclaim::insert::<FlowKey, Opening>(map, Table::Opening, attempt) }
 }
 
 /// The connection is greeted, or it has ended.
 #[inline(always)]
-pub fn remove(key: &FlowKey) {
+pub fn remove(key: &FlowKey, source: &SourceKey) {
     if FTPG_OPENING.remove(key).is_ok() {
-        sources::count_opening(key, false);
+        sources::opening_ends(source);
     }
 }
 
@@ -97,7 +90,8 @@ pub fn is_expected(key: &FlowKey, acknowledgement: u32, now: u64) -> bool {
         && seconds(now).wrapping_sub((slot >> 32) as u32) <= EXPECTED_S
 }
 
-#[inline(always)]
+/// A subprogram: its stack is free again when the slot is used.
+#[inline(never)]
 fn slot(key: &FlowKey) -> u32 {
     let [a, b] = buckets::words(&key.client);
     let [c, d] = buckets::words(&key.server);

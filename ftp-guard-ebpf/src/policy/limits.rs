@@ -5,7 +5,6 @@
 //! cookie) before it is refused.
 
 use ftp_guard_common::{
-    address::FlowKey,
     config::{Cookies, GuardConfig},
     limits::{Profile, Rate, SourceKey},
     reason::Reason,
@@ -18,6 +17,7 @@ use crate::{
     maps::{
         self,
         buckets::{self, Kind},
+        scratch::Packet,
     },
     parse::Segment,
     wire::TcpFlags,
@@ -26,37 +26,40 @@ use crate::{
 /// Judges a connection request to a control port from a listed source. A subprogram: it has a stack frame
 /// of its own.
 #[inline(never)]
-pub fn request(key: &FlowKey, profile: u16, now: u64) -> Reason {
-    either(request_rules(key, profile, now))
+pub fn request(packet: &mut Packet, profile: u16, now: u64) -> Reason {
+    either(request_rules(packet, profile, now))
 }
 
 #[inline(always)]
-fn request_rules(key: &FlowKey, profile: u16, now: u64) -> Result<Reason, Reason> {
+fn request_rules(packet: &mut Packet, profile: u16, now: u64) -> Result<Reason, Reason> {
+    packet.name_source();
+    packet.name_network();
+    let packet = &*packet;
     let Some((config, profile)) = settings(profile) else {
         return Ok(Reason::Listed);
     };
     let attacked = maps::attack::count(config, now);
-    proven_fit(config, profile, key, now)?;
-    at_session_limit(profile, key)?;
+    proven_fit(config, profile, packet, now)?;
+    at_session_limit(profile, &packet.source)?;
     let ready = config.cookies_since_ns != 0 && config.cookies != Cookies::Off as u32;
     let asks_all = ready && (attacked || config.cookies == Cookies::Always as u32);
     let mut reason = Reason::Listed;
     if !asks_all {
-        reason = take_request(config, profile, key, now);
+        reason = take_request(config, profile, packet, now);
         if reason == Reason::Listed {
             return Ok(reason);
         }
         maps::attack::notice(config, now);
     }
     if ready {
-        match cookies::challenge(config, key, now) {
+        match cookies::challenge(config, &packet.key, now) {
             Challenge::Answer => return Ok(Reason::SynCookie),
             Challenge::Prime => return Ok(Reason::Listed),
             Challenge::Unavailable => {}
         }
     }
     if asks_all {
-        reason = take_request(config, profile, key, now);
+        reason = take_request(config, profile, packet, now);
     }
     Err(reason)
 }
@@ -67,18 +70,17 @@ fn request_rules(key: &FlowKey, profile: u16, now: u64) -> Result<Reason, Reason
 fn proven_fit(
     config: &GuardConfig,
     profile: &Profile,
-    key: &FlowKey,
+    packet: &Packet,
     now: u64,
 ) -> Result<(), Reason> {
     let limit = &profile.connections;
-    if limit.interval_ns != 0
-        && !buckets::of(Kind::Proven, &maps::sources::key(key), 0).has_room(limit, now)
+    if limit.interval_ns != 0 && !buckets::of(Kind::Proven, &packet.source, 0).has_room(limit, now)
     {
         return Err(Reason::SourceRate);
     }
     let limit = &config.network;
     if limit.interval_ns != 0
-        && !buckets::of(Kind::NetworkProven, &network(key), 0).has_room(limit, now)
+        && !buckets::of(Kind::NetworkProven, &packet.of_network, 0).has_room(limit, now)
     {
         return Err(Reason::NetworkRate);
     }
@@ -89,9 +91,9 @@ fn proven_fit(
 }
 
 #[inline(always)]
-fn at_session_limit(profile: &Profile, key: &FlowKey) -> Result<(), Reason> {
+fn at_session_limit(profile: &Profile, source: &SourceKey) -> Result<(), Reason> {
     if profile.sessions != 0
-        && let Some(source) = maps::sources::get(key)
+        && let Some(source) = maps::sources::get(source)
         && source.sessions.wrapping_add(source.opening) >= profile.sessions
     {
         return Err(Reason::SessionLimit);
@@ -102,20 +104,20 @@ fn at_session_limit(profile: &Profile, key: &FlowKey) -> Result<(), Reason> {
 /// Counts a request that has proven nothing: `listed`, or the reason for which it does not fit. A
 /// subprogram: it has a stack frame of its own.
 #[inline(never)]
-fn take_request(config: &GuardConfig, profile: &Profile, key: &FlowKey, now: u64) -> Reason {
-    either(take_request_rules(config, profile, key, now))
+fn take_request(config: &GuardConfig, profile: &Profile, packet: &Packet, now: u64) -> Reason {
+    either(take_request_rules(config, profile, packet, now))
 }
 
 #[inline(always)]
 fn take_request_rules(
     config: &GuardConfig,
     profile: &Profile,
-    key: &FlowKey,
+    packet: &Packet,
     now: u64,
 ) -> Result<Reason, Reason> {
     take(
         Kind::Requests,
-        &maps::sources::key(key),
+        &packet.source,
         0,
         &profile.connections,
         now,
@@ -123,7 +125,7 @@ fn take_request_rules(
     )?;
     take(
         Kind::NetworkRequests,
-        &network(key),
+        &packet.of_network,
         0,
         &config.network,
         now,
@@ -136,20 +138,17 @@ fn take_request_rules(
 /// Judges a segment to a control port that is no connection request and of no session, from a listed
 /// source. A subprogram: it has a stack frame of its own.
 #[inline(never)]
-pub fn no_session(key: &FlowKey, segment: &Segment, profile: u16, now: u64) -> Reason {
-    either(no_session_rules(key, segment, profile, now))
+pub fn no_session(packet: &mut Packet, profile: u16, now: u64) -> Reason {
+    either(no_session_rules(packet, profile, now))
 }
 
 #[inline(always)]
-fn no_session_rules(
-    key: &FlowKey,
-    segment: &Segment,
-    number: u16,
-    now: u64,
-) -> Result<Reason, Reason> {
+fn no_session_rules(packet: &mut Packet, number: u16, now: u64) -> Result<Reason, Reason> {
     let Some((config, profile)) = settings(number) else {
         return Ok(Reason::Listed);
     };
+    packet.name_source();
+    let (key, segment) = (&packet.key, &packet.segment);
     if let Some(opening) = maps::opening::get(key) {
         take_packet(&profile.packets, &mut opening.packets_ns, now)?;
         return Ok(Reason::Listed);
@@ -162,7 +161,7 @@ fn no_session_rules(
             proven = true;
         }
         if proven {
-            return match prove(config, profile, key, now) {
+            return match prove(packet, number, now) {
                 Reason::Listed => Ok(proof),
                 refused => Err(refused),
             };
@@ -172,7 +171,7 @@ fn no_session_rules(
         return Ok(Reason::Listed);
     }
     maps::attack::count(config, now);
-    stray(config, key, segment, now)?;
+    stray(config, packet, now)?;
     Ok(Reason::Listed)
 }
 
@@ -185,32 +184,38 @@ fn ends_handshake(segment: &Segment) -> bool {
 /// Takes in a connection whose handshake has just been proven: `listed`, or why not. A subprogram: it has a
 /// stack frame of its own.
 #[inline(never)]
-fn prove(config: &GuardConfig, profile: &Profile, key: &FlowKey, now: u64) -> Reason {
-    if maps::sources::get_or_insert(key).is_none() {
+fn prove(packet: &mut Packet, profile: u16, now: u64) -> Reason {
+    let Some((config, profile)) = settings(profile) else {
+        return Reason::Listed;
+    };
+    packet.name_network();
+    let packet = &*packet;
+    let Some(source) = maps::sources::get_or_insert(&packet.source) else {
         return Reason::SourceTableFull;
-    }
-    if let Err(reason) = at_session_limit(profile, key) {
+    };
+    if let Err(reason) = at_session_limit(profile, &packet.source) {
         return reason;
     }
-    maps::sources::count_opening(key, true);
-    if !maps::opening::insert(key, now) {
-        maps::sources::count_opening(key, false);
+    maps::atomic::add(&raw mut source.opening);
+    if !maps::opening::insert(&packet.key, now) {
+        maps::atomic::subtract(&raw mut source.opening);
         // Another CPU may have been faster with a repetition of the same segment.
-        return if maps::opening::get(key).is_some() {
+        return if maps::opening::get(&packet.key).is_some() {
             Reason::Listed
         } else {
             Reason::OpeningTableFull
         };
     }
-    buckets::of(Kind::Proven, &maps::sources::key(key), 0).charge(&profile.connections, now);
-    buckets::of(Kind::NetworkProven, &network(key), 0).charge(&config.network, now);
+    buckets::of(Kind::Proven, &packet.source, 0).charge(&profile.connections, now);
+    buckets::of(Kind::NetworkProven, &packet.of_network, 0).charge(&config.network, now);
     maps::attack::charge_proven(&config.total, now);
     Reason::Listed
 }
 
 /// Counts a segment of no connection; it is refused when there are too many of such.
 #[inline(always)]
-fn stray(config: &GuardConfig, key: &FlowKey, segment: &Segment, now: u64) -> Result<(), Reason> {
+fn stray(config: &GuardConfig, packet: &Packet, now: u64) -> Result<(), Reason> {
+    let segment = &packet.segment;
     let reason = if segment.flags.has(TcpFlags::RST) {
         Reason::StrayRst
     } else if segment.flags.has(TcpFlags::FIN) {
@@ -220,14 +225,7 @@ fn stray(config: &GuardConfig, key: &FlowKey, segment: &Segment, now: u64) -> Re
     } else {
         Reason::StrayAck
     };
-    take(
-        Kind::Strays,
-        &maps::sources::key(key),
-        0,
-        &config.strays,
-        now,
-        reason,
-    )?;
+    take(Kind::Strays, &packet.source, 0, &config.strays, now, reason)?;
     maps::attack::take_stray(&config.strays_total, now, reason)
 }
 
@@ -255,25 +253,23 @@ fn take_packet(rate: &Rate, due: &mut u64, now: u64) -> Result<(), Reason> {
 /// Judges a segment to a passive port that the rules permit, of no data connection yet: `listed`, or why
 /// it is too much. A subprogram: it has a stack frame of its own.
 #[inline(never)]
-pub fn handshake(key: &FlowKey, segment: &Segment, profile: u16, now: u64) -> Reason {
-    either(handshake_rules(key, segment, profile, now))
+pub fn handshake(packet: &mut Packet, profile: u16, now: u64) -> Reason {
+    either(handshake_rules(packet, profile, now))
 }
 
 #[inline(always)]
-fn handshake_rules(
-    key: &FlowKey,
-    segment: &Segment,
-    profile: u16,
-    now: u64,
-) -> Result<Reason, Reason> {
+fn handshake_rules(packet: &mut Packet, profile: u16, now: u64) -> Result<Reason, Reason> {
     let Some((config, _)) = settings(profile) else {
         return Ok(Reason::Listed);
     };
+    packet.name_source();
+    let packet = &*packet;
+    let (key, segment) = (&packet.key, &packet.segment);
     if segment.flags.is_connection_request() {
-        data_fits(key, profile)?;
+        data_fits(&packet.source, profile)?;
         take(
             Kind::Handshakes,
-            &maps::sources::key(key),
+            &packet.source,
             u16::from_ne_bytes(key.server_port),
             &config.handshakes,
             now,
@@ -282,17 +278,17 @@ fn handshake_rules(
     } else if !maps::opening::is_expected(key, segment.acknowledgement, now)
         && !maps::config::adopting(now)
     {
-        stray(config, key, segment, now)?;
+        stray(config, packet, now)?;
     }
     Ok(Reason::Listed)
 }
 
 /// Whether the client may have one more data connection.
 #[inline(always)]
-pub fn data_fits(key: &FlowKey, profile: u16) -> Result<(), Reason> {
+pub fn data_fits(source: &SourceKey, profile: u16) -> Result<(), Reason> {
     if let Some(profile) = maps::profiles::get(profile)
         && profile.data != 0
-        && let Some(source) = maps::sources::get(key)
+        && let Some(source) = maps::sources::get(source)
         && u64::from(source.data) >= u64::from(profile.data) * u64::from(source.sessions.max(1))
     {
         return Err(Reason::DataLimit);
@@ -313,11 +309,6 @@ fn take(
         return Ok(());
     }
     buckets::of(kind, source, extra).take(rate, now, reason)
-}
-
-#[inline(always)]
-fn network(key: &FlowKey) -> SourceKey {
-    SourceKey::network(key.client, key.family)
 }
 
 #[inline(always)]
