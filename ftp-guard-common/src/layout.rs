@@ -42,7 +42,7 @@ assert_packed!(Profile, size 40, align 8,
     connections: Rate, packets: Rate, sessions: u32, data: u32);
 assert_packed!(SourceKey, size 20, align 1, prefix: [u8; 16], family: u8, reserved: [u8; 3]);
 assert_packed!(Source, size 16, align 4, sessions: u32, opening: u32, data: u32, reserved: u32);
-assert_packed!(Opening, size 8, align 8, since_ns: u64);
+assert_packed!(Opening, size 16, align 8, since_ns: u64, packets_ns: u64);
 assert_packed!(Attack, size 72, align 8,
     window_ns: u64, count: u64, last_count: u64, over_ns: u64, since_ns: u64, attacks: u64,
     requests_due_ns: u64, proven_due_ns: u64, strays_due_ns: u64);

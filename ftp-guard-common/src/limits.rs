@@ -116,16 +116,25 @@ impl SourceKey {
     }
 }
 
-/// The address with the bits behind the first `bits` cleared.
+/// The address with the bits behind the first `bits` cleared. In two words: BPF has no longer ones.
 #[inline(always)]
 const fn cut(address: Address, bits: u32) -> Address {
-    let number = u128::from_be_bytes(address);
-    let mask = match bits {
+    let [a, b, c, d, e, f, g, h, i, j, k, l, m, n, o, p] = address;
+    let high = u64::from_be_bytes([a, b, c, d, e, f, g, h]) & mask(bits);
+    let low = u64::from_be_bytes([i, j, k, l, m, n, o, p]) & mask(bits.saturating_sub(64));
+    let [a, b, c, d, e, f, g, h] = high.to_be_bytes();
+    let [i, j, k, l, m, n, o, p] = low.to_be_bytes();
+    [a, b, c, d, e, f, g, h, i, j, k, l, m, n, o, p]
+}
+
+/// The first `bits` bits of a word; all of them from 64 on.
+#[inline(always)]
+const fn mask(bits: u32) -> u64 {
+    match bits {
         0 => 0,
-        1..=127 => u128::MAX << (128 - bits),
-        _ => u128::MAX,
-    };
-    (number & mask).to_be_bytes()
+        1..=63 => u64::MAX << (64 - bits),
+        _ => u64::MAX,
+    }
 }
 
 /// What the proven connections of a source amount to. Value of the table of sources.
@@ -149,6 +158,8 @@ pub struct Source {
 pub struct Opening {
     /// Since when.
     pub since_ns: u64,
+    /// The token bucket of segments from the client.
+    pub packets_ns: u64,
 }
 
 /// How long an [`Opening`] counts: longer than any server takes to greet or give up.

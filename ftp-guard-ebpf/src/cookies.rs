@@ -32,7 +32,7 @@ pub fn answer(_ctx: &XdpContext, _packet: &Packet) -> bool {
 
 /// Whether a segment acknowledges a cookie of this host.
 #[inline(always)]
-pub fn accepts(_config: &GuardConfig, _key: &FlowKey, _segment: &Segment) -> bool {
+pub fn accepts(_config: &GuardConfig, _key: &FlowKey, _segment: &Segment, _now: u64) -> bool {
     false
 }
 

@@ -36,11 +36,7 @@ pub fn count(config: &GuardConfig, now: u64) -> bool {
     }
     add_long(&raw mut attack.count);
     if attack.count >= config.attack_count {
-        attack.over_ns = now;
-        if attack.since_ns == 0 {
-            attack.since_ns = now;
-            attack.attacks += 1;
-        }
+        begin(attack, now);
     } else if attack.since_ns != 0 {
         // Hysteresis: it goes on at half the rate that begins it.
         if attack.count.max(attack.last_count) >= config.attack_count / 2 {
@@ -50,6 +46,25 @@ pub fn count(config: &GuardConfig, now: u64) -> bool {
         }
     }
     attack.since_ns != 0
+}
+
+/// A limit refuses what has proven nothing: that is an attack, however slow.
+#[inline(always)]
+pub fn notice(config: &GuardConfig, now: u64) {
+    if config.attack_count != 0
+        && let Some(attack) = get()
+    {
+        begin(attack, now);
+    }
+}
+
+#[inline(always)]
+fn begin(attack: &mut Attack, now: u64) {
+    attack.over_ns = now;
+    if attack.since_ns == 0 {
+        attack.since_ns = now;
+        attack.attacks += 1;
+    }
 }
 
 /// The bucket of connection requests.
