@@ -22,13 +22,14 @@ impl Rate {
         burst_ns: 0,
     };
 
-    /// So many events a second, and `burst` at once; 0 a second: no limit. A burst of 0 counts as 1.
+    /// So many events a second and never more, and `burst` at once; 0 a second: no limit. A burst of 0
+    /// counts as 1.
     #[must_use]
     pub const fn per_second(events: u32, burst: u32) -> Self {
         if events == 0 {
             return Self::UNLIMITED;
         }
-        let interval_ns = 1_000_000_000 / events as u64;
+        let interval_ns = 1_000_000_000_u64.div_ceil(events as u64);
         Self {
             interval_ns,
             burst_ns: interval_ns * burst.saturating_sub(1) as u64,
