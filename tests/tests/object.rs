@@ -42,7 +42,7 @@ use ftp_guard_common::{
 const LOG_MAP: &str = "AYA_LOGS";
 
 /// Room for the programs to work in, which is nobody else's.
-const SCRATCH_MAPS: [&str; 3] = ["FTPG_SCRATCH", "FTPG_PACKET", "FTPG_RECLAIM"];
+const SCRATCH_MAPS: [&str; 4] = ["FTPG_SCRATCH", "FTPG_PACKET", "FTPG_RECLAIM", "FTPG_ANSWER"];
 
 /// What the arrays may take in the kernel, together and for each CPU: 3 MiB, of which the token buckets are 1
 /// MiB, the times at which ports were negotiated and the acknowledgements that are expected half of one each;
