@@ -11,6 +11,7 @@ mod allowlist;
 mod cases;
 mod clock;
 mod control;
+mod cookies;
 mod egress;
 mod fragments;
 mod ipv4;
