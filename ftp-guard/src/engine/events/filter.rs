@@ -22,7 +22,10 @@ impl Filter {
         let reason = self.reasons.is_empty()
             || reason_of(&event.kind)
                 .is_some_and(|reason| self.reasons.iter().any(|wanted| wanted == reason));
-        reason && self.source.is_none_or(|source| concerns(&event.kind, source))
+        reason
+            && self
+                .source
+                .is_none_or(|source| concerns(&event.kind, source))
     }
 }
 

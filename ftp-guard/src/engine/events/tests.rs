@@ -151,7 +151,10 @@ fn every_event_as_json_and_as_text() {
             written,
             format!(r#"{{"time":"2026-11-22T08:40:00.123Z",{json}}}"#)
         );
-        assert_eq!(event.to_string(), format!("2026-11-22T08:40:00.123Z {text}"));
+        assert_eq!(
+            event.to_string(),
+            format!("2026-11-22T08:40:00.123Z {text}")
+        );
         assert_eq!(serde_json::from_str::<Event>(&written).unwrap(), event);
         let value: serde_json::Value = serde_json::from_str(&written).unwrap();
         assert_eq!(value["event"], event.kind.name());

@@ -33,7 +33,11 @@ impl Display for EventKind {
                 write!(f, "attack is over after {:.0} s", attack.seconds)
             }
             Self::CookiesOn(cookies) => {
-                write!(f, "SYN cookies are on (syn_cookies = \"{}\")", cookies.setting)
+                write!(
+                    f,
+                    "SYN cookies are on (syn_cookies = \"{}\")",
+                    cookies.setting
+                )
             }
             Self::CookiesOff(cookies) => write!(f, "SYN cookies are off: {}", cookies.why),
             Self::SessionEnded(ended) => write!(
