@@ -144,6 +144,7 @@ impl World {
         let key = key(21, remote);
         let opening = Opening {
             since_ns: self.now_ns,
+            ..Opening::default()
         };
         if self.opening.insert(key, opening).is_none() {
             self.count(&key, |source| source.opening(1));
