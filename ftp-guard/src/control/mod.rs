@@ -6,6 +6,7 @@
 
 pub mod client;
 pub mod credentials;
+pub mod feed;
 pub mod import;
 pub mod protocol;
 pub mod server;

@@ -151,6 +151,14 @@ pub enum Request {
         #[serde(default, skip_serializing_if = "Option::is_none")]
         client: Option<Prefix>,
     },
+    /// What the connections of each source amount to: parts of
+    /// [`SourceView`](super::session_view::SourceView), then a
+    /// [`SourcesReport`](super::session_view::SourcesReport).
+    Sources {
+        /// Those in this prefix, or around it, only.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        client: Option<Prefix>,
+    },
     /// End sessions and their data connections: parts as of `sessions`, what was ended, then a
     /// [`KillView`](super::session_view::KillView).
     Kill {
@@ -160,7 +168,7 @@ pub enum Request {
 }
 
 /// The verbs of the protocol, as an error names them.
-pub const VERBS: [&str; 12] = [
+pub const VERBS: [&str; 13] = [
     "status",
     "reload",
     "detach",
@@ -172,6 +180,7 @@ pub const VERBS: [&str; 12] = [
     "allow-test",
     "explain",
     "sessions",
+    "sources",
     "kill",
 ];
 

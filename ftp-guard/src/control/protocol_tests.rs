@@ -45,6 +45,7 @@ fn every_request() -> Vec<Request> {
         Request::Sessions {
             client: Some(prefix),
         },
+        Request::Sources { client: None },
         Request::Kill {
             targets: ["17", "192.0.2.7", "2001:db8::/48"]
                 .map(|text| text.parse().unwrap())

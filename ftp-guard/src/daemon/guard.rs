@@ -19,7 +19,7 @@ use super::{
 };
 use crate::{
     config::{Config, PortRange},
-    control::{protocol::Failure, view::LastReload},
+    control::{feed::EventSink, protocol::Failure, view::LastReload},
     datapath::{DatapathError, Hook},
     engine::allowlist::AllowSet,
     server_config::Origin,
@@ -61,6 +61,8 @@ pub struct Guard<K> {
     attached: BTreeMap<String, u32>,
     complaints: BTreeSet<String>,
     pub(super) sessions: Sessions,
+    /// Where events are published.
+    pub(super) events: EventSink,
 }
 
 impl<K: Kernel> Guard<K> {
@@ -105,12 +107,18 @@ impl<K: Kernel> Guard<K> {
             attached,
             complaints: BTreeSet::new(),
             sessions,
+            events: EventSink::default(),
         }
     }
 
     /// The configuration in force.
     pub fn config(&self) -> &Config {
         &self.config
+    }
+
+    /// Where events are published and read.
+    pub fn events(&self) -> &EventSink {
+        &self.events
     }
 
     /// The files to watch.
