@@ -171,7 +171,8 @@ impl Tables {
             .map_err(|error| DatapathError::kernel("read the configuration map", error))
     }
 
-    fn set_config(&mut self, config: GuardConfig) -> Result<(), DatapathError> {
+    /// Replaces the configuration block.
+    pub fn set_config(&mut self, config: GuardConfig) -> Result<(), DatapathError> {
         self.config
             .set(0, config, 0)
             .map_err(|error| DatapathError::kernel("write the configuration map", error))
@@ -260,6 +261,14 @@ impl Tables {
     /// Every counter of the XDP program that has counted, summed over the CPUs.
     pub fn counters(&self) -> Result<Vec<(StatsKey, Counter)>, DatapathError> {
         read_counters(&self.stats)
+    }
+
+    /// The packets that the XDP program has counted under one key, summed over the CPUs.
+    pub fn packets(&self, key: StatsKey) -> Result<u64, DatapathError> {
+        self.stats
+            .get(&key.index(), 0)
+            .map(|values| values.iter().map(|value| value.packets).sum())
+            .map_err(|error| DatapathError::kernel("read the counters", error))
     }
 
     /// Every counter of another hook that has counted, summed over the CPUs.
