@@ -6,7 +6,7 @@ use ftp_guard_common::{
     address::{ClientKey, EndpointKey, FlowKey, ListenKey},
     allow::AllowValue,
     config::Mode,
-    limits::{Attack, Sysctls},
+    limits::{Attack, Profile, Sysctls},
     ports::PortTable,
     reason::Reason,
     session::{Client, Flow, Listener, Named, Pinhole, Session},
@@ -17,8 +17,8 @@ use ipnet::IpNet;
 use crate::{
     config::XdpChoice,
     datapath::{
-        Attachment, Capacities, Datapath, DatapathError, Hook, Judgement, SessionSettings,
-        SysctlFiles, monotonic_ns,
+        Attachment, Capacities, Datapath, DatapathError, Hook, Judgement, LimitSettings,
+        SessionSettings, SysctlFiles, monotonic_ns,
     },
     engine::{
         allowlist::{AllowTable, Change},
@@ -46,6 +46,10 @@ pub trait Kernel: Send + 'static {
     fn pinned_interfaces(&self) -> Result<Vec<String>>;
     fn counters(&self) -> Result<Vec<(StatsKey, Counter)>>;
     fn set_session_config(&mut self, settings: &SessionSettings) -> Result<()>;
+    fn set_profiles(&mut self, profiles: &[(u16, Profile)]) -> Result<()>;
+    fn profiles(&self) -> Result<Vec<(u16, Profile)>>;
+    fn set_limits(&mut self, settings: &LimitSettings) -> Result<()>;
+    fn limits(&self) -> Result<LimitSettings>;
     fn raise_allow_generation(&mut self) -> Result<()>;
     fn adopt_until(&mut self, ns: u64) -> Result<()>;
     fn port_bits(&self) -> Result<Vec<(u16, u8)>>;
@@ -152,6 +156,22 @@ impl Kernel for Datapath {
 
     fn set_session_config(&mut self, settings: &SessionSettings) -> Result<()> {
         self.set_session_config(settings)
+    }
+
+    fn set_profiles(&mut self, profiles: &[(u16, Profile)]) -> Result<()> {
+        self.set_profiles(profiles)
+    }
+
+    fn profiles(&self) -> Result<Vec<(u16, Profile)>> {
+        self.profiles()
+    }
+
+    fn set_limits(&mut self, settings: &LimitSettings) -> Result<()> {
+        self.set_limits(settings)
+    }
+
+    fn limits(&self) -> Result<LimitSettings> {
+        self.limits()
     }
 
     fn raise_allow_generation(&mut self) -> Result<()> {

@@ -14,6 +14,7 @@ mod error;
 mod events;
 mod explain;
 pub mod interfaces;
+mod limits;
 mod load;
 pub mod object;
 mod observe;
@@ -48,6 +49,7 @@ pub use self::{
     error::DatapathError,
     events::EventReader,
     explain::Judgement,
+    limits::{HANDSHAKES, LimitSettings, kernel_profile},
     observe::{Observation, detach_pinned, observe},
     state::{Capacities, monotonic_ns},
     sysctl::SysctlFiles,
