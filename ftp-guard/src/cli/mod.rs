@@ -16,6 +16,7 @@ mod output;
 mod reload;
 mod run;
 mod sessions;
+mod sources;
 mod status;
 mod target;
 

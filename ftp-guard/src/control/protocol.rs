@@ -169,6 +169,14 @@ pub enum Request {
         #[serde(default, skip_serializing_if = "Option::is_none")]
         client: Option<Prefix>,
     },
+    /// What the connections of each source amount to: parts of
+    /// [`SourceView`](super::session_view::SourceView), then a
+    /// [`SourcesReport`](super::session_view::SourcesReport).
+    Sources {
+        /// Those in this prefix, or around it, only.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        client: Option<Prefix>,
+    },
     /// The last events, or with `follow` those that come from now on: parts of
     /// [`Event`](crate::engine::events::Event), then an [`EventsReport`](super::event_view::EventsReport),
     /// which with `follow` comes when there have been `limit` events or the daemon ends.
@@ -182,7 +190,7 @@ pub enum Request {
 }
 
 /// The verbs of the protocol, as an error names them.
-pub const VERBS: [&str; 13] = [
+pub const VERBS: [&str; 14] = [
     "status",
     "reload",
     "detach",
@@ -194,6 +202,7 @@ pub const VERBS: [&str; 13] = [
     "allow-test",
     "explain",
     "sessions",
+    "sources",
     "events",
     "kill",
 ];

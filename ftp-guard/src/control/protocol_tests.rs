@@ -45,6 +45,7 @@ fn every_request() -> Vec<Request> {
         Request::Sessions {
             client: Some(prefix),
         },
+        Request::Sources { client: None },
         Request::Events(EventsWanted {
             follow: true,
             reasons: vec!["not_listed".into()],

@@ -26,7 +26,7 @@ use super::{
     following::MAX_FOLLOWERS,
     import::Collector,
     protocol::{EXIT_NOT_PERMITTED, Failure, Reply, Request, decode_request, encode},
-    session_view::SessionMember,
+    session_view::{SessionMember, SourceView},
     view::EntryView,
 };
 
@@ -37,6 +37,8 @@ pub enum Members {
     Entries(Vec<EntryView>),
     /// Of sessions and data connections.
     Sessions(Vec<SessionMember>),
+    /// Of sources.
+    Sources(Vec<SourceView>),
 }
 
 /// What a request that was done answers with.
@@ -240,6 +242,7 @@ impl<S: Service> Connection<S> {
         match answer.members {
             Some(Members::Entries(entries)) => self.parts(entries).await?,
             Some(Members::Sessions(sessions)) => self.parts(sessions).await?,
+            Some(Members::Sources(sources)) => self.parts(sources).await?,
             None => {}
         }
         self.send_line(&Reply::Result(answer.result)).await

@@ -6,7 +6,7 @@ use ftp_guard_common::{
     address::{ClientKey, EndpointKey, FlowKey, ListenKey},
     allow::AllowValue,
     config::Mode,
-    limits::{Attack, Profile, Sysctls},
+    limits::{Attack, Opening, Profile, Source, SourceKey, Sysctls},
     ports::PortTable,
     reason::Reason,
     session::{Client, Flow, Listener, Named, Pinhole, Session},
@@ -60,6 +60,8 @@ pub trait Kernel: Send + 'static {
     fn named(&self) -> Result<Vec<(EndpointKey, Named)>>;
     fn clients(&self) -> Result<Vec<(ClientKey, Client)>>;
     fn listeners(&self) -> Result<Vec<(ListenKey, Listener)>>;
+    fn sources(&self) -> Result<Vec<(SourceKey, Source)>>;
+    fn opening(&self) -> Result<Vec<(FlowKey, Opening)>>;
     fn insert_session(&mut self, key: &FlowKey, value: &Session) -> Result<bool>;
     fn update_session(&mut self, key: &FlowKey, value: &Session) -> Result<bool>;
     fn remove_session(&mut self, key: &FlowKey) -> Result<bool>;
@@ -72,6 +74,9 @@ pub trait Kernel: Send + 'static {
     fn remove_client(&mut self, key: &ClientKey) -> Result<bool>;
     fn set_listener(&mut self, key: &ListenKey, value: &Listener) -> Result<()>;
     fn remove_listener(&mut self, key: &ListenKey, since_ns: u64) -> Result<bool>;
+    fn set_source(&mut self, key: &SourceKey, value: &Source) -> Result<()>;
+    fn remove_source(&mut self, key: &SourceKey) -> Result<bool>;
+    fn remove_opening(&mut self, key: &FlowKey) -> Result<bool>;
     fn capacities(&self) -> Capacities;
     fn hook_counters(&self, hook: Hook) -> Result<Vec<(StatsKey, Counter)>>;
     fn attach_sockets(&mut self) -> Result<()>;
@@ -214,6 +219,14 @@ impl Kernel for Datapath {
         self.listeners()
     }
 
+    fn sources(&self) -> Result<Vec<(SourceKey, Source)>> {
+        self.sources()
+    }
+
+    fn opening(&self) -> Result<Vec<(FlowKey, Opening)>> {
+        self.opening()
+    }
+
     fn insert_session(&mut self, key: &FlowKey, value: &Session) -> Result<bool> {
         self.insert_session(key, value)
     }
@@ -260,6 +273,18 @@ impl Kernel for Datapath {
 
     fn remove_listener(&mut self, key: &ListenKey, since_ns: u64) -> Result<bool> {
         self.remove_listener(key, since_ns)
+    }
+
+    fn set_source(&mut self, key: &SourceKey, value: &Source) -> Result<()> {
+        self.set_source(key, value)
+    }
+
+    fn remove_source(&mut self, key: &SourceKey) -> Result<bool> {
+        self.remove_source(key)
+    }
+
+    fn remove_opening(&mut self, key: &FlowKey) -> Result<bool> {
+        self.remove_opening(key)
     }
 
     fn capacities(&self) -> Capacities {

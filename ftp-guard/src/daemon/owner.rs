@@ -188,6 +188,7 @@ fn answer<K: Kernel>(guard: &mut Guard<K>, request: Request) -> Result<Answer, F
         Request::AllowTest { address } => Answer::of(&guard.allow_test(address)?),
         Request::Explain { packet } => Answer::of(&guard.explain(&packet)?),
         Request::Sessions { client } => guard.session_list(client),
+        Request::Sources { client } => guard.source_list(client),
         Request::Kill { targets } => guard.kill_all(&targets),
         Request::AllowList => {
             let entries = guard.allow_list()?;

@@ -67,8 +67,8 @@ pub struct Settings {
     pub max_entries: u32,
     /// Whether the programs log every packet that they drop. Needs a tokio runtime.
     pub trace: bool,
-    /// Largest number of sessions; and of pinholes, named destinations and clients, each. Tables that
-    /// are pinned already keep their size.
+    /// Largest number of sessions; and of pinholes, named destinations, clients, sources and connections
+    /// before their greeting, each. Tables that are pinned already keep their size.
     pub sessions: u32,
     /// Largest number of data connections, and of listening sockets on passive ports.
     pub flows: u32,

@@ -12,7 +12,7 @@ use ftp_guard_common::{
     allow::AllowValue,
     class::{Family, PortClass},
     config::Mode,
-    limits::{Attack, Profile, Sysctls},
+    limits::{Attack, Opening, Profile, Source, SourceKey, Sysctls},
     names,
     ports::PortTable,
     reason::{Reason, Verdict},
@@ -61,6 +61,8 @@ pub(super) struct Fake {
     pub(super) named: BTreeMap<EndpointKey, Named>,
     pub(super) clients: BTreeMap<ClientKey, Client>,
     pub(super) listeners: BTreeMap<ListenKey, Listener>,
+    pub(super) sources: BTreeMap<SourceKey, Source>,
+    pub(super) opening: BTreeMap<FlowKey, Opening>,
     pub(super) hook_counters: BTreeMap<Hook, Vec<(StatsKey, Counter)>>,
     pub(super) capacities: Capacities,
     pub(super) sockets: bool,
@@ -254,6 +256,14 @@ impl Kernel for Fake {
         Ok(copied(&self.listeners))
     }
 
+    fn sources(&self) -> Result<Vec<(SourceKey, Source)>> {
+        Ok(copied(&self.sources))
+    }
+
+    fn opening(&self) -> Result<Vec<(FlowKey, Opening)>> {
+        Ok(copied(&self.opening))
+    }
+
     fn insert_session(&mut self, key: &FlowKey, value: &Session) -> Result<bool> {
         self.step("insert session", "")?;
         insert(
@@ -344,6 +354,29 @@ impl Kernel for Fake {
             .get(key)
             .is_some_and(|listener| listener.since_ns == since_ns);
         Ok(same && self.listeners.remove(key).is_some())
+    }
+
+    fn set_source(&mut self, key: &SourceKey, value: &Source) -> Result<()> {
+        self.step("set source", "")?;
+        self.sources.remove(key);
+        insert(
+            &mut self.sources,
+            key,
+            value,
+            names::SOURCES_MAP,
+            self.capacities.sessions,
+        )
+        .map(drop)
+    }
+
+    fn remove_source(&mut self, key: &SourceKey) -> Result<bool> {
+        self.step("remove source", "")?;
+        Ok(self.sources.remove(key).is_some())
+    }
+
+    fn remove_opening(&mut self, key: &FlowKey) -> Result<bool> {
+        self.step("remove opening", "")?;
+        Ok(self.opening.remove(key).is_some())
     }
 
     fn capacities(&self) -> Capacities {
