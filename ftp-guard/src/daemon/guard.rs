@@ -9,8 +9,10 @@ use std::{
 use ftp_guard_common::class::Family;
 use ipnet::IpNet;
 use jiff::Timestamp;
+use tokio::sync::watch;
 
 use super::{
+    attack::Defence,
     inputs::{Fingerprint, Inputs},
     kernel::Kernel,
     sessions::Sessions,
@@ -63,6 +65,9 @@ pub struct Guard<K> {
     pub(super) sessions: Sessions,
     /// Where events are published.
     pub(super) events: EventSink,
+    pub(super) defence: Defence,
+    /// Whether events are written to the log.
+    pub(super) journal: watch::Sender<bool>,
 }
 
 impl<K: Kernel> Guard<K> {
@@ -75,6 +80,7 @@ impl<K: Kernel> Guard<K> {
         socket: &Path,
     ) -> Self {
         let now = Timestamp::now();
+        let journal = inputs.config.events.journal;
         let attached = wanted
             .interfaces
             .iter()
@@ -108,6 +114,8 @@ impl<K: Kernel> Guard<K> {
             complaints: BTreeSet::new(),
             sessions,
             events: EventSink::default(),
+            defence: Defence::default(),
+            journal: watch::Sender::new(journal),
         }
     }
 
@@ -119,6 +127,11 @@ impl<K: Kernel> Guard<K> {
     /// Where events are published and read.
     pub fn events(&self) -> &EventSink {
         &self.events
+    }
+
+    /// Whether events are written to the log.
+    pub fn journal(&self) -> watch::Receiver<bool> {
+        self.journal.subscribe()
     }
 
     /// The files to watch.
@@ -154,6 +167,7 @@ impl<K: Kernel> Guard<K> {
         }
         self.follow_interfaces();
         self.follow_sessions();
+        self.follow_defence();
     }
 
     /// Attaches to interfaces that appeared (again) or lost the program, and notes those that went.

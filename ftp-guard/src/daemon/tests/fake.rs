@@ -12,7 +12,7 @@ use ftp_guard_common::{
     allow::AllowValue,
     class::{Family, PortClass},
     config::Mode,
-    limits::{Opening, Profile, Source, SourceKey},
+    limits::{Attack, Opening, Profile, Source, SourceKey, Sysctls},
     names,
     ports::PortTable,
     reason::{Reason, Verdict},
@@ -29,7 +29,10 @@ use crate::{
         AttachMode, Attachment, Capacities, DatapathError, Hook, Judgement, LimitSettings,
         SessionSettings, TcKind,
     },
-    engine::allowlist::{AllowTable, Change},
+    engine::{
+        allowlist::{AllowTable, Change},
+        cookies::TcpSysctls,
+    },
     netlink::Interface,
     sockets::{Query, Socket},
 };
@@ -65,6 +68,13 @@ pub(super) struct Fake {
     pub(super) sockets: bool,
     pub(super) clock_ns: u64,
     pub(super) tcp: Vec<Socket>,
+    pub(super) attack: Attack,
+    pub(super) cookies_since: u64,
+    pub(super) saved_sysctls: Sysctls,
+    pub(super) tcp_sysctls: TcpSysctls,
+    pub(super) absorbed: u64,
+    pub(super) suppressed: Vec<(Reason, u64)>,
+    pub(super) cannot_answer: Option<String>,
 }
 
 impl Fake {
@@ -386,6 +396,60 @@ impl Kernel for Fake {
     fn detach_sockets(&mut self) -> Result<bool> {
         self.step("detach sockets", "")?;
         Ok(std::mem::take(&mut self.sockets))
+    }
+
+    fn attack(&self) -> Result<Attack> {
+        Ok(self.attack)
+    }
+
+    fn cookies_since(&self) -> Result<u64> {
+        Ok(self.cookies_since)
+    }
+
+    fn set_cookies_since(&mut self, ns: u64) -> Result<()> {
+        self.step("cookies", if ns == 0 { "off" } else { "on" })?;
+        self.cookies_since = ns;
+        Ok(())
+    }
+
+    fn saved_sysctls(&self) -> Result<Sysctls> {
+        Ok(self.saved_sysctls)
+    }
+
+    fn save_sysctls(&mut self, saved: &Sysctls) -> Result<()> {
+        self.step("save sysctls", "")?;
+        self.saved_sysctls = *saved;
+        Ok(())
+    }
+
+    fn absorbed(&self) -> Result<u64> {
+        Ok(self.absorbed)
+    }
+
+    fn suppressed(&self) -> Result<Vec<(Reason, u64)>> {
+        Ok(self.suppressed.clone())
+    }
+
+    fn sysctls(&self) -> io::Result<TcpSysctls> {
+        Ok(self.tcp_sysctls)
+    }
+
+    fn set_sysctls(&mut self, values: TcpSysctls) -> io::Result<()> {
+        self.sysctls_writable()?;
+        self.log.push("set sysctls".to_owned());
+        self.tcp_sysctls = values;
+        Ok(())
+    }
+
+    fn sysctls_writable(&self) -> io::Result<()> {
+        match self.broken.contains("sysctls") {
+            true => Err(io::Error::other("tcp_syncookies: broken on purpose")),
+            false => Ok(()),
+        }
+    }
+
+    fn cannot_answer(&self, _: &str) -> Option<String> {
+        self.cannot_answer.clone()
     }
 
     fn explain(&mut self, frame: &[u8]) -> Result<Judgement> {
