@@ -6,10 +6,11 @@ use std::{fmt, path::Path};
 use anyhow::{Context, Result};
 use aya::{
     Pod,
-    maps::{HashMap, Map, MapData},
+    maps::{Array, HashMap, Map, MapData},
 };
 use ftp_guard_common::{
     address::{ClientKey, EndpointKey, FlowKey},
+    limits::{Attack, Opening, Source, SourceKey},
     names,
     session::{Client, Flow, Named, Pinhole, Session},
 };
@@ -74,6 +75,49 @@ impl fmt::Display for Tables {
              destinations, {clients} clients with {live} live sessions"
         )
     }
+}
+
+/// What the guard's tables of proven connections hold.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Proven {
+    /// Sources that have anything.
+    pub sources: usize,
+    /// Places that sources take, those included that have nothing any more.
+    pub places: usize,
+    /// Control connections before their greeting.
+    pub opening: usize,
+}
+
+impl Proven {
+    /// Counts them.
+    ///
+    /// # Errors
+    /// When a map is not pinned, or is of another layout.
+    pub fn read(guard: &Guard) -> Result<Self> {
+        let pins = guard.folder().outside(&guard.settings().pins());
+        let sources = entries::<SourceKey, Source>(&pins, names::SOURCES_MAP)?;
+        let alive = sources
+            .iter()
+            .filter(|source| **source != Source::default());
+        Ok(Self {
+            sources: alive.count(),
+            places: sources.len(),
+            opening: entries::<FlowKey, Opening>(&pins, names::OPENING_MAP)?.len(),
+        })
+    }
+}
+
+/// What the guard's programs remember of attacks.
+///
+/// # Errors
+/// When the map is not pinned, or is of another layout.
+pub fn attack(guard: &Guard) -> Result<Attack> {
+    let pins = guard.folder().outside(&guard.settings().pins());
+    let read = || -> Result<Attack> {
+        let map = Map::Array(MapData::from_pin(pins.join(names::ATTACK_MAP))?);
+        Ok(Array::<_, Attack>::try_from(map)?.get(&0, 0)?)
+    };
+    read().with_context(|| format!("cannot read {}", names::ATTACK_MAP))
 }
 
 /// All values of a pinned hash. One that goes while it is read is left out.
