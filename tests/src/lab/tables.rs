@@ -1,7 +1,7 @@
 //! What the guard's tables of sessions hold, read from the pinned maps: without a daemon, and without
 //! what one remembers.
 
-use std::{fmt, path::Path};
+use std::{fmt, path::Path, time::Duration};
 
 use anyhow::{Context, Result};
 use aya::{
@@ -10,12 +10,18 @@ use aya::{
 };
 use ftp_guard_common::{
     address::{ClientKey, EndpointKey, FlowKey},
+    config::GuardConfig,
     limits::{Attack, Opening, Source, SourceKey},
     names,
     session::{Client, Flow, Named, Pinhole, Session},
 };
 
-use super::guard::Guard;
+use nix::time::{ClockId, clock_gettime};
+
+use super::{guard::Guard, wait_until};
+
+/// Longer than a guard adopts.
+const ADOPTION_LIMIT: Duration = Duration::from_secs(90);
 
 /// The number of entries of each table, and what they say of themselves.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -118,6 +124,21 @@ pub fn attack(guard: &Guard) -> Result<Attack> {
         Ok(Array::<_, Attack>::try_from(map)?.get(&0, 0)?)
     };
     read().with_context(|| format!("cannot read {}", names::ATTACK_MAP))
+}
+
+/// Waits until the guard's first moments are over, in which it lets segments of connections pass that it
+/// has not seen begin.
+///
+/// # Errors
+/// When the map is not pinned, or is of another layout.
+pub fn wait_for_adoption(guard: &Guard) -> Result<()> {
+    let pins = guard.folder().outside(&guard.settings().pins());
+    wait_until("the guard has adopted what there was", ADOPTION_LIMIT, || {
+        let map = Map::Array(MapData::from_pin(pins.join(names::CONFIG_MAP))?);
+        let config = Array::<_, GuardConfig>::try_from(map)?.get(&0, 0)?;
+        let now = Duration::from(clock_gettime(ClockId::CLOCK_MONOTONIC)?);
+        Ok((now.as_nanos() > u128::from(config.adopt_until_ns)).then_some(()))
+    })
 }
 
 /// All values of a pinned hash. One that goes while it is read is left out.

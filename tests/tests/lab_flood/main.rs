@@ -58,6 +58,7 @@ impl<'a> Scene<'a> {
             ..guard::Settings::default()
         };
         let guard = Guard::start(&arena.server, settings)?;
+        tables::wait_for_adoption(&guard)?;
         Ok(Self { arena, guard, ftp })
     }
 

@@ -7,7 +7,7 @@ use ftp_guard_tests::{
     lab::{
         Arena, attach,
         guard::{self, Guard},
-        servers,
+        servers, tables,
     },
     sys,
 };
@@ -55,7 +55,9 @@ impl Contender {
                 list: Arena::list(),
                 ..guard::Settings::default()
             };
-            installed.guard = Some(Guard::start(&arena.server, settings)?);
+            let guard = Guard::start(&arena.server, settings)?;
+            tables::wait_for_adoption(&guard)?;
+            installed.guard = Some(guard);
             return Ok(installed);
         }
         // As with the guard, the partner's side of the cable sends segments of wire size.
