@@ -5,6 +5,7 @@ use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use anyhow::{Context, Result, ensure};
 use ftp_guard_tests::lab::{
     Host, SERVER, Site,
+    guard::Guard,
     servers::{self, FtpServer, Make},
 };
 use socket2::{Domain, Socket, Type};
@@ -42,7 +43,10 @@ fn new_connections_of_a_network() {
         for _ in 0..3 {
             connect_from(&site.client, ELSEWHERE.into())?;
         }
-        ensure!(dropped_for(&guard, "network_rate")? == before, "the other network waits");
+        ensure!(
+            dropped_for(&guard, "network_rate")? == before,
+            "the other network waits"
+        );
         ensure_alive(&mut sessions)
     });
 }
@@ -66,7 +70,7 @@ fn new_connections_of_all() {
 }
 
 /// Knocks until the bucket, which fills up by one a second, is empty.
-fn ensure_refused_soon(guard: &ftp_guard_tests::lab::guard::Guard, host: &Host) -> Result<()> {
+fn ensure_refused_soon(guard: &Guard, host: &Host) -> Result<()> {
     let mut last = Ok(());
     for _ in 0..5 {
         last = ensure_refused(guard, host, control(), "total_rate");
@@ -80,8 +84,10 @@ fn ensure_refused_soon(guard: &ftp_guard_tests::lab::guard::Guard, host: &Host) 
 /// Gives the client the other address.
 fn elsewhere(site: &Site) -> Result<()> {
     let interface = Site::INTERFACE;
-    site.client.ip(&[format!("addr add {ELSEWHERE}/32 dev {interface}")])?;
-    site.server.ip(&[format!("route add {ELSEWHERE}/32 dev {interface}")])
+    site.client
+        .ip(&[format!("addr add {ELSEWHERE}/32 dev {interface}")])?;
+    site.server
+        .ip(&[format!("route add {ELSEWHERE}/32 dev {interface}")])
 }
 
 /// Connects to the control port from one of the host's addresses.

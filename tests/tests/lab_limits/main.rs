@@ -4,7 +4,6 @@
 mod aggregates;
 mod profiles;
 mod puppet;
-mod slow;
 mod tables;
 
 use std::{
@@ -37,7 +36,9 @@ fn guard(site: &Site, profile: &[&str], more: &[&str]) -> Result<Guard> {
         ..guard::Settings::default()
     }
     .listing(&[STRANGER]);
-    let clients = CLIENT.ips().map(|address| format!("{address} profile=tried"));
+    let clients = CLIENT
+        .ips()
+        .map(|address| format!("{address} profile=tried"));
     settings.list.extend(clients);
     Guard::start(&site.server, settings)
 }

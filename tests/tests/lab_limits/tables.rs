@@ -1,28 +1,28 @@
 //! Tables at their limit: what is new is refused by a reason that names the table, what lives goes on.
 
-use std::net::TcpStream;
-
 use anyhow::{Result, ensure};
 use ftp_guard_tests::lab::{
-    Family, SERVER, Site,
+    CLIENT, Family, STRANGER, Site,
+    clients::session::Session,
     guard::{self, Guard},
     metrics::Scrape,
     servers::{self, FtpServer, Make},
     wait_until,
 };
 
-use crate::{
-    LIMIT, connect, control, dropped_for, ensure_alive, log_in, log_in_times, puppet::Puppet,
-};
+use crate::{LIMIT, connect, control, ensure_alive, log_in, log_in_times, puppet::Puppet};
 
 /// A guard whose tables have few places; one source may take them all.
 fn small(site: &Site, places: u32) -> Result<Guard> {
     let settings = guard::Settings {
         sessions: vec![format!("max = {places}")],
-        more: vec!["[profile.default]".to_owned(), "max_sessions = 0".to_owned()],
+        more: vec![
+            "[profile.default]".to_owned(),
+            "max_sessions = 0".to_owned(),
+        ],
         ..guard::Settings::default()
     }
-    .listing(&[ftp_guard_tests::lab::CLIENT, ftp_guard_tests::lab::STRANGER]);
+    .listing(&[CLIENT, STRANGER]);
     Guard::start(&site.server, settings)
 }
 
@@ -69,13 +69,15 @@ fn sources() {
         // Sources are addresses: the client's two take both places.
         let mut sessions = vec![
             log_in(&site.client)?,
-            ftp_guard_tests::lab::clients::session::Session::log_in(&site.client, Family::V6, 21)?,
+            Session::log_in(&site.client, Family::V6, 21)?,
         ];
         let _third = connect(&site.stranger, control())?;
         ensure_told(site, &guard, "source_table_full")?;
         ensure_alive(&mut sessions)?;
         drop(sessions);
-        wait_until("the places are free", LIMIT, || Ok(log_in(&site.stranger).ok()))?;
+        wait_until("the places are free", LIMIT, || {
+            Ok(log_in(&site.stranger).ok())
+        })?;
         Ok(())
     });
 }
@@ -85,16 +87,15 @@ fn ensure_told(site: &Site, guard: &Guard, reason: &str) -> Result<()> {
     wait_until(&format!("a drop as {reason}"), LIMIT, || {
         let egress = guard.status()?;
         let all = ["counters", "egress_counters"].map(|name| egress[name].to_string());
-        Ok(all.iter().any(|counters| counters.contains(reason)).then_some(()))
+        Ok(all
+            .iter()
+            .any(|counters| counters.contains(reason))
+            .then_some(()))
     })?;
     let scrape = Scrape::of(&site.server, Guard::METRICS)?;
     ensure!(scrape.text().contains(reason), "no metric names {reason}");
     wait_until(&format!("an event that names {reason}"), LIMIT, || {
-        let events = guard.cli(&["events", "--json"])?;
+        let events = guard.cli(&["events", "--json", "--reason", reason])?;
         Ok(events.text().contains(reason).then_some(()))
-    })?;
-    let _ = dropped_for(guard, reason)?;
-    let _: Option<TcpStream> = None;
-    let _ = SERVER;
-    Ok(())
+    })
 }
