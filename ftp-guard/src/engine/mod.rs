@@ -2,4 +2,5 @@
 //! out as values. Nothing here opens a file, reads a clock or knows of aya or tokio.
 
 pub mod allowlist;
+pub mod bans;
 pub mod sessions;

@@ -23,7 +23,7 @@ pub use expiry::{expires_s, parse_expiry};
 pub use import::import_list;
 pub(crate) use line::{trailing_comment, written_entry, written_prefix};
 pub use plan::{AllowTable, Change, plan};
-pub use prefix::parse_prefix;
+pub use prefix::{parse_prefix, written};
 pub use set::{AllowSet, MOST_REPORTED, Profiles};
 
 #[cfg(test)]
