@@ -1,9 +1,11 @@
 //! The check for unknown keys and tables, and for the names of profiles.
 
+use ftp_guard_common::limits::PROFILES;
 use toml_edit::{Item, Table, TableLike};
 
+use super::model::Config;
 use super::problems::{Problems, type_name};
-use super::schema::{KEYS, PROFILE_TABLE, TABLES, keys_of};
+use super::schema::{KEYS, PROFILE_KEYS, PROFILE_TABLE, TABLES, keys_of};
 use super::suggest::nearest;
 
 /// Notes every key and table of the document that the schema does not know, and every table that is
@@ -32,7 +34,7 @@ fn named_tables() -> impl Iterator<Item = &'static str> + Clone {
     TABLES
         .iter()
         .map(|table| table.name)
-        .filter(|name| !name.is_empty())
+        .filter(|name| !name.is_empty() && *name != PROFILE_KEYS)
 }
 
 fn unknown_at_top(root: &Table, name: &str, item: &Item, problems: &mut Problems<'_>) {
@@ -53,7 +55,7 @@ fn unknown_at_top(root: &Table, name: &str, item: &Item, problems: &mut Problems
             }
         }
     } else {
-        unknown_key("", name)
+        unknown_key("", "at the top level", name)
     };
     problems.note(span_of(root, name, item), message);
 }
@@ -61,14 +63,31 @@ fn unknown_at_top(root: &Table, name: &str, item: &Item, problems: &mut Problems
 fn check_members(table_name: &str, table: &dyn TableLike, problems: &mut Problems<'_>) {
     for (name, item) in table.iter() {
         if !keys_of(table_name).any(|key| key.name == name) {
-            problems.note(span_of(table, name, item), unknown_key(table_name, name));
+            let place = format!("in [{table_name}]");
+            problems.note(
+                span_of(table, name, item),
+                unknown_key(table_name, &place, name),
+            );
         }
     }
 }
 
 fn check_profiles(profiles: &dyn TableLike, problems: &mut Problems<'_>) {
+    let mut named = 0;
     for (name, item) in profiles.iter() {
         let span = span_of(profiles, name, item);
+        if name != Config::DEFAULT_PROFILE {
+            named += 1;
+            if named == PROFILES {
+                problems.note(
+                    span.clone(),
+                    format!(
+                        "too many profiles: there can be {} beside default",
+                        PROFILES - 1
+                    ),
+                );
+            }
+        }
         if !is_profile_name(name) {
             problems.note(
                 span.clone(),
@@ -85,13 +104,13 @@ fn check_profiles(profiles: &dyn TableLike, problems: &mut Problems<'_>) {
             continue;
         };
         for (key, item) in profile.iter() {
-            problems.note(
-                span_of(profile, key, item),
-                format!(
-                    "unknown key {key:?} in [profile.{}]; profiles have no settings yet",
-                    name.escape_debug()
-                ),
-            );
+            if !keys_of(PROFILE_KEYS).any(|known| known.name == key) {
+                let place = format!("in [profile.{}]", name.escape_debug());
+                problems.note(
+                    span_of(profile, key, item),
+                    unknown_key(PROFILE_KEYS, &place, key),
+                );
+            }
         }
     }
 }
@@ -104,11 +123,7 @@ fn is_profile_name(name: &str) -> bool {
             .all(|byte| byte.is_ascii_alphanumeric() || byte == b'-' || byte == b'_')
 }
 
-fn unknown_key(table: &str, name: &str) -> String {
-    let place = match table {
-        "" => "at the top level".to_owned(),
-        _ => format!("in [{table}]"),
-    };
+fn unknown_key(table: &str, place: &str, name: &str) -> String {
     let unknown = format!("unknown key {name:?} {place}");
     if let Some(near) = nearest(name, keys_of(table).map(|key| key.name)) {
         return format!("{unknown}; did you mean {near:?}?");

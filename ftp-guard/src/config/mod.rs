@@ -5,6 +5,7 @@
 //! [`Config`], which is valid by construction: whoever holds one need not check anything again.
 
 mod keys;
+mod limits;
 mod mode_line;
 mod model;
 mod parse;
@@ -18,9 +19,10 @@ mod values;
 #[cfg(test)]
 mod tests;
 
+pub use limits::{BanSettings, EventSettings, Limits, ProfileSettings};
 pub use mode_line::with_mode;
 pub use model::{
     AllowConfig, BpfConfig, Config, ControlConfig, FtpConfig, MetricsConfig, PassivePorts,
-    PortRange, Profile, SessionsConfig, XdpChoice,
+    PortRange, SessionsConfig, XdpChoice,
 };
 pub use reference::reference_markdown;

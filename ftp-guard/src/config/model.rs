@@ -10,6 +10,7 @@ use ftp_guard_common::class::PortClass;
 use ftp_guard_common::config::{Mode, Role};
 use ftp_guard_common::ports::{PORTS, PortTable};
 
+use super::limits::{BanSettings, EventSettings, Limits, ProfileSettings};
 use crate::diagnostic::{Diagnostic, Diagnostics, position};
 use crate::engine::allowlist::DEFAULT_PROFILE;
 
@@ -39,7 +40,13 @@ pub struct Config {
     /// `[bpf]`
     pub bpf: BpfConfig,
     /// `[profile.NAME]`; holds [`Config::DEFAULT_PROFILE`] always.
-    pub profiles: BTreeMap<String, Profile>,
+    pub profiles: BTreeMap<String, ProfileSettings>,
+    /// `[limits]`
+    pub limits: Limits,
+    /// `[bans]`
+    pub bans: BanSettings,
+    /// `[events]`
+    pub events: EventSettings,
 }
 
 /// How the XDP program is attached to an interface.
@@ -184,10 +191,6 @@ pub struct BpfConfig {
     pub pin_path: PathBuf,
 }
 
-/// A named set of limits that allowlist entries refer to. It has none yet: the name alone counts.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Profile {}
-
 impl Config {
     /// Where the configuration is when nothing else is said.
     pub const DEFAULT_PATH: &str = "/etc/ftp-guard/ftp-guard.toml";
@@ -244,18 +247,21 @@ impl Config {
         table
     }
 
-    /// The number by which the kernel's tables know a profile: 0 for the default one, the others
-    /// from 1 in the order of their names.
+    /// The number by which the kernel's tables know a profile.
     #[must_use]
     pub fn profile_number(&self, name: &str) -> Option<u16> {
-        if name == Self::DEFAULT_PROFILE {
-            return Some(0);
-        }
-        let others = self
-            .profiles
-            .keys()
-            .filter(|key| *key != Self::DEFAULT_PROFILE);
-        let index = others.into_iter().position(|key| key == name)?;
-        u16::try_from(index + 1).ok()
+        self.profiles.get(name).map(|profile| profile.number)
+    }
+
+    /// The profile of a number. One that no profile has is judged as the default one.
+    #[must_use]
+    pub fn profile(&self, number: u16) -> Option<(&str, &ProfileSettings)> {
+        let with = |number| {
+            self.profiles
+                .iter()
+                .find(|(_, profile)| profile.number == number)
+        };
+        let (name, profile) = with(number).or_else(|| with(0))?;
+        Some((name, profile))
     }
 }

@@ -2,7 +2,7 @@
 
 use std::fmt::Write as _;
 
-use super::schema::{Default, PROFILE_TABLE, TABLES, keys_of};
+use super::schema::{Default, TABLES, keys_of};
 
 /// `docs/configuration.md`: every table and key with its type, default and meaning.
 #[must_use]
@@ -37,17 +37,6 @@ pub fn reference_markdown() -> String {
             }
         }
     }
-    push(
-        &mut page,
-        format_args!(
-            "\n## `[{PROFILE_TABLE}.NAME]`\n\
-             \n\
-             A profile: a named set of limits that allowlist entries refer to by `profile=NAME`. \
-             Names are made of letters, digits, `-` and `_`, at most 63. Profiles have no settings \
-             yet; the table stands there empty, so that entries can use the name. The profile \
-             `default` exists always and is that of entries that name none.\n"
-        ),
-    );
     page
 }
 

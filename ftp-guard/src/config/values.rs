@@ -2,7 +2,7 @@
 //! their end, so that all mistakes are seen at once.
 
 use std::net::SocketAddr;
-use std::ops::Range;
+use std::ops::{Range, RangeInclusive};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -40,7 +40,7 @@ pub(super) fn xdp_choice(problems: &mut Problems<'_>, key: &str, item: &Item) ->
     choice(problems, key, item, &known)
 }
 
-fn choice<T: Copy>(
+pub(super) fn choice<T: Copy>(
     problems: &mut Problems<'_>,
     key: &str,
     item: &Item,
@@ -205,14 +205,22 @@ pub(super) fn socket_path(problems: &mut Problems<'_>, key: &str, item: &Item) -
 
 /// An integer from 1 to `most`.
 pub(super) fn count(problems: &mut Problems<'_>, key: &str, item: &Item, most: u32) -> Option<u32> {
-    let expected = format!("an integer from 1 to {most}");
+    integer(problems, key, item, 1..=most)
+}
+
+/// An integer of a range.
+pub(super) fn integer(
+    problems: &mut Problems<'_>,
+    key: &str,
+    item: &Item,
+    range: RangeInclusive<u32>,
+) -> Option<u32> {
+    let expected = format!("an integer from {} to {}", range.start(), range.end());
     let Some(number) = item.as_integer() else {
         problems.wrong_type(key, item.span(), &expected, type_name(item));
         return None;
     };
-    let valid = u32::try_from(number)
-        .ok()
-        .filter(|n| (1..=most).contains(n));
+    let valid = u32::try_from(number).ok().filter(|n| range.contains(n));
     if valid.is_none() {
         problems.note(
             item.span(),
@@ -270,7 +278,7 @@ pub(super) fn listen(
     }
 }
 
-fn strings<'i>(
+pub(super) fn strings<'i>(
     problems: &mut Problems<'_>,
     key: &str,
     item: &'i Item,

@@ -1,19 +1,20 @@
 //! From text to a valid [`Config`].
 
-use std::collections::BTreeMap;
+mod limits;
+
 use std::path::{Path, PathBuf};
 
 use toml_edit::{Document, Item, Table};
 
-use super::keys;
-use super::model::{
+use crate::config::keys;
+use crate::config::model::{
     AllowConfig, BpfConfig, Config, ControlConfig, FtpConfig, MetricsConfig, PassivePorts,
-    PortRange, Profile, SessionsConfig,
+    PortRange, SessionsConfig,
 };
-use super::ports::{self, Claim};
-use super::problems::Problems;
-use super::schema::{self, Default, Key, PROFILE_TABLE};
-use super::values::{self, Placed};
+use crate::config::ports::{self, Claim};
+use crate::config::problems::Problems;
+use crate::config::schema::{self, Default, Key};
+use crate::config::values::{self, Placed};
 use crate::diagnostic::Diagnostics;
 
 /// Reads a configuration; see [`Config::parse`].
@@ -67,6 +68,10 @@ impl<'a> Reader<'a> {
         let ftp = self.ftp();
         let sessions = self.sessions();
         let allow = self.allow();
+        let profiles = self.profiles();
+        let limits = self.limits();
+        let bans = self.bans();
+        let events = self.events();
         let listen = self.read(&schema::LISTEN, values::listen);
         let socket = self.read(&schema::SOCKET, values::socket_path);
         let pin_path = self.read(&schema::PIN_PATH, values::absolute_path);
@@ -84,7 +89,10 @@ impl<'a> Reader<'a> {
             bpf: BpfConfig {
                 pin_path: pin_path?,
             },
-            profiles: self.profiles(),
+            profiles: profiles?,
+            limits: limits?,
+            bans: bans?,
+            events: events?,
         })
     }
 
@@ -203,17 +211,6 @@ impl<'a> Reader<'a> {
             return None;
         }
         Some(folder.join("cli.list"))
-    }
-
-    /// The names are checked by [`keys::check`].
-    fn profiles(&self) -> BTreeMap<String, Profile> {
-        let given = self.root.get(PROFILE_TABLE).and_then(Item::as_table_like);
-        let names = given.into_iter().flat_map(|table| table.iter());
-        names
-            .map(|(name, _)| name.to_owned())
-            .chain([Config::DEFAULT_PROFILE.to_owned()])
-            .map(|name| (name, Profile {}))
-            .collect()
     }
 
     fn item(&self, key: &Key) -> Option<&'a Item> {

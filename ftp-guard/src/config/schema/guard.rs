@@ -1,91 +1,8 @@
-//! The one description of all keys.
+//! The keys of what is guarded, where, and by which files.
 
-/// A key of the configuration file.
-pub(super) struct Key {
-    /// The table that it is in; empty: the top level.
-    pub(super) table: &'static str,
-    /// Its name in that table.
-    pub(super) name: &'static str,
-    /// Which values it takes, for people.
-    pub(super) kind: &'static str,
-    /// What holds when it is not given.
-    pub(super) default: Default,
-    /// What it is for: Markdown, one paragraph.
-    pub(super) doc: &'static str,
-}
+use super::{Default, Key};
 
-/// What holds when a key is not given.
-pub(super) enum Default {
-    /// This value, in TOML.
-    Value(&'static str),
-    /// A value that depends on other keys, described.
-    Derived(&'static str),
-    /// Nothing: the key must be given.
-    Required {
-        /// Why there is no default and what to write, for the error message.
-        why: &'static str,
-        /// A value for the example file, in TOML.
-        example: &'static str,
-    },
-}
-
-impl Key {
-    /// `table.name`, as messages call it.
-    pub(super) fn path(&self) -> String {
-        if self.table.is_empty() {
-            self.name.to_owned()
-        } else {
-            format!("{}.{}", self.table, self.name)
-        }
-    }
-}
-
-/// A table of the configuration file.
-pub(super) struct Table {
-    /// Its name; empty: the top level.
-    pub(super) name: &'static str,
-    /// What it is for: Markdown, one paragraph.
-    pub(super) doc: &'static str,
-}
-
-/// The name of the table whose members are the profiles, `[profile.NAME]`.
-pub(super) const PROFILE_TABLE: &str = "profile";
-
-/// All tables but `[profile.NAME]`, in the order of the reference.
-pub(super) const TABLES: [Table; 7] = [
-    Table {
-        name: "",
-        doc: "These keys stand at the top of the file, before the first `[table]`.",
-    },
-    Table {
-        name: "ftp",
-        doc: "Which ports belong to FTP. A port can be in one class only; ports of no class are \
-              never touched. Port 22 is refused in every class, so that no typing mistake cuts \
-              SSH.",
-    },
-    Table {
-        name: "sessions",
-        doc: "Control connections, and the data connections that belong to them.",
-    },
-    Table {
-        name: "allow",
-        doc: "Which sources may use FTP.",
-    },
-    Table {
-        name: "metrics",
-        doc: "The Prometheus exporter.",
-    },
-    Table {
-        name: "control",
-        doc: "The socket through which the command line talks to the daemon.",
-    },
-    Table {
-        name: "bpf",
-        doc: "What stays in the kernel when the daemon ends.",
-    },
-];
-
-pub(super) const MODE: Key = Key {
+pub(in crate::config) const MODE: Key = Key {
     table: "",
     name: "mode",
     kind: "`\"enforce\"` or `\"monitor\"`",
@@ -95,7 +12,7 @@ pub(super) const MODE: Key = Key {
           daemon together.",
 };
 
-pub(super) const ROLE: Key = Key {
+pub(in crate::config) const ROLE: Key = Key {
     table: "",
     name: "role",
     kind: "`\"host\"` or `\"router\"`",
@@ -105,7 +22,7 @@ pub(super) const ROLE: Key = Key {
           packets tell. A change takes effect at the next start of the daemon.",
 };
 
-pub(super) const INTERFACES: Key = Key {
+pub(in crate::config) const INTERFACES: Key = Key {
     table: "",
     name: "interfaces",
     kind: "list of interface names, at least one, each of at most 15 bytes",
@@ -118,7 +35,7 @@ pub(super) const INTERFACES: Key = Key {
           is guarded again.",
 };
 
-pub(super) const XDP_MODE: Key = Key {
+pub(in crate::config) const XDP_MODE: Key = Key {
     table: "",
     name: "xdp_mode",
     kind: "`\"auto\"`, `\"native\"` or `\"generic\"`",
@@ -128,7 +45,7 @@ pub(super) const XDP_MODE: Key = Key {
           else generic with a warning.",
 };
 
-pub(super) const CONTROL_PORTS: Key = Key {
+pub(in crate::config) const CONTROL_PORTS: Key = Key {
     table: "ftp",
     name: "control_ports",
     kind: "list of ports, at least one",
@@ -136,7 +53,7 @@ pub(super) const CONTROL_PORTS: Key = Key {
     doc: "Ports of control connections: 21, and 990 for implicit TLS.",
 };
 
-pub(super) const ACTIVE_DATA_PORTS: Key = Key {
+pub(in crate::config) const ACTIVE_DATA_PORTS: Key = Key {
     table: "ftp",
     name: "active_data_ports",
     kind: "list of ports",
@@ -145,7 +62,7 @@ pub(super) const ACTIVE_DATA_PORTS: Key = Key {
           implicit TLS. A SYN from outside to one of them is always dropped.",
 };
 
-pub(super) const PASSIVE_PORTS: Key = Key {
+pub(in crate::config) const PASSIVE_PORTS: Key = Key {
     table: "ftp",
     name: "passive_ports",
     kind: "list of port ranges (`\"50000-50100\"`) and single ports (`50200` or `\"50200\"`), or \
@@ -165,7 +82,7 @@ pub(super) const PASSIVE_PORTS: Key = Key {
           is not listed stays open to everyone. `[]` is for a server without passive mode.",
 };
 
-pub(super) const SERVER_CONFIGS: Key = Key {
+pub(in crate::config) const SERVER_CONFIGS: Key = Key {
     table: "ftp",
     name: "server_configs",
     kind: "list of absolute paths",
@@ -177,7 +94,7 @@ pub(super) const SERVER_CONFIGS: Key = Key {
           `/etc/vsftpd.conf`, `/etc/proftpd/proftpd.conf` and `/etc/pure-ftpd/conf` that exist.",
 };
 
-pub(super) const FXP: Key = Key {
+pub(in crate::config) const FXP: Key = Key {
     table: "ftp",
     name: "fxp",
     kind: "`true` or `false`",
@@ -187,7 +104,7 @@ pub(super) const FXP: Key = Key {
           `false` it is an FTP bounce, which is dropped (RFC 2577).",
 };
 
-pub(super) const GUARD_OUTSIDE_RANGE: Key = Key {
+pub(in crate::config) const GUARD_OUTSIDE_RANGE: Key = Key {
     table: "ftp",
     name: "guard_outside_range",
     kind: "`true` or `false`",
@@ -198,7 +115,7 @@ pub(super) const GUARD_OUTSIDE_RANGE: Key = Key {
           is not touched, like every port of no class.",
 };
 
-pub(super) const SESSIONS_MAX: Key = Key {
+pub(in crate::config) const SESSIONS_MAX: Key = Key {
     table: "sessions",
     name: "max",
     kind: "integer from 1 to 1000000",
@@ -209,7 +126,7 @@ pub(super) const SESSIONS_MAX: Key = Key {
           tables are made: a change takes effect after `ftp-guard detach` and a start.",
 };
 
-pub(super) const SESSIONS_MAX_DATA: Key = Key {
+pub(in crate::config) const SESSIONS_MAX_DATA: Key = Key {
     table: "sessions",
     name: "max_data",
     kind: "integer from 1 to 4000000",
@@ -218,7 +135,7 @@ pub(super) const SESSIONS_MAX_DATA: Key = Key {
           seconds after its end. When it is full, new ones are refused (`flow_table_full`).",
 };
 
-pub(super) const IDLE_TIMEOUT: Key = Key {
+pub(in crate::config) const IDLE_TIMEOUT: Key = Key {
     table: "sessions",
     name: "idle_timeout",
     kind: "duration from `\"1s\"` to `\"30d\"`",
@@ -230,7 +147,7 @@ pub(super) const IDLE_TIMEOUT: Key = Key {
           longer than the server's own time-out.",
 };
 
-pub(super) const PINHOLE_TIMEOUT: Key = Key {
+pub(in crate::config) const PINHOLE_TIMEOUT: Key = Key {
     table: "sessions",
     name: "pinhole_timeout",
     kind: "duration from `\"1s\"` to `\"10m\"`",
@@ -238,7 +155,7 @@ pub(super) const PINHOLE_TIMEOUT: Key = Key {
     doc: "How long a negotiated port waits for its data connection.",
 };
 
-pub(super) const MAX_PINHOLES: Key = Key {
+pub(in crate::config) const MAX_PINHOLES: Key = Key {
     table: "sessions",
     name: "max_pinholes",
     kind: "integer from 1 to 1000",
@@ -248,7 +165,7 @@ pub(super) const MAX_PINHOLES: Key = Key {
           so that a client that asks without end does not use up the passive range.",
 };
 
-pub(super) const FILES: Key = Key {
+pub(in crate::config) const FILES: Key = Key {
     table: "allow",
     name: "files",
     kind: "list of absolute paths or glob patterns",
@@ -257,7 +174,7 @@ pub(super) const FILES: Key = Key {
           only a pattern that shows the dot. A pattern that matches nothing is no mistake.",
 };
 
-pub(super) const CLI_FILE: Key = Key {
+pub(in crate::config) const CLI_FILE: Key = Key {
     table: "allow",
     name: "cli_file",
     kind: "absolute path",
@@ -266,7 +183,7 @@ pub(super) const CLI_FILE: Key = Key {
           pattern of `files` matches it.",
 };
 
-pub(super) const MAX_ENTRIES: Key = Key {
+pub(in crate::config) const MAX_ENTRIES: Key = Key {
     table: "allow",
     name: "max_entries",
     kind: "integer from 1 to 100000000",
@@ -276,7 +193,7 @@ pub(super) const MAX_ENTRIES: Key = Key {
           whole. A change takes effect at the next start of the daemon.",
 };
 
-pub(super) const LISTEN: Key = Key {
+pub(in crate::config) const LISTEN: Key = Key {
     table: "metrics",
     name: "listen",
     kind: "`\"ADDRESS:PORT\"`, or `\"off\"`",
@@ -285,7 +202,7 @@ pub(super) const LISTEN: Key = Key {
           `\"[::1]:9721\"`. `\"off\"` serves none.",
 };
 
-pub(super) const SOCKET: Key = Key {
+pub(in crate::config) const SOCKET: Key = Key {
     table: "control",
     name: "socket",
     kind: "absolute path of at most 107 bytes",
@@ -293,7 +210,7 @@ pub(super) const SOCKET: Key = Key {
     doc: "The control socket.",
 };
 
-pub(super) const PIN_PATH: Key = Key {
+pub(in crate::config) const PIN_PATH: Key = Key {
     table: "bpf",
     name: "pin_path",
     kind: "absolute path",
@@ -301,33 +218,3 @@ pub(super) const PIN_PATH: Key = Key {
     doc: "The folder, on a BPF file system, in which maps and links are pinned. Guards that run \
           side by side need one each.",
 };
-
-/// All keys, in the order of the reference.
-pub(super) const KEYS: [&Key; 21] = [
-    &MODE,
-    &ROLE,
-    &INTERFACES,
-    &XDP_MODE,
-    &CONTROL_PORTS,
-    &ACTIVE_DATA_PORTS,
-    &PASSIVE_PORTS,
-    &SERVER_CONFIGS,
-    &FXP,
-    &GUARD_OUTSIDE_RANGE,
-    &SESSIONS_MAX,
-    &SESSIONS_MAX_DATA,
-    &IDLE_TIMEOUT,
-    &PINHOLE_TIMEOUT,
-    &MAX_PINHOLES,
-    &FILES,
-    &CLI_FILE,
-    &MAX_ENTRIES,
-    &LISTEN,
-    &SOCKET,
-    &PIN_PATH,
-];
-
-/// The keys of one table.
-pub(super) fn keys_of(table: &str) -> impl Iterator<Item = &'static Key> {
-    KEYS.into_iter().filter(move |key| key.table == table)
-}

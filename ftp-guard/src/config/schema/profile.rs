@@ -1,0 +1,87 @@
+//! The keys of profiles.
+
+use super::{Default, Key, PROFILE_KEYS};
+
+pub(in crate::config) const CONNECTIONS_PER_SECOND: Key = Key {
+    table: PROFILE_KEYS,
+    name: "connections_per_second",
+    kind: "integer from 0 to 1000000; `0`: no limit",
+    default: Default::Value("100"),
+    doc: "New control connections of a source each second, on the average. One more is dropped \
+          (`source_rate`), or answered with a SYN cookie, see `limits.syn_cookies`; connections \
+          that live are not touched. The rate should be well above what the source opens by \
+          itself: a client that retries, or many clients behind one address.",
+};
+
+pub(in crate::config) const CONNECTIONS_BURST: Key = Key {
+    table: PROFILE_KEYS,
+    name: "connections_burst",
+    kind: "integer from 1 to 1000000",
+    default: Default::Value("500"),
+    doc: "How many of them may come at once after a pause.",
+};
+
+pub(in crate::config) const MAX_SESSIONS: Key = Key {
+    table: PROFILE_KEYS,
+    name: "max_sessions",
+    kind: "integer from 0 to 1000000; `0`: no limit",
+    default: Default::Value("256"),
+    doc: "Control connections of a source at one time, those included that the server has not \
+          greeted yet. One more is dropped (`session_limit`).",
+};
+
+pub(in crate::config) const MAX_DATA_CONNECTIONS: Key = Key {
+    table: PROFILE_KEYS,
+    name: "max_data_connections",
+    kind: "integer from 0 to 1000000; `0`: no limit",
+    default: Default::Value("16"),
+    doc: "Data connections at one time for each session; the sessions of a source share what \
+          they have together. One more is dropped (`data_limit`).",
+};
+
+pub(in crate::config) const LOGIN_TIME: Key = Key {
+    table: PROFILE_KEYS,
+    name: "login_time",
+    kind: "duration from `\"1s\"` to `\"30d\"`; `\"0s\"` or `\"off\"`: no limit",
+    default: Default::Value(r#""2m""#),
+    doc: "A session that is not logged in so long after the server's greeting is ended. On \
+          encrypted control connections nobody but server and client sees a login: there the \
+          server's own time-out counts.",
+};
+
+pub(in crate::config) const IDLE_TIME: Key = Key {
+    table: PROFILE_KEYS,
+    name: "idle_time",
+    kind: "duration from `\"1s\"` to `\"30d\"`; `\"0s\"` or `\"off\"`: no limit",
+    default: Default::Value(r#""30m""#),
+    doc: "A session is ended when for so long no packet passed on its control connection nor on \
+          its data connections. It differs from `sessions.idle_timeout`, which makes the guard \
+          forget what it has seen nothing of and on a host ends nothing: this one ends the \
+          connection, so that it no longer occupies the server. It should be shorter than that \
+          one.",
+};
+
+pub(in crate::config) const DATA_IDLE_TIME: Key = Key {
+    table: PROFILE_KEYS,
+    name: "data_idle_time",
+    kind: "duration from `\"1s\"` to `\"30d\"`; `\"0s\"` or `\"off\"`: no limit",
+    default: Default::Value(r#""15m""#),
+    doc: "A data connection is ended when for so long no packet passed on it.",
+};
+
+pub(in crate::config) const CONTROL_PACKETS_PER_SECOND: Key = Key {
+    table: PROFILE_KEYS,
+    name: "control_packets_per_second",
+    kind: "integer from 0 to 1000000; `0`: no limit",
+    default: Default::Value("500"),
+    doc: "Segments from the client on one control connection each second, on the average. What \
+          goes beyond is dropped (`control_rate`), and TCP sends it again more slowly.",
+};
+
+pub(in crate::config) const CONTROL_PACKETS_BURST: Key = Key {
+    table: PROFILE_KEYS,
+    name: "control_packets_burst",
+    kind: "integer from 1 to 1000000",
+    default: Default::Value("2000"),
+    doc: "How many of them may come at once after a pause.",
+};
