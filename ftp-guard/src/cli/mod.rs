@@ -2,6 +2,7 @@
 //! its control socket.
 
 mod allow;
+mod ban;
 mod check;
 mod codegen;
 mod completions;
@@ -66,6 +67,7 @@ enum Verb {
     Sessions(sessions::Args),
     Kill(kill::Args),
     Allow(allow::Args),
+    Ban(ban::Args),
     Mode(mode::Args),
     Reload(reload::Args),
     Detach(detach::Args),
@@ -93,6 +95,7 @@ pub fn main(cli: Cli) -> u8 {
         Verb::Sessions(args) => args.run(global),
         Verb::Kill(args) => args.run(global),
         Verb::Allow(args) => args.run(global),
+        Verb::Ban(args) => args.run(global),
         Verb::Mode(args) => args.run(global),
         Verb::Reload(args) => args.run(global),
         Verb::Detach(args) => args.run(global),

@@ -115,7 +115,7 @@ fn row(session: &SessionView) -> [String; 10] {
 }
 
 /// Columns as wide as what is in them.
-fn aligned<const N: usize>(rows: &[[String; N]]) -> String {
+pub(super) fn aligned<const N: usize>(rows: &[[String; N]]) -> String {
     let width = |column: usize| rows.iter().map(|row| row[column].len()).max();
     let widths: Vec<usize> = (0..N).filter_map(width).collect();
     let mut text = String::new();

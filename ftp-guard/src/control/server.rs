@@ -21,6 +21,7 @@ use tokio_util::codec::{FramedRead, LinesCodec, LinesCodecError};
 
 use super::{
     IDLE_TIMEOUT, MAX_CONNECTIONS, MAX_REQUEST_LINE, PART_BYTES, VERSION,
+    ban_view::BanView,
     credentials::Peer,
     import::Collector,
     protocol::{EXIT_NOT_PERMITTED, Failure, Reply, Request, decode_request, encode},
@@ -35,6 +36,8 @@ pub enum Members {
     Entries(Vec<EntryView>),
     /// Of sessions and data connections.
     Sessions(Vec<SessionMember>),
+    /// Of bans.
+    Bans(Vec<BanView>),
 }
 
 /// What a request that was done answers with.
@@ -224,6 +227,7 @@ impl<S: Service> Connection<S> {
         match answer.members {
             Some(Members::Entries(entries)) => self.parts(entries).await?,
             Some(Members::Sessions(sessions)) => self.parts(sessions).await?,
+            Some(Members::Bans(bans)) => self.parts(bans).await?,
             None => {}
         }
         self.send_line(&Reply::Result(answer.result)).await

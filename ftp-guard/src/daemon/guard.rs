@@ -11,6 +11,7 @@ use ipnet::IpNet;
 use jiff::Timestamp;
 
 use super::{
+    bans::Bans,
     inputs::{Fingerprint, Inputs},
     kernel::Kernel,
     sessions::Sessions,
@@ -60,6 +61,7 @@ pub struct Guard<K> {
     /// Index under which each interface carries the program.
     attached: BTreeMap<String, u32>,
     complaints: BTreeSet<String>,
+    pub(super) bans: Bans,
     pub(super) sessions: Sessions,
 }
 
@@ -69,6 +71,7 @@ impl<K: Kernel> Guard<K> {
         kernel: K,
         inputs: Inputs,
         wanted: Wanted,
+        bans: Bans,
         sessions: Sessions,
         socket: &Path,
     ) -> Self {
@@ -104,6 +107,7 @@ impl<K: Kernel> Guard<K> {
             last_tick: now,
             attached,
             complaints: BTreeSet::new(),
+            bans,
             sessions,
         }
     }
@@ -118,8 +122,8 @@ impl<K: Kernel> Guard<K> {
         Watched::of(&self.config, &self.fingerprint)
     }
 
-    /// What is due every second: the programs' clock, entries that expire, interfaces that came
-    /// back, sessions that ended unseen.
+    /// What is due every second: the programs' clock, entries and bans that expire, interfaces that
+    /// came back, sessions that ended unseen.
     pub fn tick(&mut self, now: Timestamp) {
         let clock = self.kernel.refresh_clock();
         self.note("clock", clock.map_err(Failure::from));
@@ -144,6 +148,7 @@ impl<K: Kernel> Guard<K> {
         } else {
             self.last_tick = now;
         }
+        self.follow_bans(now);
         self.follow_interfaces();
         self.follow_sessions();
     }

@@ -5,6 +5,7 @@ use std::{io, net::IpAddr};
 use ftp_guard_common::{
     address::{ClientKey, EndpointKey, FlowKey, ListenKey},
     allow::AllowValue,
+    ban::BanValue,
     config::Mode,
     ports::PortTable,
     session::{Client, Flow, Listener, Named, Pinhole, Session},
@@ -18,7 +19,10 @@ use crate::{
         Attachment, Capacities, Datapath, DatapathError, Hook, Judgement, SessionSettings,
         monotonic_ns,
     },
-    engine::allowlist::{AllowTable, Change},
+    engine::{
+        allowlist::{AllowTable, Change},
+        bans::{BanChange, BanTable},
+    },
     netlink::{self, Interface},
     sockets::{self, Query, Socket},
 };
@@ -68,6 +72,9 @@ pub trait Kernel: Send + 'static {
     fn attach_sockets(&mut self) -> Result<()>;
     fn detach_sockets(&mut self) -> Result<bool>;
     fn explain(&mut self, frame: &[u8]) -> Result<Judgement>;
+    fn ban_table(&self) -> Result<BanTable>;
+    fn apply_bans(&mut self, changes: &[BanChange], wanted: &BanTable) -> Result<()>;
+    fn ban_lookup(&self, source: IpAddr) -> Result<Option<(IpNet, BanValue)>>;
     fn detach_all(self) -> Result<Vec<String>>;
     /// CLOCK_MONOTONIC in nanoseconds, the clock of the state tables.
     fn now_ns(&self) -> u64;
@@ -240,6 +247,18 @@ impl Kernel for Datapath {
 
     fn explain(&mut self, frame: &[u8]) -> Result<Judgement> {
         self.explain(frame)
+    }
+
+    fn ban_table(&self) -> Result<BanTable> {
+        self.ban_table()
+    }
+
+    fn apply_bans(&mut self, changes: &[BanChange], wanted: &BanTable) -> Result<()> {
+        self.apply_bans(changes, wanted)
+    }
+
+    fn ban_lookup(&self, source: IpAddr) -> Result<Option<(IpNet, BanValue)>> {
+        self.ban_lookup(source)
     }
 
     fn detach_all(self) -> Result<Vec<String>> {

@@ -4,6 +4,8 @@
 //! tasks bring what happens: requests on the control socket, scrapes, signals, file changes,
 //! interfaces that come and go, and the time.
 
+mod ban_query;
+pub mod bans;
 pub mod connections;
 pub mod edit;
 mod failure;
@@ -33,6 +35,7 @@ use tokio::{
 };
 
 use self::{
+    bans::Bans,
     guard::Guard,
     inputs::Inputs,
     kernel::Kernel,
@@ -83,9 +86,11 @@ pub fn run(options: &Options) -> Result<(), Failure> {
         &inputs.set.table(Timestamp::now()),
         config.allow.max_entries,
     )?;
+    let bans = Bans::load(config)?;
     let datapath = Datapath::open(&Settings {
         pin_path: config.bpf.pin_path.clone(),
         max_entries: config.allow.max_entries,
+        max_bans: config.bans.max_entries,
         trace: options.trace_packets,
         sessions: config.sessions.max,
         flows: config.sessions.max_data,
@@ -101,7 +106,7 @@ pub fn run(options: &Options) -> Result<(), Failure> {
         Ok(listeners) => listeners,
         Err(failure) => return Err(abandon(datapath, adopted, failure)),
     };
-    let guard = start::start(datapath, inputs, adopted, &socket)?;
+    let guard = start::start(datapath, inputs, bans, adopted, &socket)?;
     log_ready(&guard, adopted);
     drop(entered);
     runtime.block_on(serve(guard, control, metrics, signals))

@@ -6,6 +6,7 @@ use ftp_guard_common::config::Role;
 use jiff::Timestamp;
 
 use super::{
+    bans::Bans,
     guard::Guard,
     inputs::Inputs,
     kernel::Kernel,
@@ -26,6 +27,7 @@ use crate::control::protocol::Failure;
 pub fn start<K: Kernel>(
     mut kernel: K,
     inputs: Inputs,
+    mut bans: Bans,
     adopted: bool,
     socket: &Path,
 ) -> Result<Guard<K>, Failure> {
@@ -37,11 +39,12 @@ pub fn start<K: Kernel>(
     let mut sessions = Sessions::default();
     let result = require_interfaces(&kernel, &inputs.config.interfaces).and_then(|()| {
         let first = !adopted;
+        bans.settle(&mut kernel)?;
         enforce(&mut kernel, &inputs, &wanted, &before, first, &mut sessions)
     });
     match result {
         Ok(()) => {
-            let mut guard = Guard::new(kernel, inputs, wanted, sessions, socket);
+            let mut guard = Guard::new(kernel, inputs, wanted, bans, sessions, socket);
             if adopted {
                 // The list may have become shorter since a predecessor looked.
                 guard.end_unlisted();

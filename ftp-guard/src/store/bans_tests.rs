@@ -113,7 +113,7 @@ fn damage_is_named_with_its_place_and_the_file_left_alone() {
     let text = text_of(&full_book()).unwrap();
     let half = mistake(&text[..text.len() / 2]);
     assert!(
-        half.starts_with("bans.json:5:") && half.contains("damaged"),
+        half.starts_with("bans.json:8:40: ") && half.contains("damaged"),
         "{half}"
     );
     for (from, to, begins, part) in [

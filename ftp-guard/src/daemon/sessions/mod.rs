@@ -16,6 +16,7 @@ use crate::{
     control::protocol::Failure,
     engine::{
         allowlist::{AllowTable, Change, plan},
+        bans::keeps_out,
         sessions::{Keeper, Listed, Outlook, Rules, Selection, watch},
     },
 };
@@ -111,12 +112,16 @@ impl Sessions {
     }
 }
 
-/// Calls `with` with the kernel's own allowlist, each address looked up once. Should the kernel not
-/// answer, an address is not listed.
+/// Calls `with` with the kernel's own allowlist and bans, each address looked up once. A banned address
+/// is as one that is not listed. Should the kernel not answer, an address is not listed.
 fn listed<K: Kernel, T>(kernel: &K, with: impl FnOnce(Listed<'_>) -> T) -> T {
     let known = std::cell::RefCell::new(BTreeMap::new());
     with(&|address: IpAddr| {
         *known.borrow_mut().entry(address).or_insert_with(|| {
+            let ban = kernel.ban_lookup(address).ok()?;
+            if ban.is_some_and(|(_, ban)| keeps_out(&ban)) {
+                return None;
+            }
             let (_, value) = kernel.lookup(address).ok()??;
             (!value.excludes()).then_some(value.expires_s)
         })

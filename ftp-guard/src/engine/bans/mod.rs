@@ -13,7 +13,7 @@ mod terms;
 pub use ban::{Ban, End, Origin, Past};
 pub use book::{BanBook, BanCounts, Removal};
 pub use request::{BanRequest, Outcome, Refusal, Term, check_text};
-pub use table::{BanChange, BanTable, deciding};
+pub use table::{BanChange, BanTable, deciding, keeps_out};
 pub use terms::Terms;
 
 #[cfg(test)]

@@ -47,6 +47,12 @@ pub fn deciding<E>(
     Ok(None)
 }
 
+/// Whether an entry keeps its sources out.
+#[must_use]
+pub fn keeps_out(value: &BanValue) -> bool {
+    value.kind == BanKind::Ban as u8
+}
+
 /// The entry of a prefix that is never banned.
 pub(super) fn never(prefix: &IpNet) -> BanValue {
     BanValue {
