@@ -310,6 +310,14 @@ fn stored(global: &Global, history: bool) -> Result<Vec<BanView>, Failure> {
     })
 }
 
+/// A ban, indented, below an answer about an address.
+pub(super) fn ban_line(ban: &BanView) -> String {
+    let reason = ban.reason.as_ref();
+    let reason = reason.map_or_else(String::new, |reason| format!(": {reason}"));
+    let (prefix, until) = (written(&ban.prefix), time(ban.until, "removed"));
+    format!("  banned: {prefix} until {until}, by {}{reason}\n", by(ban))
+}
+
 fn listed_text(bans: &[BanView], history: bool, now: Timestamp) -> String {
     let mut text = String::new();
     if !bans.is_empty() {

@@ -1,6 +1,6 @@
 //! `ban-add`, `ban-remove` and `ban-list` as requests.
 
-use std::{collections::BTreeSet, time::Duration};
+use std::{collections::BTreeSet, net::IpAddr, time::Duration};
 
 use ipnet::IpNet;
 use jiff::Timestamp;
@@ -15,7 +15,8 @@ use crate::{
         protocol::{Failure, Prefix},
         server::{Answer, Members},
     },
-    engine::bans::{Ban, BanRequest, BanTable, Origin, Outcome, Term, check_text},
+    datapath::DatapathError,
+    engine::bans::{Ban, BanRequest, BanTable, Origin, Outcome, Term, check_text, keeps_out},
 };
 
 /// Who bans when nobody is named.
@@ -118,6 +119,24 @@ impl<K: Kernel> Guard<K> {
             members: Some(Members::Bans(bans)),
             ..Answer::of(&report)?
         })
+    }
+
+    /// Whether an address is kept out now, and by which ban: the kernel decides, the book tells why.
+    ///
+    /// # Errors
+    ///
+    /// The kernel refuses.
+    pub(super) fn ban_over(
+        &self,
+        address: IpAddr,
+    ) -> Result<(bool, Option<BanView>), DatapathError> {
+        let found = self.kernel.ban_lookup(address)?;
+        let Some((prefix, value)) = found.filter(|(_, value)| keeps_out(value)) else {
+            return Ok((false, None));
+        };
+        let table = BanTable::from([(prefix, value)]);
+        let ban = self.bans.book.get(&prefix);
+        Ok((true, ban.map(|ban| self.ban_view(ban, &table))))
     }
 
     fn ban_view(&self, ban: &Ban, table: &BanTable) -> BanView {

@@ -132,20 +132,20 @@ fn damage_is_named_with_its_place_and_the_file_left_alone() {
         (
             "198.51.100.0/24",
             "198.51.100.1/24",
-            "bans.json:4:16: ",
+            "bans.json:4:15: ",
             "198.51.100.0/24",
         ),
-        ("198.51.100.0/24", "192.0.2.9", "bans.json:9:16: ", "twice"),
+        ("198.51.100.0/24", "192.0.2.9", "bans.json:9:15: ", "twice"),
         (
             "\"origin\":\"rule\"",
             "\"origin\":\"fate\"",
-            "bans.json:5:16: ",
+            "bans.json:5:15: ",
             "fate",
         ),
         (
             "\"end\":\"expired\"",
             "\"end\":\"late\"",
-            "bans.json:9:16: ",
+            "bans.json:9:15: ",
             "expired or removed",
         ),
         (

@@ -351,7 +351,9 @@ impl Kernel for Fake {
     }
 
     fn apply_bans(&mut self, changes: &[BanChange], wanted: &BanTable) -> Result<()> {
-        self.step("apply bans", &changes.len().to_string())?;
+        if !changes.is_empty() {
+            self.step("apply bans", &changes.len().to_string())?;
+        }
         for change in changes {
             match change {
                 Change::Insert(prefix, value) => self.bans.insert(*prefix, *value),
@@ -488,7 +490,7 @@ impl Files {
         let (pattern, bans) = (self.path("allow.d/*.list"), self.path("lib/bans.json"));
         let text = format!(
             "# kept\nmode = \"{mode}\"\ninterfaces = {interfaces}\n[ftp]\npassive_ports = []\n\
-             [allow]\nfiles = [{pattern:?}]\n[bans]\nfile = {bans:?}\n"
+             [bans]\nfile = {bans:?}\n[allow]\nfiles = [{pattern:?}]\n"
         );
         std::fs::write(self.path("guard.toml"), text).unwrap();
     }

@@ -1,6 +1,7 @@
 //! The guard over a kernel in memory.
 
 mod auto;
+mod bans;
 mod connections;
 mod edit;
 mod fake;

@@ -88,6 +88,12 @@ impl BanBook {
         self.bans.values()
     }
 
+    /// The ban of exactly this prefix.
+    #[must_use]
+    pub fn get(&self, prefix: &IpNet) -> Option<&Ban> {
+        self.bans.get(prefix)
+    }
+
     /// What is over, by prefix.
     pub fn history(&self) -> impl Iterator<Item = &Past> {
         self.history.values()
