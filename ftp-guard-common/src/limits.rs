@@ -22,13 +22,14 @@ impl Rate {
         burst_ns: 0,
     };
 
-    /// So many events a second, and `burst` at once; 0 a second: no limit. A burst of 0 counts as 1.
+    /// So many events a second, never more, and `burst` at once; 0 a second: no limit. A burst of 0
+    /// counts as 1.
     #[must_use]
     pub const fn per_second(events: u32, burst: u32) -> Self {
         if events == 0 {
             return Self::UNLIMITED;
         }
-        let interval_ns = 1_000_000_000 / events as u64;
+        let interval_ns = 1_000_000_000_u64.div_ceil(events as u64);
         Self {
             interval_ns,
             burst_ns: interval_ns * burst.saturating_sub(1) as u64,
@@ -116,16 +117,25 @@ impl SourceKey {
     }
 }
 
-/// The address with the bits behind the first `bits` cleared.
+/// The address with the bits behind the first `bits` cleared. In two words: BPF has no longer ones.
 #[inline(always)]
 const fn cut(address: Address, bits: u32) -> Address {
-    let number = u128::from_be_bytes(address);
-    let mask = match bits {
+    let [a, b, c, d, e, f, g, h, i, j, k, l, m, n, o, p] = address;
+    let high = u64::from_be_bytes([a, b, c, d, e, f, g, h]) & mask(bits);
+    let low = u64::from_be_bytes([i, j, k, l, m, n, o, p]) & mask(bits.saturating_sub(64));
+    let [a, b, c, d, e, f, g, h] = high.to_be_bytes();
+    let [i, j, k, l, m, n, o, p] = low.to_be_bytes();
+    [a, b, c, d, e, f, g, h, i, j, k, l, m, n, o, p]
+}
+
+/// The first `bits` bits of a word; all of them from 64 on.
+#[inline(always)]
+const fn mask(bits: u32) -> u64 {
+    match bits {
         0 => 0,
-        1..=127 => u128::MAX << (128 - bits),
-        _ => u128::MAX,
-    };
-    (number & mask).to_be_bytes()
+        1..=63 => u64::MAX << (64 - bits),
+        _ => u64::MAX,
+    }
 }
 
 /// What the proven connections of a source amount to. Value of the table of sources.
@@ -149,6 +159,8 @@ pub struct Source {
 pub struct Opening {
     /// Since when.
     pub since_ns: u64,
+    /// The token bucket of segments from the client.
+    pub packets_ns: u64,
 }
 
 /// How long an [`Opening`] counts: longer than any server takes to greet or give up.
@@ -198,8 +210,10 @@ pub const ATTACK_WINDOW_NS: u64 = 100_000_000;
 pub struct Primed {
     /// When a SYN was last let through for it to answer; 0: never.
     pub primed_ns: u64,
-    /// When its last SYN-ACK left.
+    /// When a SYN-ACK of it was last read.
     pub learned_ns: u64,
+    /// When it last sent a cookie itself; 0: never.
+    pub cookie_ns: u64,
     /// Its maximum segment size, host order.
     pub mss: u16,
     /// Its window, host order.
@@ -208,8 +222,10 @@ pub struct Primed {
     pub scale: u8,
     /// 1 once a SYN-ACK carried a window scale.
     pub scaled: u8,
+    /// 1 once a SYN-ACK permitted selective acknowledgements.
+    pub sack: u8,
     /// Zero.
-    pub reserved: [u8; 2],
+    pub reserved: u8,
 }
 
 /// How long a cookie's ACK is accepted after the listener itself has sent one: half of what the kernel

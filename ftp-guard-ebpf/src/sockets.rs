@@ -7,6 +7,7 @@ use aya_ebpf::{Global, helpers::bpf_probe_read_kernel, programs::BtfTracePointCo
 use ftp_guard_common::{
     address::{Address, FlowKey, ListenKey, v4},
     class::{Family, PortClass},
+    limits::SourceKey,
     sockets::UNSET,
 };
 
@@ -138,7 +139,9 @@ fn established(key: &FlowKey, entry: ports::Entry) {
         flow.established = 1;
     } else if entry.class() == PortClass::PassiveData {
         // A table that is full refuses; the segments that follow are counted where they are dropped.
-        let _ = data::establish(key, maps::config::precise_now());
+        let mut source = SourceKey::default();
+        maps::sources::name(&mut source, &key.client, u32::from(key.family));
+        let _ = data::establish(key, &source, maps::config::precise_now());
     }
 }
 
@@ -146,17 +149,22 @@ fn established(key: &FlowKey, entry: ports::Entry) {
 #[inline(never)]
 fn closed(key: &FlowKey, is_control: bool) {
     let now = maps::config::precise_now();
+    let mut source = SourceKey::default();
+    maps::sources::name(&mut source, &key.client, u32::from(key.family));
     if is_control {
         if let Some(session) = maps::sessions::get(key)
             && session.traffic.closed_ns == 0
         {
             session.traffic.closed_ns = now;
-            session::end(key, session);
+            session::end(key, &source, session);
+        } else {
+            maps::opening::remove(key, &source);
         }
     } else if let Some(flow) = maps::flows::get(key)
         && flow.traffic.closed_ns == 0
     {
         flow.traffic.closed_ns = now;
+        data::end(&source, flow);
     }
 }
 

@@ -29,18 +29,20 @@ pub fn count(config: &GuardConfig, now: u64) -> bool {
     let Some(attack) = get() else {
         return false;
     };
-    if now.wrapping_sub(attack.window_ns) >= ATTACK_WINDOW_NS {
-        attack.last_count = attack.count;
+    let passed = now.wrapping_sub(attack.window_ns);
+    if passed >= ATTACK_WINDOW_NS {
+        // Windows in which nothing came are none.
+        attack.last_count = if passed < 2 * ATTACK_WINDOW_NS {
+            attack.count
+        } else {
+            0
+        };
         attack.window_ns = now;
         attack.count = 0;
     }
     add_long(&raw mut attack.count);
     if attack.count >= config.attack_count {
-        attack.over_ns = now;
-        if attack.since_ns == 0 {
-            attack.since_ns = now;
-            attack.attacks += 1;
-        }
+        begin(attack, now);
     } else if attack.since_ns != 0 {
         // Hysteresis: it goes on at half the rate that begins it.
         if attack.count.max(attack.last_count) >= config.attack_count / 2 {
@@ -50,6 +52,25 @@ pub fn count(config: &GuardConfig, now: u64) -> bool {
         }
     }
     attack.since_ns != 0
+}
+
+/// A limit refuses what has proven nothing: that is an attack, however slow.
+#[inline(always)]
+pub fn notice(config: &GuardConfig, now: u64) {
+    if config.attack_count != 0
+        && let Some(attack) = get()
+    {
+        begin(attack, now);
+    }
+}
+
+#[inline(always)]
+fn begin(attack: &mut Attack, now: u64) {
+    attack.over_ns = now;
+    if attack.since_ns == 0 {
+        attack.since_ns = now;
+        attack.attacks += 1;
+    }
 }
 
 /// The bucket of connection requests.

@@ -37,23 +37,29 @@ pub enum Kind {
 }
 
 /// The two buckets of something that is counted.
-pub struct Pair([u32; BUCKET_ROWS as usize]);
+#[derive(Clone, Copy)]
+pub struct Pair(u64);
 
 /// The buckets of a source. `extra` is what else distinguishes them: a port.
 #[inline(always)]
 pub fn of(kind: Kind, source: &SourceKey, extra: u16) -> Pair {
-    let hash = hash(kind, source, extra);
-    let mask = BUCKET_SLOTS - 1;
-    Pair([
-        hash as u32 & mask,
-        BUCKET_SLOTS + ((hash >> 32) as u32 & mask),
-    ])
+    Pair(hash(u64::from(kind as u8) | u64::from(extra) << 16, source))
 }
 
 impl Pair {
+    /// The index of the bucket in each row.
+    #[inline(always)]
+    fn slots(self) -> [u32; BUCKET_ROWS as usize] {
+        let mask = BUCKET_SLOTS - 1;
+        [
+            self.0 as u32 & mask,
+            BUCKET_SLOTS + ((self.0 >> 32) as u32 & mask),
+        ]
+    }
+
     #[inline(always)]
     fn due(&self) -> u64 {
-        let [first, second] = self.0;
+        let [first, second] = self.slots();
         let first = FTPG_BUCKETS.get(first).copied().unwrap_or(0);
         let second = FTPG_BUCKETS.get(second).copied().unwrap_or(0);
         first.min(second)
@@ -89,7 +95,7 @@ impl Pair {
 
     #[inline(always)]
     fn raise(&self, due: u64) {
-        for slot in self.0 {
+        for slot in self.slots() {
             if let Some(bucket) = FTPG_BUCKETS.get_ptr_mut(slot) {
                 // SAFETY: a word in a map value, which no reader can see torn.
                 unsafe {
@@ -102,12 +108,12 @@ impl Pair {
     }
 }
 
-/// A keyed hash: who does not know the secret cannot choose whose bucket to fill.
-#[inline(always)]
-fn hash(kind: Kind, source: &SourceKey, extra: u16) -> u64 {
+/// A keyed hash: who does not know the secret cannot choose whose bucket to fill. A subprogram, since it is
+/// asked for in many places.
+#[inline(never)]
+fn hash(label: u64, source: &SourceKey) -> u64 {
     let [high, low] = words(&source.prefix);
-    let label = u64::from(kind as u8) | u64::from(source.family) << 8 | u64::from(extra) << 16;
-    keyed(high, low, label)
+    keyed(high, low, label | u64::from(source.family) << 8)
 }
 
 /// Mixes three words with the secret of this boot.

@@ -91,3 +91,15 @@ pub fn secret() -> [u64; 2] {
 pub fn source_bits_v6() -> u32 {
     get().map_or(0, |config| config.source_bits_v6)
 }
+
+/// Whether there are IPv4 bans.
+#[inline(always)]
+pub fn bans_v4() -> bool {
+    get().is_some_and(|config| config.bans_v4 != 0)
+}
+
+/// Whether there are IPv6 bans.
+#[inline(always)]
+pub fn bans_v6() -> bool {
+    get().is_some_and(|config| config.bans_v6 != 0)
+}

@@ -27,12 +27,10 @@ pub fn insert(key: &FlowKey, flow: &Flow) -> bool {
     let attempt = || FTPG_FLOWS.insert(key, flow, u64::from(BPF_ANY)).is_ok();
     let map = (&raw const FTPG_FLOWS).cast();
     // SAFETY: the table has these keys and values.
-    unsafe { reclaim::insert::<Flow>(map, Table::Flows, attempt) }
+    unsafe { reclaim::insert::<FlowKey, Flow>(map, Table::Flows, attempt) }
 }
 
 impl Mortal for Flow {
-    type Key = FlowKey;
-
     #[inline(always)]
     fn is_dead(&self, now: u64) -> bool {
         self.is_over(now)

@@ -2,7 +2,7 @@
 
 pub mod abi;
 pub mod allow;
-mod atomic;
+pub mod atomic;
 pub mod attack;
 pub mod bans;
 pub mod buckets;

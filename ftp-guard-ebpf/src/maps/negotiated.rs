@@ -43,7 +43,7 @@ pub fn open_pinhole(key: &EndpointKey, pinhole: &Pinhole) -> bool {
     };
     let map = (&raw const FTPG_PINHOLES).cast();
     // SAFETY: the table has these keys and values.
-    if !unsafe { reclaim::insert::<Pinhole>(map, Table::Pinholes, attempt) } {
+    if !unsafe { reclaim::insert::<EndpointKey, Pinhole>(map, Table::Pinholes, attempt) } {
         return false;
     }
     let port = u32::from(u16::from_be_bytes(key.port));
@@ -81,12 +81,10 @@ pub fn name(key: &EndpointKey, named: &Named) -> bool {
     let attempt = || FTPG_NAMED.insert(key, named, u64::from(BPF_ANY)).is_ok();
     let map = (&raw const FTPG_NAMED).cast();
     // SAFETY: the table has these keys and values.
-    unsafe { reclaim::insert::<Named>(map, Table::Named, attempt) }
+    unsafe { reclaim::insert::<EndpointKey, Named>(map, Table::Named, attempt) }
 }
 
 impl Mortal for Pinhole {
-    type Key = EndpointKey;
-
     #[inline(always)]
     fn is_dead(&self, now: u64) -> bool {
         self.expires_ns <= now
@@ -94,8 +92,6 @@ impl Mortal for Pinhole {
 }
 
 impl Mortal for Named {
-    type Key = EndpointKey;
-
     #[inline(always)]
     fn is_dead(&self, now: u64) -> bool {
         self.expires_ns <= now

@@ -8,7 +8,7 @@ use aya_ebpf::{
 };
 use ftp_guard_common::{
     address::FlowKey,
-    limits::{EXPECTED_S, EXPECTED_SLOTS, OPENING_NS, Opening},
+    limits::{EXPECTED_S, EXPECTED_SLOTS, OPENING_NS, Opening, SourceKey},
 };
 
 use super::{
@@ -27,30 +27,29 @@ static FTPG_OPENING: HashMap<FlowKey, Opening, MAX_ENTRIES> = HashMap::new();
 static FTPG_EXPECTED: Array<u64, { EXPECTED_SLOTS as usize }> = Array::new();
 
 impl Mortal for Opening {
-    type Key = FlowKey;
-
     #[inline(always)]
     fn is_dead(&self, now: u64) -> bool {
         now > self.since_ns.saturating_add(OPENING_NS)
     }
-
-    #[inline(always)]
-    fn buried(key: &FlowKey) {
-        sources::count_opening(key, false);
-    }
 }
 
-/// Whether a connection's handshake is proven, and the server has not greeted it.
+/// A connection whose handshake is proven, and that the server has not greeted.
 #[inline(always)]
-pub fn has(key: &FlowKey) -> bool {
-    // SAFETY: nothing of the value is read.
-    unsafe { FTPG_OPENING.get(key) }.is_some()
+pub fn get(key: &FlowKey) -> Option<&'static mut Opening> {
+    // SAFETY: entries of a preallocated table stay readable while the program runs; a race between CPUs
+    // costs a count.
+    FTPG_OPENING
+        .get_ptr_mut(key)
+        .map(|opening| unsafe { &mut *opening })
 }
 
 /// Takes a connection in; whether the table had room. Its source must have been counted before.
 #[inline(always)]
 pub fn insert(key: &FlowKey, now: u64) -> bool {
-    let opening = Opening { since_ns: now };
+    let opening = Opening {
+        since_ns: now,
+        packets_ns: 0,
+    };
     let attempt = || {
         FTPG_OPENING
             .insert(key, opening, u64::from(BPF_NOEXIST))
@@ -58,14 +57,14 @@ pub fn insert(key: &FlowKey, now: u64) -> bool {
     };
     let map = (&raw const FTPG_OPENING).cast();
     // SAFETY: the table has these keys and values.
-    unsafe { reclaim::insert::<Opening>(map, Table::Opening, attempt) }
+    unsafe { reclaim::insert::<FlowKey, Opening>(map, Table::Opening, attempt) }
 }
 
 /// The connection is greeted, or it has ended.
 #[inline(always)]
-pub fn remove(key: &FlowKey) {
+pub fn remove(key: &FlowKey, source: &SourceKey) {
     if FTPG_OPENING.remove(key).is_ok() {
-        sources::count_opening(key, false);
+        sources::opening_ends(source);
     }
 }
 
@@ -91,7 +90,8 @@ pub fn is_expected(key: &FlowKey, acknowledgement: u32, now: u64) -> bool {
         && seconds(now).wrapping_sub((slot >> 32) as u32) <= EXPECTED_S
 }
 
-#[inline(always)]
+/// A subprogram: its stack is free again when the slot is used.
+#[inline(never)]
 fn slot(key: &FlowKey) -> u32 {
     let [a, b] = buckets::words(&key.client);
     let [c, d] = buckets::words(&key.server);

@@ -33,31 +33,24 @@ static FTPG_RECLAIM: Array<u64, 7> = Array::new();
 
 /// A value that can be dead.
 pub trait Mortal {
-    /// What it is stored under.
-    type Key;
-
     /// Whether nothing will ask for it after `now`.
     fn is_dead(&self, now: u64) -> bool;
-
-    /// What follows from its removal.
-    #[inline(always)]
-    fn buried(_key: &Self::Key) {}
 }
 
-/// Tries to insert into a hash table with values `V`, and once more where the dead have made
+/// Tries to insert into a hash table with keys `K` and values `V`, and once more where the dead have made
 /// room; whether it succeeded.
 ///
 /// # Safety
 ///
 /// `map` is such a table.
 #[inline(always)]
-pub unsafe fn insert<V: Mortal>(
+pub unsafe fn insert<K, V: Mortal>(
     map: *const c_void,
     table: Table,
     attempt: impl Fn() -> bool,
 ) -> bool {
     // SAFETY: the caller's promise is that of `search`.
-    attempt() || (unsafe { search::<V>(map, table) } && attempt())
+    attempt() || (unsafe { search::<K, V>(map, table) } && attempt())
 }
 
 /// Removes the dead; whether the table was searched.
@@ -66,7 +59,7 @@ pub unsafe fn insert<V: Mortal>(
 ///
 /// As for [`insert`].
 #[inline(always)]
-unsafe fn search<V: Mortal>(map: *const c_void, table: Table) -> bool {
+unsafe fn search<K, V: Mortal>(map: *const c_void, table: Table) -> bool {
     let now = config::precise_now();
     let Some(last) = FTPG_RECLAIM.get(table as u32) else {
         return false;
@@ -79,26 +72,23 @@ unsafe fn search<V: Mortal>(map: *const c_void, table: Table) -> bool {
     unsafe {
         bpf_for_each_map_elem(
             map.cast_mut(),
-            bury::<V> as *mut c_void,
+            bury::<K, V> as *mut c_void,
             core::ptr::null_mut(),
             0,
         ) > 0
     }
 }
 
-unsafe extern "C" fn bury<V: Mortal>(
+unsafe extern "C" fn bury<K, V: Mortal>(
     map: *mut c_void,
-    key: *const V::Key,
+    key: *const K,
     value: *const V,
     _context: *mut c_void,
 ) -> i64 {
     // SAFETY: the kernel hands an entry of the table, which stays while the program runs.
     if unsafe { &*value }.is_dead(config::precise_now()) {
         // SAFETY: the kernel lets a callback remove the entry that it was called for.
-        if unsafe { aya_ebpf::helpers::bpf_map_delete_elem(map, key.cast_mut().cast()) } == 0 {
-            // SAFETY: the kernel hands the entry's key.
-            V::buried(unsafe { &*key });
-        }
+        let _ = unsafe { aya_ebpf::helpers::bpf_map_delete_elem(map, key.cast()) };
     }
     0
 }

@@ -5,10 +5,11 @@ use aya_ebpf::{btf_maps::PerCpuArray, macros::btf_map};
 use ftp_guard_common::{
     address::FlowKey,
     class::{Family, PortClass},
+    limits::SourceKey,
     session::Session,
 };
 
-use super::stats::Hook;
+use super::{sources, stats::Hook};
 use crate::{parse::Segment, wire::Port};
 
 /// Bytes of payload that are copied at once. A power of two.
@@ -43,6 +44,10 @@ pub fn get() -> Option<&'static mut Scratch> {
 pub struct Packet {
     /// Its connection; family 0 until it has been read.
     pub key: FlowKey,
+    /// The client as limits count it; set by [`Packet::name_source`].
+    pub source: SourceKey,
+    /// The client's network; set by [`Packet::name_network`].
+    pub of_network: SourceKey,
     /// Its TCP header.
     pub segment: Segment,
     /// Offset of the IP header in the frame.
@@ -55,6 +60,28 @@ pub struct Packet {
     pub class: PortClass,
     /// IP version; `Other` until the EtherType has been read.
     pub family: Family,
+}
+
+impl Packet {
+    /// Fills in the source: not every packet needs it.
+    #[inline(always)]
+    pub fn name_source(&mut self) {
+        sources::name(
+            &mut self.source,
+            &self.key.client,
+            u32::from(self.key.family),
+        );
+    }
+
+    /// Fills in the network.
+    #[inline(always)]
+    pub fn name_network(&mut self) {
+        sources::name_network(
+            &mut self.of_network,
+            &self.key.client,
+            u32::from(self.key.family),
+        );
+    }
 }
 
 /// One slot for each of the two kinds of hooks: XDP, traffic control.

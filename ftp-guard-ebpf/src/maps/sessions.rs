@@ -48,12 +48,10 @@ pub fn insert(key: &FlowKey, session: &Session) -> bool {
     };
     let map = (&raw const FTPG_SESSIONS).cast();
     // SAFETY: the table has these keys and values.
-    unsafe { reclaim::insert::<Session>(map, Table::Sessions, attempt) }
+    unsafe { reclaim::insert::<FlowKey, Session>(map, Table::Sessions, attempt) }
 }
 
 impl Mortal for Session {
-    type Key = FlowKey;
-
     #[inline(always)]
     fn is_dead(&self, now: u64) -> bool {
         self.is_over(now)
@@ -85,8 +83,6 @@ pub fn client(key: &ClientKey) -> Option<&'static mut Client> {
 }
 
 impl Mortal for Client {
-    type Key = ClientKey;
-
     #[inline(always)]
     fn is_dead(&self, _now: u64) -> bool {
         self.sessions == 0
@@ -105,7 +101,7 @@ pub fn count_opened(key: &ClientKey, tls: Tls) -> bool {
         let map = (&raw const FTPG_CLIENTS).cast();
         // Another CPU may have been faster; then its entry stays.
         // SAFETY: the table has these keys and values.
-        let _ = unsafe { reclaim::insert::<Client>(map, Table::Clients, attempt) };
+        let _ = unsafe { reclaim::insert::<ClientKey, Client>(map, Table::Clients, attempt) };
     }
     let Some(client) = client(key) else {
         return false;

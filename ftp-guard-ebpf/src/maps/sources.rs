@@ -2,7 +2,7 @@
 
 use aya_ebpf::{bindings::BPF_NOEXIST, btf_maps::HashMap, macros::btf_map};
 use ftp_guard_common::{
-    address::FlowKey,
+    address::Address,
     limits::{Source, SourceKey},
 };
 
@@ -19,74 +19,88 @@ const MAX_ENTRIES: usize = 1024;
 static FTPG_SOURCES: HashMap<SourceKey, Source, MAX_ENTRIES> = HashMap::new();
 
 impl Mortal for Source {
-    type Key = SourceKey;
-
     #[inline(always)]
     fn is_dead(&self, _now: u64) -> bool {
         self.sessions == 0 && self.opening == 0 && self.data == 0
     }
 }
 
-/// The source of a connection's client.
-#[inline(always)]
-pub fn key(key: &FlowKey) -> SourceKey {
-    SourceKey::of(key.client, key.family, config::source_bits_v6())
+/// Fills in the source of an address. A subprogram: its stack is free again when the key is used.
+#[inline(never)]
+pub fn name(source: &mut SourceKey, address: &Address, family: u32) {
+    *source = SourceKey::of(*address, family as u8, config::source_bits_v6());
 }
 
-/// What is known of the source of a connection's client.
+/// Fills in the network of an address, as [`name`] does.
+#[inline(never)]
+pub fn name_network(network: &mut SourceKey, address: &Address, family: u32) {
+    *network = SourceKey::network(*address, family as u8);
+}
+
+/// What is known of a source.
 #[inline(always)]
-pub fn get(connection: &FlowKey) -> Option<&'static mut Source> {
+pub fn get(source: &SourceKey) -> Option<&'static mut Source> {
     // SAFETY: entries of a preallocated table stay readable while the program runs; counts change by
     // atomic additions only.
     FTPG_SOURCES
-        .get_ptr_mut(key(connection))
+        .get_ptr_mut(source)
         .map(|source| unsafe { &mut *source })
 }
 
-/// What is known of the source, which is taken into the table if it is not there; nothing when the
-/// table is full.
+/// What is known of a source, which is taken into the table if it is not there; nothing when the table is
+/// full.
 #[inline(always)]
-pub fn get_or_insert(connection: &FlowKey) -> Option<&'static mut Source> {
-    if get(connection).is_none() {
-        let key = key(connection);
+pub fn get_or_insert(source: &SourceKey) -> Option<&'static mut Source> {
+    if get(source).is_none() {
         let attempt = || {
             FTPG_SOURCES
-                .insert(&key, Source::default(), u64::from(BPF_NOEXIST))
+                .insert(source, Source::default(), u64::from(BPF_NOEXIST))
                 .is_ok()
         };
         let map = (&raw const FTPG_SOURCES).cast();
         // Another CPU may have been faster; then its entry stays.
         // SAFETY: the table has these keys and values.
-        let _ = unsafe { reclaim::insert::<Source>(map, Table::Sources, attempt) };
+        let _ = unsafe { reclaim::insert::<SourceKey, Source>(map, Table::Sources, attempt) };
     }
-    get(connection)
+    get(source)
 }
 
-/// Counts a session that begins or ends; where the source cannot be counted, its session goes on.
+/// Counts a session that begins; where its source cannot be counted, it goes on.
 #[inline(always)]
-pub fn count_session(connection: &FlowKey, begins: bool) {
-    count(connection, begins, |source| &raw mut source.sessions);
+pub fn session_begins(source: &SourceKey) {
+    if let Some(source) = get_or_insert(source) {
+        add(&raw mut source.sessions);
+    }
 }
 
-/// Counts a connection before its greeting.
+/// Counts the end of a session.
 #[inline(always)]
-pub fn count_opening(connection: &FlowKey, begins: bool) {
-    count(connection, begins, |source| &raw mut source.opening);
+pub fn session_ends(source: &SourceKey) {
+    if let Some(source) = get(source) {
+        subtract(&raw mut source.sessions);
+    }
 }
 
-/// Counts a data connection.
+/// Counts a connection that has its greeting, or has ended without one.
 #[inline(always)]
-pub fn count_data(connection: &FlowKey, begins: bool) {
-    count(connection, begins, |source| &raw mut source.data);
+pub fn opening_ends(source: &SourceKey) {
+    if let Some(source) = get(source) {
+        subtract(&raw mut source.opening);
+    }
 }
 
+/// Counts a data connection that begins, as [`session_begins`] does.
 #[inline(always)]
-fn count(connection: &FlowKey, begins: bool, field: impl Fn(&mut Source) -> *mut u32) {
-    if begins {
-        if let Some(source) = get_or_insert(connection) {
-            add(field(source));
-        }
-    } else if let Some(source) = get(connection) {
-        subtract(field(source));
+pub fn data_begins(source: &SourceKey) {
+    if let Some(source) = get_or_insert(source) {
+        add(&raw mut source.data);
+    }
+}
+
+/// Counts the end of a data connection.
+#[inline(always)]
+pub fn data_ends(source: &SourceKey) {
+    if let Some(source) = get(source) {
+        subtract(&raw mut source.data);
     }
 }

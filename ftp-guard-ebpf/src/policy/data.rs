@@ -2,40 +2,45 @@
 
 use ftp_guard_common::{
     address::{FlowKey, ListenKey},
+    allow::{AllowValue, EntryKind},
     class::PortClass,
     config::{FLAG_FXP, Role},
+    limits::SourceKey,
     reason::Reason,
     session::{Flow, FlowKind},
 };
 
-use super::{allow, either, traffic};
+use super::{allow, either, limits, traffic};
 use crate::{
     connection::Direction,
     maps::{self, ports, scratch::Packet},
-    parse::Segment,
     wire::{Port, TcpFlags},
 };
 
 /// Judges a client's segment to a data port.
 #[inline(never)]
-pub fn inbound(packet: &Packet) -> Reason {
-    let is_passive = packet.class == PortClass::PassiveData;
-    either(inbound_rules(is_passive, &packet.key, &packet.segment))
+pub fn inbound(packet: &mut Packet) -> Reason {
+    either(inbound_rules(packet))
 }
 
 #[inline(always)]
-fn inbound_rules(is_passive: bool, key: &FlowKey, segment: &Segment) -> Result<Reason, Reason> {
+fn inbound_rules(packet: &mut Packet) -> Result<Reason, Reason> {
     let now = maps::config::now();
-    let opens = segment.flags.is_connection_request();
-    if !opens && let Some(reason) = known(key, segment, Direction::Inbound, now)? {
+    let opens = packet.segment.flags.is_connection_request();
+    if !opens && let Some(reason) = known(packet, Direction::Inbound, now)? {
         return Ok(reason);
     }
-    allow::find(&key.client, key.family)?;
-    if is_passive {
-        match passive(key, now) {
+    let entry = allow::find(&packet.key)?;
+    if packet.class == PortClass::PassiveData {
+        match passive(&packet.key, now) {
             Err(reason) if opens => return Err(reason),
             Err(_) => {}
-            permitted => return permitted,
+            Ok(permitted) => {
+                return match limits::handshake(packet, entry.profile, now) {
+                    Reason::Listed => Ok(permitted),
+                    refused => Err(refused),
+                };
+            }
         }
     } else if opens {
         return Err(Reason::ActiveDataSyn);
@@ -48,12 +53,8 @@ fn inbound_rules(is_passive: bool, key: &FlowKey, segment: &Segment) -> Result<R
 
 /// Judges a segment of a data connection that is known; nothing when it is not.
 #[inline(always)]
-fn known(
-    key: &FlowKey,
-    segment: &Segment,
-    direction: Direction,
-    now: u64,
-) -> Result<Option<Reason>, Reason> {
+fn known(packet: &mut Packet, direction: Direction, now: u64) -> Result<Option<Reason>, Reason> {
+    let (key, segment) = (&packet.key, &packet.segment);
     let Some(flow) = maps::flows::get(key) else {
         return Ok(None);
     };
@@ -64,9 +65,13 @@ fn known(
     if direction == Direction::Inbound && !outgoing {
         allow::recheck(&mut flow.traffic, key)?;
     }
-    traffic::note(&mut flow.traffic, segment, direction, now)?;
+    let ends = traffic::note(&mut flow.traffic, segment, direction, now)?;
     if segment.flags.has(TcpFlags::ACK) && !segment.flags.has(TcpFlags::RST) {
         flow.established = 1;
+    }
+    if ends {
+        packet.name_source();
+        end(&packet.source, flow);
     }
     Ok(Some(if outgoing {
         Reason::Outgoing
@@ -122,8 +127,8 @@ fn passive(key: &FlowKey, now: u64) -> Result<Reason, Reason> {
 /// that it does not belong there: `server_answer`; or why not. A subprogram: it has a stack frame of its
 /// own.
 #[inline(never)]
-pub fn establish(key: &FlowKey, now: u64) -> Reason {
-    match rules_for_establishing(key, now) {
+pub fn establish(key: &FlowKey, source: &SourceKey, now: u64) -> Reason {
+    match rules_for_establishing(key, source, now) {
         Ok(true) => Reason::DataFlow,
         Ok(false) => Reason::ServerAnswer,
         Err(reason) => reason,
@@ -131,8 +136,8 @@ pub fn establish(key: &FlowKey, now: u64) -> Reason {
 }
 
 #[inline(always)]
-fn rules_for_establishing(key: &FlowKey, now: u64) -> Result<bool, Reason> {
-    let Ok(entry) = allow::find(&key.client, key.family) else {
+fn rules_for_establishing(key: &FlowKey, source: &SourceKey, now: u64) -> Result<bool, Reason> {
+    let Ok(entry) = allow::find(key) else {
         return Ok(false);
     };
     let scope = maps::config::role().scope(key.server);
@@ -146,7 +151,7 @@ fn rules_for_establishing(key: &FlowKey, now: u64) -> Result<bool, Reason> {
             _ => return Ok(false),
         },
     };
-    insert(key, FlowKind::Passive, session, true, entry.expires_s, now)?;
+    insert(key, source, FlowKind::Passive, session, true, &entry, now)?;
     if let Some(pinhole) = pinhole {
         let interval = maps::config::get().map_or(0, |config| config.pinhole_interval_ns);
         if let Some(session) = maps::sessions::get(&pinhole.control) {
@@ -157,54 +162,85 @@ fn rules_for_establishing(key: &FlowKey, now: u64) -> Result<bool, Reason> {
     Ok(true)
 }
 
+/// The entry of who needs none: the other end of a connection of this host's own.
+const UNLISTED: AllowValue = AllowValue {
+    expires_s: 0,
+    profile: 0,
+    prefix_len: 0,
+    kind: EntryKind::Allow as u8,
+};
+
 #[inline(always)]
 fn insert(
     key: &FlowKey,
+    source: &SourceKey,
     kind: FlowKind,
     session: u64,
     established: bool,
-    allow_expires_s: u32,
+    entry: &AllowValue,
     now: u64,
 ) -> Result<(), Reason> {
+    let known = maps::flows::get(key).is_some_and(|flow| flow.traffic.closed_ns == 0);
+    let counts = kind != FlowKind::Outgoing && !known;
+    if counts {
+        limits::data_fits(source, entry.profile)?;
+    }
     let flow = Flow {
         session,
-        traffic: traffic::begin(now, allow_expires_s),
+        traffic: traffic::begin(now, entry.expires_s),
         kind: kind as u8,
         established: u8::from(established),
         reserved: [0; 6],
     };
-    if maps::flows::insert(key, &flow) {
-        Ok(())
-    } else {
-        Err(Reason::FlowTableFull)
+    if !maps::flows::insert(key, &flow) {
+        return Err(Reason::FlowTableFull);
+    }
+    if counts {
+        maps::sources::data_begins(source);
+    }
+    Ok(())
+}
+
+/// Counts a data connection that has just been closed.
+#[inline(always)]
+pub fn end(source: &SourceKey, flow: &Flow) {
+    if flow.kind != FlowKind::Outgoing as u8 {
+        maps::sources::data_ends(source);
     }
 }
 
 /// Judges a server's segment from a data port, but for connection requests.
 #[inline(never)]
-pub fn outbound(packet: &Packet) -> Reason {
-    let is_passive = packet.class == PortClass::PassiveData;
-    either(outbound_rules(is_passive, &packet.key, &packet.segment))
+pub fn outbound(packet: &mut Packet) -> Reason {
+    either(outbound_rules(packet))
 }
 
 #[inline(always)]
-fn outbound_rules(is_passive: bool, key: &FlowKey, segment: &Segment) -> Result<Reason, Reason> {
+fn outbound_rules(packet: &mut Packet) -> Result<Reason, Reason> {
     let now = maps::config::now();
-    if let Some(reason) = known(key, segment, Direction::Outbound, now)? {
+    if let Some(reason) = known(packet, Direction::Outbound, now)? {
         return Ok(reason);
+    }
+    let (key, segment) = (&packet.key, &packet.segment);
+    if segment.flags.has(TcpFlags::SYN | TcpFlags::ACK) {
+        maps::opening::expect(key, segment.sequence.wrapping_add(1), now);
     }
     // A handshake's answer and a reset prove nothing; anything else is sent on an established connection.
     let proves = segment.flags.0 & (TcpFlags::SYN | TcpFlags::RST) == 0;
-    if proves && is_passive {
-        let reason = establish(key, now);
+    if proves {
+        packet.name_source();
+    }
+    let key = &packet.key;
+    if proves && packet.class == PortClass::PassiveData {
+        let reason = establish(key, &packet.source, now);
         // The segment that proves it is its first one.
-        return Ok(known(key, segment, Direction::Outbound, now)?.unwrap_or(reason));
+        return Ok(known(packet, Direction::Outbound, now)?.unwrap_or(reason));
     }
     if proves
         && maps::config::adopting(now)
-        && let Ok(entry) = allow::find(&key.client, key.family)
+        && let Ok(entry) = allow::find(key)
     {
-        insert(key, FlowKind::Active, 0, true, entry.expires_s, now)?;
+        insert(key, &packet.source, FlowKind::Active, 0, true, &entry, now)?;
         return Ok(Reason::DataFlow);
     }
     Ok(Reason::ServerAnswer)
@@ -212,14 +248,15 @@ fn outbound_rules(is_passive: bool, key: &FlowKey, segment: &Segment) -> Result<
 
 /// Judges a connection that the server's side opens. A subprogram: it has a stack frame of its own.
 #[inline(never)]
-pub fn opening(packet: &Packet) -> Reason {
-    either(rules_for_opening(packet.port, &packet.key))
+pub fn opening(packet: &mut Packet) -> Reason {
+    packet.name_source();
+    either(rules_for_opening(packet.port, &packet.key, &packet.source))
 }
 
 #[inline(always)]
-fn rules_for_opening(source: Port, key: &FlowKey) -> Result<Reason, Reason> {
+fn rules_for_opening(from: Port, key: &FlowKey, source: &SourceKey) -> Result<Reason, Reason> {
     let now = maps::config::now();
-    let entry = ports::lookup(source);
+    let port = ports::lookup(from);
     let scope = maps::config::role().scope(key.server);
     if let Some(named) = maps::negotiated::named(&key.named_key(scope), now) {
         if named.reason != Reason::ActiveNamed as u8 {
@@ -229,17 +266,24 @@ fn rules_for_opening(source: Port, key: &FlowKey) -> Result<Reason, Reason> {
                 Reason::Bounce
             });
         }
-        let expires = match allow::find(&key.client, key.family) {
-            Ok(entry) => entry.expires_s,
-            Err(_) => return Err(Reason::Bounce),
+        let Ok(entry) = allow::find(key) else {
+            return Err(Reason::Bounce);
         };
-        insert(key, FlowKind::Active, named.session, false, expires, now)?;
-        if entry.class() == PortClass::Other {
-            ports::mark_active(source);
+        insert(
+            key,
+            source,
+            FlowKind::Active,
+            named.session,
+            false,
+            &entry,
+            now,
+        )?;
+        if port.class() == PortClass::Other {
+            ports::mark_active(from);
         }
         return Ok(Reason::ActiveNamed);
     }
-    match entry.class() {
+    match port.class() {
         PortClass::ActiveData => {
             let destination = Port(u16::from_be_bytes(key.client_port));
             let client = maps::sessions::client(&key.client_key(scope));
@@ -249,17 +293,17 @@ fn rules_for_opening(source: Port, key: &FlowKey) -> Result<Reason, Reason> {
                 _ if maps::config::has(FLAG_FXP) => 0,
                 _ => return Err(Reason::Bounce),
             };
-            let Ok(entry) = allow::find(&key.client, key.family) else {
+            let Ok(entry) = allow::find(key) else {
                 return Err(Reason::Bounce);
             };
             if destination.is_low() {
                 return Err(Reason::ActiveLowPort);
             }
-            insert(key, FlowKind::Active, session, false, entry.expires_s, now)?;
+            insert(key, source, FlowKind::Active, session, false, &entry, now)?;
             Ok(Reason::ActiveClient)
         }
         PortClass::PassiveData => {
-            insert(key, FlowKind::Outgoing, 0, false, 0, now)?;
+            insert(key, source, FlowKind::Outgoing, 0, false, &UNLISTED, now)?;
             Ok(Reason::Outgoing)
         }
         _ => Err(Reason::NotFtp),

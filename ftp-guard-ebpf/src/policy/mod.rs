@@ -2,6 +2,7 @@
 
 mod allow;
 pub mod data;
+mod limits;
 mod malformed;
 pub mod session;
 mod traffic;
@@ -13,7 +14,7 @@ use ftp_guard_common::{
     reason::{Reason, Verdict},
 };
 
-pub use allow::find as find_listed;
+pub use allow::find_address as find_listed;
 
 use crate::{
     access::{Access, Buffer},

@@ -2,14 +2,16 @@
 
 use ftp_guard_common::{
     address::FlowKey,
+    limits::SourceKey,
     reason::Reason,
     session::{Session, Tls},
 };
 
-use super::{allow, either, traffic};
+use super::{allow, either, limits, traffic};
 use crate::{
     access::Buffer,
     connection::Direction,
+    cookies,
     maps::{self, scratch::Packet},
     parse::Segment,
     reader,
@@ -18,42 +20,63 @@ use crate::{
 
 /// Judges a client's segment on a control port.
 #[inline(never)]
-pub fn inbound(packet: &Packet) -> Reason {
-    either(inbound_rules(&packet.key, &packet.segment))
+pub fn inbound(packet: &mut Packet) -> Reason {
+    either(inbound_rules(packet))
 }
 
 #[inline(always)]
-fn inbound_rules(key: &FlowKey, segment: &Segment) -> Result<Reason, Reason> {
+fn inbound_rules(packet: &mut Packet) -> Result<Reason, Reason> {
+    let (key, segment) = (&packet.key, &packet.segment);
     let now = maps::config::now();
     if !segment.flags.is_connection_request()
         && let Some(session) = maps::sessions::get(key)
         && !session.is_over(now)
     {
-        allow::recheck(&mut session.traffic, key)?;
+        if let Some(entry) = allow::recheck(&mut session.traffic, key)? {
+            session.profile = entry.profile;
+        }
+        if session.traffic.killed == 0 {
+            limits::session_packet(session, now)?;
+        }
         if traffic::note(&mut session.traffic, segment, Direction::Inbound, now)? {
-            end(key, session);
+            packet.name_source();
+            end(&packet.key, &packet.source, session);
+        }
+        if packet.segment.payload_len > 0 {
+            session.messages = session.messages.wrapping_add(1);
         }
         return Ok(Reason::Session);
     }
-    allow::find(&key.client, key.family)?;
-    Ok(Reason::Listed)
+    let entry = allow::find(key)?;
+    Ok(if segment.flags.is_connection_request() {
+        limits::request(packet, entry.profile, now)
+    } else {
+        limits::no_session(packet, entry.profile, now)
+    })
 }
 
 /// Judges a server's segment on a control port. The first payload makes a session: the server has seen
 /// the handshake's end, so that the client's address is proven.
 #[inline(never)]
-pub fn outbound(frame: &Buffer<'_>, packet: &Packet) -> Reason {
-    either(outbound_rules(frame, &packet.key, &packet.segment))
+pub fn outbound(frame: &Buffer<'_>, packet: &mut Packet) -> Reason {
+    either(outbound_rules(frame, packet))
 }
 
 #[inline(always)]
-fn outbound_rules(frame: &Buffer<'_>, key: &FlowKey, segment: &Segment) -> Result<Reason, Reason> {
+fn outbound_rules(frame: &Buffer<'_>, packet: &mut Packet) -> Result<Reason, Reason> {
+    packet.name_source();
+    let packet = &*packet;
+    let (key, segment) = (&packet.key, &packet.segment);
     let now = maps::config::now();
     if segment.flags.has(TcpFlags::SYN) {
         if let Some(session) = maps::sessions::get(key)
             && session.traffic.closed_ns != 0
         {
             session.reopened = 1;
+        }
+        if segment.flags.has(TcpFlags::ACK) {
+            maps::opening::expect(key, segment.sequence.wrapping_add(1), now);
+            cookies::learn(frame, packet, now);
         }
         return Ok(Reason::ServerAnswer);
     }
@@ -64,23 +87,20 @@ fn outbound_rules(frame: &Buffer<'_>, key: &FlowKey, segment: &Segment) -> Resul
         });
         if !known {
             let tls = reader::first_word(frame, segment);
-            let reason = open(
-                key,
-                tls as u32,
-                segment.sequence,
-                segment.acknowledgement,
-                now,
-            );
+            let reason = open(packet, tls as u32, now);
             if reason != Reason::Session {
                 return Ok(reason);
             }
         }
     }
     let Some(session) = maps::sessions::get(key) else {
+        if segment.flags.0 & (TcpFlags::RST | TcpFlags::FIN) != 0 {
+            maps::opening::remove(key, &packet.source);
+        }
         return Ok(Reason::ServerAnswer);
     };
     if traffic::note(&mut session.traffic, segment, Direction::Outbound, now)? {
-        end(key, session);
+        end(key, &packet.source, session);
     }
     synchronise(session, segment);
     if segment.payload_len > 0 && session.traffic.closed_ns == 0 {
@@ -106,8 +126,9 @@ fn synchronise(session: &mut Session, segment: &Segment) {
 /// Makes a session: `session`; or `server_answer` when the client is not listed, so that its control
 /// connection is none; or why not. A subprogram: it has a stack frame of its own.
 #[inline(never)]
-fn open(key: &FlowKey, tls: u32, sequence: u32, acknowledgement: u32, now: u64) -> Reason {
-    let Ok(entry) = allow::find(&key.client, key.family) else {
+fn open(packet: &Packet, tls: u32, now: u64) -> Reason {
+    let key = &packet.key;
+    let Ok(entry) = allow::find(key) else {
         return Reason::ServerAnswer;
     };
     let Some(scratch) = maps::scratch::get() else {
@@ -117,12 +138,13 @@ fn open(key: &FlowKey, tls: u32, sequence: u32, acknowledgement: u32, now: u64) 
     scratch.session = Session {
         id: maps::sessions::next_id(),
         traffic: traffic::begin(now, entry.expires_s),
-        server_next: sequence,
-        client_next: acknowledgement,
+        server_next: packet.segment.sequence,
+        client_next: packet.segment.acknowledgement,
         // Its question may have passed before the guard came.
         passive_asked: u16::from(adopting),
         tls: tls as u8,
         adopted: u8::from(adopting),
+        profile: entry.profile,
         ..Session::default()
     };
     let tls = Tls::from_number(tls as u8);
@@ -134,12 +156,15 @@ fn open(key: &FlowKey, tls: u32, sequence: u32, acknowledgement: u32, now: u64) 
         maps::sessions::count_closed(&client, tls);
         return Reason::SessionTableFull;
     }
+    maps::sources::session_begins(&packet.source);
+    maps::opening::remove(key, &packet.source);
     Reason::Session
 }
 
 /// Counts a session that has just been closed.
 #[inline(always)]
-pub fn end(key: &FlowKey, session: &Session) {
+pub fn end(key: &FlowKey, source: &SourceKey, session: &Session) {
     let client = key.client_key(maps::config::role().scope(key.server));
     maps::sessions::count_closed(&client, Tls::from_number(session.tls));
+    maps::sources::session_ends(source);
 }

@@ -19,6 +19,9 @@ use crate::{
 
 /// The reply to AUTH that makes the next byte the first one of TLS (RFC 4217 section 4).
 const AUTH_ACCEPTED: u16 = 234;
+/// The replies after which a user is logged in (RFC 959 section 5.4, RFC 2228 section 4).
+const LOGGED_IN: u16 = 230;
+const LOGGED_IN_SECURELY: u16 = 232;
 
 /// Reads the payload of a server's segment. What it opens is open before the packet leaves. A
 /// subprogram: it has a stack frame of its own.
@@ -88,11 +91,13 @@ fn read(
     run::<Server>(&mut walk);
     let outcome = walk.outcome;
     if super::is_dropped(outcome) {
+        session.refused = walk.scratch.session.refused;
         return outcome;
     }
     let after = &walk.scratch.session;
     session.reply = after.reply;
     session.replies = after.replies;
+    session.logged_in = after.logged_in;
     session.passive_answered = after.passive_answered;
     session.pinholes_ns = after.pinholes_ns;
     session.server_next = end;
@@ -171,6 +176,7 @@ fn passive(walk: &mut Walk<'_>, port: Port) {
     }
     let due = session.pinholes_ns.max(walk.now);
     if due - walk.now > config.pinhole_burst_ns {
+        session.refused = session.refused.saturating_add(1);
         walk.outcome = Err(Reason::PinholeLimit);
         return;
     }
@@ -202,6 +208,9 @@ fn ended(walk: &mut Walk<'_>, code: u16) -> bool {
         if session.replies == session.named_at && code >= 400 {
             maps::negotiated::revoke(&session.named);
         }
+    }
+    if matches!(code, LOGGED_IN | LOGGED_IN_SECURELY) {
+        session.logged_in = 1;
     }
     if code == AUTH_ACCEPTED && session.auth_asked != 0 {
         session.tls = Tls::Encrypted as u8;

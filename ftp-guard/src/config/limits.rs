@@ -83,7 +83,7 @@ pub struct BanSettings {
 /// `[events]`
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct EventSettings {
-    /// Events of one reason, hook and CPU each second; 0: no limit.
+    /// Events of one reason, hook and CPU each second; 0: none is reported.
     pub per_second: u32,
     /// How many of them may come at once, at least 1.
     pub burst: u32,

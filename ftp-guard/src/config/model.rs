@@ -12,7 +12,7 @@ use ftp_guard_common::ports::{PORTS, PortTable};
 
 use super::limits::{BanSettings, EventSettings, Limits, ProfileSettings};
 use crate::diagnostic::{Diagnostic, Diagnostics, position};
-use crate::engine::allowlist::DEFAULT_PROFILE;
+use crate::engine::allowlist::{DEFAULT_PROFILE, ProfileNumbers};
 
 /// A valid configuration.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -245,6 +245,24 @@ impl Config {
                 .fill(PortClass::PassiveData as u8);
         }
         table
+    }
+
+    /// The profiles by name, with the numbers by which the kernel's tables know them.
+    pub fn profile_numbers(&self) -> impl Iterator<Item = (&str, u16)> {
+        self.profiles
+            .iter()
+            .map(|(name, profile)| (name.as_str(), profile.number))
+    }
+
+    /// Gives profiles that the kernel's entries may refer to the numbers that they have there.
+    pub fn keep_numbers(&mut self, known: &ProfileNumbers) {
+        let names: Vec<String> = self.profiles.keys().cloned().collect();
+        let numbers = known.assign(names.iter().map(String::as_str));
+        for (name, profile) in &mut self.profiles {
+            if let Some(number) = numbers.get(name.as_str()) {
+                profile.number = *number;
+            }
+        }
     }
 
     /// The number by which the kernel's tables know a profile.

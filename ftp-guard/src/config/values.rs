@@ -237,7 +237,29 @@ pub(super) fn duration(
     item: &Item,
     most: &str,
 ) -> Option<Duration> {
-    let expected = format!("a duration from \"1s\" to {most:?}, such as \"90s\" or \"1h 30m\"");
+    duration_but(problems, key, item, most, "")
+}
+
+/// As [`duration`], where the key has another value, `off`, which is read before.
+pub(super) fn duration_or(
+    problems: &mut Problems<'_>,
+    key: &str,
+    item: &Item,
+    most: &str,
+    off: &str,
+) -> Option<Duration> {
+    duration_but(problems, key, item, most, &format!(", or {off:?}"))
+}
+
+fn duration_but(
+    problems: &mut Problems<'_>,
+    key: &str,
+    item: &Item,
+    most: &str,
+    rest: &str,
+) -> Option<Duration> {
+    let expected =
+        format!("a duration from \"1s\" to {most:?}, such as \"90s\" or \"1h 30m\"{rest}");
     let text = string(problems, key, item, &expected)?;
     let valid = span(text).filter(|time| {
         *time >= Duration::from_secs(1) && span(most).is_none_or(|most| *time <= most)

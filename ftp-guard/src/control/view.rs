@@ -259,6 +259,9 @@ pub struct ReloadReport {
     pub mode: Option<ModeName>,
     /// Whether the port classes changed.
     pub ports_changed: bool,
+    /// Whether profiles or limits changed.
+    #[serde(default)]
+    pub limits_changed: bool,
     /// Interfaces that the program was attached to.
     pub attached: Vec<String>,
     /// Interfaces that the program was detached from.
@@ -276,6 +279,7 @@ impl ReloadReport {
             || self.removed > 0
             || self.mode.is_some()
             || self.ports_changed
+            || self.limits_changed
             || !self.attached.is_empty()
             || !self.detached.is_empty()
     }

@@ -9,7 +9,7 @@ use std::{
 use crate::{
     config::{AllowConfig, Config, PortRange},
     control::protocol::Failure,
-    engine::allowlist::AllowSet,
+    engine::allowlist::{AllowSet, ProfileNumbers},
     server_config::{self, Origin},
     store,
 };
@@ -49,6 +49,13 @@ impl Inputs {
             set,
             fingerprint,
         })
+    }
+
+    /// Keeps the numbers of profiles that the kernel's entries may have.
+    pub fn keep_numbers(&mut self, known: &ProfileNumbers) {
+        self.config.keep_numbers(known);
+        let config = &self.config;
+        self.set.renumber(&|name| config.profile_number(name));
     }
 }
 

@@ -7,6 +7,7 @@ use ftp_guard_common::{
     allow::AllowValue,
     ban::BanValue,
     config::Mode,
+    limits::Profile,
     ports::PortTable,
     session::{Client, Flow, Listener, Named, Pinhole, Session},
     stats::{Counter, StatsKey},
@@ -16,8 +17,8 @@ use ipnet::IpNet;
 use crate::{
     config::XdpChoice,
     datapath::{
-        Attachment, Capacities, Datapath, DatapathError, Hook, Judgement, SessionSettings,
-        monotonic_ns,
+        Attachment, Capacities, Datapath, DatapathError, Hook, Judgement, LimitSettings,
+        SessionSettings, monotonic_ns,
     },
     engine::{
         allowlist::{AllowTable, Change},
@@ -45,6 +46,10 @@ pub trait Kernel: Send + 'static {
     fn pinned_interfaces(&self) -> Result<Vec<String>>;
     fn counters(&self) -> Result<Vec<(StatsKey, Counter)>>;
     fn set_session_config(&mut self, settings: &SessionSettings) -> Result<()>;
+    fn set_profiles(&mut self, profiles: &[(u16, Profile)]) -> Result<()>;
+    fn profiles(&self) -> Result<Vec<(u16, Profile)>>;
+    fn set_limits(&mut self, settings: &LimitSettings) -> Result<()>;
+    fn limits(&self) -> Result<LimitSettings>;
     fn raise_allow_generation(&mut self) -> Result<()>;
     fn adopt_until(&mut self, ns: u64) -> Result<()>;
     fn port_bits(&self) -> Result<Vec<(u16, u8)>>;
@@ -139,6 +144,22 @@ impl Kernel for Datapath {
 
     fn set_session_config(&mut self, settings: &SessionSettings) -> Result<()> {
         self.set_session_config(settings)
+    }
+
+    fn set_profiles(&mut self, profiles: &[(u16, Profile)]) -> Result<()> {
+        self.set_profiles(profiles)
+    }
+
+    fn profiles(&self) -> Result<Vec<(u16, Profile)>> {
+        self.profiles()
+    }
+
+    fn set_limits(&mut self, settings: &LimitSettings) -> Result<()> {
+        self.set_limits(settings)
+    }
+
+    fn limits(&self) -> Result<LimitSettings> {
+        self.limits()
     }
 
     fn raise_allow_generation(&mut self) -> Result<()> {

@@ -15,7 +15,7 @@ use crate::{
         protocol::Failure,
         view::{LastReload, ReloadReport},
     },
-    engine::allowlist::{Change, plan},
+    engine::allowlist::{Change, ProfileNumbers, plan},
 };
 
 /// Who asked for a reload.
@@ -86,7 +86,14 @@ impl<K: Kernel> Guard<K> {
 
     fn try_reload(&mut self) -> Result<ReloadReport, Failure> {
         self.fingerprint = Fingerprint::of(&self.config.path, &self.config);
-        let inputs = Inputs::load(&self.config.path)?;
+        let mut inputs = Inputs::load(&self.config.path)?;
+        // Whatever another program did to the tables ends here.
+        self.wanted.table = self.kernel.allow_table()?;
+        self.wanted.mode = self.kernel.mode()?;
+        self.wanted.profiles = self.kernel.profiles()?.into_iter().collect();
+        self.wanted.limits = self.kernel.limits()?;
+        let numbers = self.config.profile_numbers();
+        inputs.keep_numbers(&ProfileNumbers::in_force(numbers, &self.wanted.table));
         let mut next = Wanted::of(&inputs, Timestamp::now());
         // Only a start changes it.
         next.sessions.role = self.wanted.sessions.role;
@@ -94,9 +101,6 @@ impl<K: Kernel> Guard<K> {
             &self.kernel,
             next.interfaces.difference(&self.wanted.interfaces),
         )?;
-        // Whatever another program did to the tables ends here.
-        self.wanted.table = self.kernel.allow_table()?;
-        self.wanted.mode = self.kernel.mode()?;
         let changes = plan(&self.wanted.table, &next.table);
         let removed = changes
             .iter()
@@ -108,6 +112,7 @@ impl<K: Kernel> Guard<K> {
             entries: next.table.len() as u64,
             mode: (self.wanted.mode != next.mode).then(|| next.mode.into()),
             ports_changed: self.wanted.ports != next.ports,
+            limits_changed: self.limits_change(&inputs.config, &next),
             attached: difference(&next, &self.wanted),
             detached: difference(&self.wanted, &next),
             restart_needed: restart_needed(&self.at_start, &inputs.config),
@@ -124,6 +129,15 @@ impl<K: Kernel> Guard<K> {
             warnings: self.warnings(&self.kernel.attachments()?, &self.session_figures()?),
             ..report
         })
+    }
+
+    /// Whether profiles or limits are other than those in force, here or in the kernel.
+    fn limits_change(&self, config: &Config, next: &Wanted) -> bool {
+        let profile_changed = |(number, profile)| self.wanted.profiles.get(number) != Some(profile);
+        config.profiles != self.config.profiles
+            || config.limits != self.config.limits
+            || self.wanted.limits != next.limits
+            || next.profiles.iter().any(profile_changed)
     }
 }
 
@@ -199,6 +213,9 @@ pub fn summary(report: &ReloadReport) -> String {
     }
     if report.ports_changed {
         parts.push("ports changed".to_owned());
+    }
+    if report.limits_changed {
+        parts.push("limits changed".to_owned());
     }
     if !report.attached.is_empty() {
         parts.push(format!("attached to {}", report.attached.join(", ")));

@@ -1,8 +1,11 @@
 //! From files to a guard that is in force.
 
-use std::path::Path;
+use std::{collections::BTreeMap, path::Path};
 
-use ftp_guard_common::config::Role;
+use ftp_guard_common::{
+    config::{Mode, Role},
+    limits::Profile,
+};
 use jiff::Timestamp;
 
 use super::{
@@ -13,7 +16,11 @@ use super::{
     sessions::{Sessions, adoption_end, rules},
     wanted::Wanted,
 };
-use crate::control::protocol::Failure;
+use crate::{
+    control::protocol::Failure,
+    datapath::DatapathError,
+    engine::allowlist::{AllowTable, ProfileNumbers},
+};
 
 /// Fills the tables, then attaches: no interface ever carries the program with half a table.
 ///
@@ -26,21 +33,23 @@ use crate::control::protocol::Failure;
 /// what a predecessor left in place stays.
 pub fn start<K: Kernel>(
     mut kernel: K,
-    inputs: Inputs,
+    mut inputs: Inputs,
     mut bans: Bans,
     adopted: bool,
     socket: &Path,
 ) -> Result<Guard<K>, Failure> {
-    let wanted = Wanted::of(&inputs, Timestamp::now());
-    let before = match kernel.pinned_interfaces() {
-        Ok(before) => before,
+    let found = match Found::read(&kernel) {
+        Ok(found) => found,
         Err(error) => return Err(give_up(kernel, adopted, &[], error.into())),
     };
+    inputs.keep_numbers(&ProfileNumbers::found(&inputs.set, &found.table));
+    let wanted = Wanted::of(&inputs, Timestamp::now());
+    let before = found.interfaces.clone();
     let mut sessions = Sessions::default();
     let result = require_interfaces(&kernel, &inputs.config.interfaces).and_then(|()| {
         let first = !adopted;
         bans.settle(&mut kernel)?;
-        enforce(&mut kernel, &inputs, &wanted, &before, first, &mut sessions)
+        enforce(&mut kernel, &inputs, &wanted, found, first, &mut sessions)
     });
     match result {
         Ok(()) => {
@@ -62,17 +71,38 @@ pub fn start<K: Kernel>(
     }
 }
 
+/// What a predecessor left.
+struct Found {
+    table: AllowTable,
+    mode: Mode,
+    profiles: BTreeMap<u16, Profile>,
+    interfaces: Vec<String>,
+}
+
+impl Found {
+    fn read(kernel: &impl Kernel) -> Result<Self, DatapathError> {
+        Ok(Self {
+            table: kernel.allow_table()?,
+            mode: kernel.mode()?,
+            profiles: kernel.profiles()?.into_iter().collect(),
+            interfaces: kernel.pinned_interfaces()?,
+        })
+    }
+}
+
 fn enforce<K: Kernel>(
     kernel: &mut K,
     inputs: &Inputs,
     wanted: &Wanted,
-    before: &[String],
+    found: Found,
     first: bool,
     sessions: &mut Sessions,
 ) -> Result<(), Failure> {
+    let before = found.interfaces;
     let found = Wanted {
-        table: kernel.allow_table()?,
-        mode: kernel.mode()?,
+        table: found.table,
+        mode: found.mode,
+        profiles: found.profiles,
         ..wanted.clone()
     };
     // As in `Wanted::change_to`: a predecessor's program meets new permissions before new ports.
@@ -81,8 +111,9 @@ fn enforce<K: Kernel>(
         ..wanted.clone()
     };
     found.change_to(&filled, kernel)?;
-    // Neither the settings nor the port table can be read back; written again they change nothing
-    // that was right.
+    // Whatever these are in the kernel; written again they change nothing that was right. The limits
+    // of a first start come with their secret.
+    kernel.set_limits(&wanted.limits)?;
     kernel.set_session_config(&wanted.sessions)?;
     kernel.set_ports(&wanted.ports)?;
     filled.change_to(wanted, kernel)?;
@@ -103,7 +134,7 @@ fn enforce<K: Kernel>(
         // Connections that began, and servers that spoke, before the programs saw them.
         sessions.adopt(kernel, &rules);
     }
-    for interface in before {
+    for interface in &before {
         if !wanted.interfaces.contains(interface) {
             kernel.detach_interface(interface)?;
             tracing::info!("detached from {interface}, which is no longer configured");

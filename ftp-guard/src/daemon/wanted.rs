@@ -1,9 +1,10 @@
 //! What is to be enforced, and the way from one such state to another: whole or not at all.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use ftp_guard_common::{
     config::{FLAG_FXP, FLAG_GUARD_OUTSIDE, Mode},
+    limits::Profile,
     ports::PortTable,
 };
 use jiff::Timestamp;
@@ -11,7 +12,7 @@ use jiff::Timestamp;
 use super::{inputs::Inputs, kernel::Kernel};
 use crate::{
     config::{Config, XdpChoice},
-    datapath::{DatapathError, SessionSettings},
+    datapath::{DatapathError, LimitSettings, SessionSettings, kernel_profile},
     engine::allowlist::{AllowTable, plan},
 };
 
@@ -20,6 +21,10 @@ use crate::{
 pub struct Wanted {
     /// The allowlist.
     pub table: AllowTable,
+    /// The profiles that its entries refer to, by number.
+    pub profiles: BTreeMap<u16, Profile>,
+    /// The other limits.
+    pub limits: LimitSettings,
     /// Port classes.
     pub ports: Box<PortTable>,
     /// What becomes of sessions.
@@ -38,6 +43,8 @@ impl Wanted {
         let config = &inputs.config;
         Self {
             table: inputs.set.table(now),
+            profiles: profiles(config),
+            limits: LimitSettings::of(&config.limits, &config.events),
             ports: config.port_table(&inputs.passive),
             sessions: session_settings(config),
             mode: config.mode,
@@ -58,7 +65,10 @@ impl Wanted {
     pub fn change_to<K: Kernel>(&self, next: &Self, kernel: &mut K) -> Result<(), DatapathError> {
         // New permissions before new restrictions, so that no packet meets a mixture that is
         // stricter than both states; detaching last, since it is what opens the door.
-        let steps: [Step<K>; 6] = [
+        // A profile is there before the first entry that refers to it.
+        let steps: [Step<K>; 8] = [
+            set_profiles,
+            set_limits,
             set_table,
             set_sessions,
             set_ports,
@@ -100,7 +110,41 @@ fn session_settings(config: &Config) -> SessionSettings {
     }
 }
 
+/// The profiles as the programs have them.
+fn profiles(config: &Config) -> BTreeMap<u16, Profile> {
+    let settings = config.profiles.values();
+    settings
+        .map(|settings| (settings.number, kernel_profile(settings)))
+        .collect()
+}
+
 type Step<K> = fn(&mut K, &Wanted, &Wanted) -> Result<(), DatapathError>;
+
+/// Profiles that `to` does not have stay: entries of the kernel may still refer to them, and afterwards
+/// nothing does.
+fn set_profiles<K: Kernel>(
+    kernel: &mut K,
+    from: &Wanted,
+    to: &Wanted,
+) -> Result<(), DatapathError> {
+    let changed: Vec<_> = to
+        .profiles
+        .iter()
+        .filter(|(number, profile)| from.profiles.get(number) != Some(profile))
+        .map(|(number, profile)| (*number, *profile))
+        .collect();
+    if changed.is_empty() {
+        return Ok(());
+    }
+    kernel.set_profiles(&changed)
+}
+
+fn set_limits<K: Kernel>(kernel: &mut K, from: &Wanted, to: &Wanted) -> Result<(), DatapathError> {
+    if from.limits == to.limits {
+        return Ok(());
+    }
+    kernel.set_limits(&to.limits)
+}
 
 fn set_table<K: Kernel>(kernel: &mut K, from: &Wanted, to: &Wanted) -> Result<(), DatapathError> {
     let changes = plan(&from.table, &to.table);

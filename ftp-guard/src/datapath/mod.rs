@@ -13,6 +13,7 @@ mod connections;
 mod error;
 mod explain;
 pub mod interfaces;
+mod limits;
 mod load;
 pub mod object;
 mod observe;
@@ -46,6 +47,7 @@ pub use self::{
     classify::TcKind,
     error::DatapathError,
     explain::Judgement,
+    limits::{HANDSHAKES, LimitSettings, kernel_profile},
     observe::{Observation, detach_pinned, observe},
     state::{Capacities, monotonic_ns},
     tables::{Hook, SessionSettings},

@@ -183,7 +183,8 @@ impl Tables {
             .map_err(|error| DatapathError::kernel("read the configuration map", error))
     }
 
-    fn set_config(&mut self, config: GuardConfig) -> Result<(), DatapathError> {
+    /// Replaces the configuration block.
+    pub fn set_config(&mut self, config: GuardConfig) -> Result<(), DatapathError> {
         self.config
             .set(0, config, 0)
             .map_err(|error| DatapathError::kernel("write the configuration map", error))

@@ -217,7 +217,7 @@ fn from_1(problems: &mut Problems<'_>, key: &str, item: &Item) -> Option<u32> {
 fn time_limit(problems: &mut Problems<'_>, key: &str, item: &Item) -> Option<Option<Duration>> {
     match item.as_str() {
         Some("off" | "0s") => Some(None),
-        _ => values::duration(problems, key, item, "30d").map(Some),
+        _ => values::duration_or(problems, key, item, "30d", "off").map(Some),
     }
 }
 

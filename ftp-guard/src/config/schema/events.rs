@@ -5,7 +5,7 @@ use super::{Default, Key};
 pub(in crate::config) const PER_SECOND: Key = Key {
     table: "events",
     name: "per_second",
-    kind: "integer from 0 to 1000000; `0`: no limit",
+    kind: "integer from 0 to 1000000; `0`: none is reported",
     default: Default::Value("10"),
     doc: "How many events of one reason each hook reports on each CPU in a second. What is not \
           reported is counted, so that a flood costs the daemon no time.",

@@ -144,7 +144,8 @@ pub(in crate::config) const IDLE_TIMEOUT: Key = Key {
           data connections. On a host that cuts nothing: what has ended is known from the sockets, \
           and a session that wakes up is one again with the server's next word. On a router it is \
           the only way to notice what ended unseen, and data connections go with it. It should be \
-          longer than the server's own time-out.",
+          longer than the server's own time-out. It is not what ends idle sessions: that is \
+          `profile.NAME.idle_time`.",
 };
 
 pub(in crate::config) const PINHOLE_TIMEOUT: Key = Key {

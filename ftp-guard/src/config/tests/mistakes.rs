@@ -7,14 +7,14 @@ use proptest::sample::Index;
 
 use super::{MINIMAL, parse, with_ftp};
 
-fn mistakes(text: &str) -> Vec<String> {
+pub(super) fn mistakes(text: &str) -> Vec<String> {
     let diagnostics = parse(text).expect_err(text);
     diagnostics.0.iter().map(ToString::to_string).collect()
 }
 
 /// Asserts that `text` has one mistake, at `place` (`line:column`), whose message contains `part`.
 #[track_caller]
-fn one_mistake(text: &str, place: &str, part: &str) {
+pub(super) fn one_mistake(text: &str, place: &str, part: &str) {
     let found = mistakes(text);
     assert_eq!(found.len(), 1, "{text}\n{found:#?}");
     let message = found[0]
@@ -104,9 +104,9 @@ fn unknown_keys_and_tables_come_with_a_suggestion() {
     one_mistake(&end("mode = \"enforce\""), "4:1", "above the first [table]");
     one_mistake(&end("[metric]"), "4:2", "did you mean [metrics]?");
     one_mistake(
-        &end("[limits]\nx = 1"),
+        &end("[colours]\nx = 1"),
         "4:2",
-        "known are [ftp], [sessions]",
+        "known are [ftp], [sessions], [allow], [limits]",
     );
     one_mistake(
         &end("[[metrics]]"),
@@ -118,7 +118,21 @@ fn unknown_keys_and_tables_come_with_a_suggestion() {
         "5:1",
         "must be a table, not an integer",
     );
-    one_mistake(&end("[profile.fast]\nrate = 1"), "5:1", "no settings yet");
+    one_mistake(
+        &end("[profile.fast]\ncolour = 1"),
+        "5:1",
+        "unknown key \"colour\" in [profile.fast]; known are connections_per_second",
+    );
+    one_mistake(
+        &end("[profile.fast]\nmax_session = 1"),
+        "5:1",
+        "did you mean \"max_sessions\"?",
+    );
+    one_mistake(
+        &end("[limits]\nidle_time = \"1h\""),
+        "5:1",
+        "it belongs in [profile.NAME]",
+    );
     one_mistake(
         &end("[profile.\"a b\"]"),
         "4:10",

@@ -13,6 +13,7 @@ use ftp_guard_common::{
     ban::BanValue,
     class::{Family, PortClass},
     config::Mode,
+    limits::Profile,
     names,
     ports::PortTable,
     reason::{Reason, Verdict},
@@ -26,7 +27,8 @@ use crate::{
     control::protocol::{Failure, Prefix},
     daemon::{bans::Bans, guard::Guard, inputs::Inputs, kernel::Kernel, start::start},
     datapath::{
-        AttachMode, Attachment, Capacities, DatapathError, Hook, Judgement, SessionSettings, TcKind,
+        AttachMode, Attachment, Capacities, DatapathError, Hook, Judgement, LimitSettings,
+        SessionSettings, TcKind,
     },
     engine::{
         allowlist::{AllowTable, Change},
@@ -51,6 +53,8 @@ pub(super) struct Fake {
     pub(super) broken: BTreeSet<&'static str>,
     pub(super) log: Vec<String>,
     pub(super) session_config: SessionSettings,
+    pub(super) profiles: BTreeMap<u16, Profile>,
+    pub(super) limits: LimitSettings,
     pub(super) allow_generation: u32,
     pub(super) adopt_until: u64,
     pub(super) port_bits: BTreeMap<u16, u8>,
@@ -173,6 +177,27 @@ impl Kernel for Fake {
         self.step("session config", "")?;
         self.session_config = *settings;
         Ok(())
+    }
+
+    fn set_profiles(&mut self, profiles: &[(u16, Profile)]) -> Result<()> {
+        let numbers: Vec<_> = profiles.iter().map(|(number, _)| number).collect();
+        self.step("profiles", &format!("{numbers:?}"))?;
+        self.profiles.extend(profiles.iter().copied());
+        Ok(())
+    }
+
+    fn profiles(&self) -> Result<Vec<(u16, Profile)>> {
+        Ok(copied(&self.profiles))
+    }
+
+    fn set_limits(&mut self, settings: &LimitSettings) -> Result<()> {
+        self.step("limits", "")?;
+        self.limits = *settings;
+        Ok(())
+    }
+
+    fn limits(&self) -> Result<LimitSettings> {
+        Ok(self.limits)
     }
 
     fn raise_allow_generation(&mut self) -> Result<()> {

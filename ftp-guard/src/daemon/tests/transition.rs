@@ -20,7 +20,9 @@ fn the_tables_are_filled_before_anything_is_attached() {
     assert_eq!(
         guard.kernel.log,
         [
+            "profiles [0]",
             "apply 1",
+            "limits",
             "session config",
             "ports",
             "mode monitor",
@@ -45,6 +47,7 @@ fn a_successor_writes_the_difference_and_leaves_interfaces_that_are_no_longer_wa
         guard.kernel.log,
         [
             "apply 2",
+            "limits",
             "session config",
             "ports",
             "attach sockets",

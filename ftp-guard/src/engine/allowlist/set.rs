@@ -106,6 +106,13 @@ impl AllowSet {
         })
     }
 
+    /// Gives the profiles other numbers. One without a number is the default profile.
+    pub fn renumber(&mut self, profiles: Profiles<'_>) {
+        for listed in self.entries.values_mut() {
+            listed.value.profile = profiles(&listed.entry.profile).unwrap_or(0);
+        }
+    }
+
     /// What the kernel should hold at `now`: the entries that have not expired.
     #[must_use]
     pub fn table(&self, now: Timestamp) -> AllowTable {
