@@ -7,6 +7,7 @@
 pub mod client;
 pub mod credentials;
 pub mod import;
+pub mod limit_view;
 pub mod protocol;
 pub mod server;
 pub mod session_view;

@@ -7,6 +7,7 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use super::{
+    limit_view::ProfileView,
     protocol::ModeName,
     session_view::{PassiveView, SessionCounts, TableView},
 };
@@ -230,6 +231,9 @@ pub struct TestReport {
     /// The entry that decided; for `expired` the most specific expired one.
     #[serde(default)]
     pub entry: Option<EntryView>,
+    /// What the source may, if it is allowed.
+    #[serde(default)]
+    pub profile: Option<ProfileView>,
 }
 
 /// Result of `mode`.
@@ -306,6 +310,9 @@ pub struct Explanation {
     /// The allowlist entry that covers the source, whether or not it decided.
     #[serde(default)]
     pub entry: Option<EntryView>,
+    /// What the source may, if that entry allows it.
+    #[serde(default)]
+    pub profile: Option<ProfileView>,
     /// The interface that was asked about.
     #[serde(default)]
     pub interface: Option<String>,

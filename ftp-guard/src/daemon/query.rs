@@ -8,6 +8,7 @@ use jiff::Timestamp;
 use super::{guard::Guard, kernel::Kernel};
 use crate::{
     control::{
+        limit_view::ProfileView,
         protocol::{Failure, Question},
         view::{EntryView, Explanation, TestReport},
     },
@@ -45,7 +46,12 @@ impl<K: Kernel> Guard<K> {
     ///
     /// The kernel refuses.
     pub fn allow_test(&self, address: IpAddr) -> Result<TestReport, DatapathError> {
-        let (reason, entry) = match self.kernel.lookup(address)? {
+        let found = self.kernel.lookup(address)?;
+        let profile = found
+            .filter(|(_, value)| !value.excludes())
+            .and_then(|(_, value)| self.config.profile(value.profile))
+            .map(|(name, settings)| ProfileView::of(name, settings));
+        let (reason, entry) = match found {
             Some((prefix, value)) => {
                 let reason = match value.excludes() {
                     true => Reason::Excluded,
@@ -67,6 +73,7 @@ impl<K: Kernel> Guard<K> {
             allowed: reason == Reason::Listed,
             reason: reason.as_str().to_owned(),
             entry,
+            profile,
         })
     }
 
@@ -107,6 +114,7 @@ impl<K: Kernel> Guard<K> {
             .map(|attachment| attachment.interface)
             .collect();
         let mode: Mode = self.kernel.mode()?;
+        let TestReport { entry, profile, .. } = self.allow_test(question.source)?;
         Ok(Explanation {
             verdict: judgement.verdict.as_str().to_owned(),
             reason: judgement.reason.as_str().to_owned(),
@@ -114,7 +122,8 @@ impl<K: Kernel> Guard<K> {
             class: judgement.class.as_str().to_owned(),
             family: judgement.family.as_str().to_owned(),
             mode: mode.into(),
-            entry: self.allow_test(question.source)?.entry,
+            entry,
+            profile,
             covered: match &question.interface {
                 Some(interface) => interfaces.contains(interface),
                 None => !interfaces.is_empty(),
