@@ -46,8 +46,9 @@ assert_packed!(Opening, size 16, align 8, since_ns: u64, packets_ns: u64);
 assert_packed!(Attack, size 72, align 8,
     window_ns: u64, count: u64, last_count: u64, over_ns: u64, since_ns: u64, attacks: u64,
     requests_due_ns: u64, proven_due_ns: u64, strays_due_ns: u64);
-assert_packed!(Primed, size 24, align 8,
-    primed_ns: u64, learned_ns: u64, mss: u16, window: u16, scale: u8, scaled: u8, reserved: [u8; 2]);
+assert_packed!(Primed, size 32, align 8,
+    primed_ns: u64, learned_ns: u64, cookie_ns: u64, mss: u16, window: u16, scale: u8, scaled: u8,
+    sack: u8, reserved: u8);
 assert_packed!(Sysctls, size 12, align 4, changed: u32, tcp_syncookies: u32, tcp_timestamps: u32);
 assert_packed!(BanValue, size 8, align 4,
     expires_s: u32, prefix_len: u8, kind: u8, reserved: [u8; 2]);

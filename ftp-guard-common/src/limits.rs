@@ -22,7 +22,7 @@ impl Rate {
         burst_ns: 0,
     };
 
-    /// So many events a second and never more, and `burst` at once; 0 a second: no limit. A burst of 0
+    /// So many events a second, never more, and `burst` at once; 0 a second: no limit. A burst of 0
     /// counts as 1.
     #[must_use]
     pub const fn per_second(events: u32, burst: u32) -> Self {
@@ -210,8 +210,10 @@ pub const ATTACK_WINDOW_NS: u64 = 100_000_000;
 pub struct Primed {
     /// When a SYN was last let through for it to answer; 0: never.
     pub primed_ns: u64,
-    /// When its last SYN-ACK left.
+    /// When a SYN-ACK of it was last read.
     pub learned_ns: u64,
+    /// When it last sent a cookie itself; 0: never.
+    pub cookie_ns: u64,
     /// Its maximum segment size, host order.
     pub mss: u16,
     /// Its window, host order.
@@ -220,8 +222,10 @@ pub struct Primed {
     pub scale: u8,
     /// 1 once a SYN-ACK carried a window scale.
     pub scaled: u8,
+    /// 1 once a SYN-ACK permitted selective acknowledgements.
+    pub sack: u8,
     /// Zero.
-    pub reserved: [u8; 2],
+    pub reserved: u8,
 }
 
 /// How long a cookie's ACK is accepted after the listener itself has sent one: half of what the kernel

@@ -7,7 +7,9 @@ use aya_ebpf::{
     EbpfContext as _,
     helpers::{
         bpf_skb_load_bytes,
-        generated::{bpf_xdp_get_buff_len, bpf_xdp_load_bytes},
+        generated::{
+            bpf_xdp_adjust_head, bpf_xdp_get_buff_len, bpf_xdp_load_bytes, bpf_xdp_store_bytes,
+        },
     },
     programs::{TcContext, XdpContext},
 };
@@ -107,6 +109,35 @@ impl<'a> Scattered<'a> {
         Self {
             ctx,
             len: frame_len(ctx),
+        }
+    }
+
+    /// Copies `len` bytes from `offset` to `target`; whether they were there.
+    ///
+    /// # Safety
+    ///
+    /// `target` has room for `len` bytes, which the verifier must be able to see.
+    #[inline(always)]
+    pub unsafe fn copy(&self, offset: usize, target: *mut u8, len: u32) -> bool {
+        let ctx = self.ctx.as_ptr().cast();
+        // SAFETY: the caller promises room for what the helper writes.
+        unsafe { bpf_xdp_load_bytes(ctx, offset as u32, target.cast(), len) == 0 }
+    }
+
+    /// Makes the frame another one, of `len` bytes from `source`; whether that succeeded. The frame must be
+    /// in one piece. It grows and shrinks at its head: there is room before every frame, behind it not.
+    ///
+    /// # Safety
+    ///
+    /// `source` has `len` bytes, which the verifier must be able to see.
+    #[inline(always)]
+    pub unsafe fn replace(self, source: *mut u8, len: u32) -> bool {
+        let ctx = self.ctx.as_ptr().cast();
+        let shift = self.len as i32 - len as i32;
+        // SAFETY: the caller promises what the helper reads.
+        unsafe {
+            bpf_xdp_adjust_head(ctx, shift) == 0
+                && bpf_xdp_store_bytes(ctx, 0, source.cast(), len) == 0
         }
     }
 }

@@ -1,12 +1,14 @@
-//! What a guard of the suites is told: mode, ports, allowlist, and what sessions may.
+//! What a guard of the suites is told: mode, ports, allowlist, bans, limits, and what sessions may.
 
 use std::collections::BTreeMap;
 
 use ftp_guard::datapath::SessionSettings;
 use ftp_guard_common::{
     allow::{AllowValue, EntryKind},
+    ban::{BanKind, BanValue},
     class::PortClass,
-    config::{Mode, Role},
+    config::{GuardConfig, Mode, Role},
+    limits::Profile,
     ports::{PORTS, PortTable},
 };
 use ipnet::IpNet;
@@ -25,11 +27,19 @@ pub struct Policy {
     pub allow: BTreeMap<IpNet, AllowValue>,
     /// Where the servers are, and what is negotiated for how long.
     pub sessions: SessionSettings,
+    /// Rates, the attack detector, cookies, events and the secret. Its other fields are not read.
+    pub limits: GuardConfig,
+    /// Profiles by number; one that is not here limits nothing.
+    pub profiles: BTreeMap<u16, Profile>,
+    /// The bans.
+    pub bans: BTreeMap<IpNet, BanValue>,
+    /// Whether the configuration says how many bans there are; else it says none.
+    pub counts_bans: bool,
 }
 
 impl Policy {
     /// Enforces on control ports 21 and 990, active data ports 20 and 989 and the passive range
-    /// 50000 to 50100, for nobody.
+    /// 50000 to 50100, for nobody, without limits and bans.
     #[must_use]
     pub fn new() -> Self {
         let mut policy = Self {
@@ -46,6 +56,14 @@ impl Policy {
                 pinhole_interval_ns: 2 * SECOND,
                 pinhole_burst_ns: 30 * SECOND,
             },
+            limits: GuardConfig {
+                source_bits_v6: 64,
+                secret: [0x0123_4567_89ab_cdef, 0xfedc_ba98_7654_3210],
+                ..GuardConfig::default()
+            },
+            profiles: BTreeMap::new(),
+            bans: BTreeMap::new(),
+            counts_bans: true,
         };
         policy.class(21..=21, PortClass::Control);
         policy.class(990..=990, PortClass::Control);
@@ -73,6 +91,40 @@ impl Policy {
                 kind: kind as u8,
             },
         );
+    }
+
+    /// Adds or replaces an entry of the ban table; `expires_s` is Unix time, 0 for never.
+    pub fn ban(&mut self, prefix: IpNet, kind: BanKind, expires_s: u32) {
+        self.bans.insert(
+            prefix.trunc(),
+            BanValue {
+                expires_s,
+                prefix_len: prefix.prefix_len(),
+                kind: kind as u8,
+                reserved: [0; 2],
+            },
+        );
+    }
+
+    /// The configuration block that says this.
+    #[must_use]
+    pub fn config(&self) -> GuardConfig {
+        let of = |is_v4: bool| {
+            let of_family = |prefix: &&IpNet| matches!(prefix, IpNet::V4(_)) == is_v4;
+            let count = self.bans.keys().filter(of_family).count() as u32;
+            if self.counts_bans { count } else { 0 }
+        };
+        GuardConfig {
+            mode: self.mode as u32,
+            role: self.sessions.role as u32,
+            flags: self.sessions.flags,
+            pinhole_ns: self.sessions.pinhole_ns,
+            pinhole_interval_ns: self.sessions.pinhole_interval_ns,
+            pinhole_burst_ns: self.sessions.pinhole_burst_ns,
+            bans_v4: of(true),
+            bans_v6: of(false),
+            ..self.limits
+        }
     }
 
     /// Allows a prefix for good.

@@ -1,15 +1,25 @@
 //! The state tables of a [`Guard`](crate::program::Guard), to prepare and to read.
 
-use anyhow::Context;
+use std::os::fd::AsFd;
+
+use anyhow::{Context, bail, ensure};
 use aya::{
     Ebpf, Pod,
-    maps::{Array, HashMap, Map, MapData, MapError},
+    maps::{Array, HashMap, Map, MapData, MapError, PerCpuArray, RingBuf},
 };
+use ftp_guard::datapath::Hook;
 use ftp_guard_common::{
     address::{ClientKey, EndpointKey, FlowKey, ListenKey},
+    event::{EVENT_HOOKS, Event, EventBudget},
+    limits::{
+        Attack, BUCKET_ROWS, BUCKET_SLOTS, EXPECTED_SLOTS, Opening, Primed, Source, SourceKey,
+    },
     names,
+    reason::{REASON_SLOTS, Reason},
     session::{Client, Flow, Listener, Named, Pinhole, Session},
 };
+
+use crate::sys;
 
 /// One table. Nobody writes it meanwhile but the test's own runs.
 pub struct Table<'a, K: Pod, V: Pod> {
@@ -101,6 +111,47 @@ macro_rules! tables {
     };
 }
 
+macro_rules! arrays {
+    ($($(#[$doc:meta])* $get:ident, $set:ident: $name:expr, $length:expr;)+) => {
+        $(
+            $(#[$doc])*
+            ///
+            /// # Errors
+            ///
+            /// What the kernel says.
+            pub fn $get(&mut self) -> anyhow::Result<Vec<u64>> {
+                match self.map($name)? {
+                    Map::Array(data) => Ok(sys::words(data.fd().as_fd(), $length)?),
+                    other => bail!("{} is no array: {other:?}", $name),
+                }
+            }
+
+            /// Overwrites from the beginning:
+            $(#[$doc])*
+            ///
+            /// # Errors
+            ///
+            /// What the kernel says.
+            pub fn $set(&mut self, words: &[u64]) -> anyhow::Result<()> {
+                match self.map($name)? {
+                    Map::Array(data) => Ok(sys::set_words(data.fd().as_fd(), words)?),
+                    other => bail!("{} is no array: {other:?}", $name),
+                }
+            }
+        )+
+    };
+}
+
+/// The number of a hook in events; `None` is the XDP program.
+#[must_use]
+pub fn hook_number(hook: Option<Hook>) -> u32 {
+    match hook {
+        None => 0,
+        Some(Hook::Egress) => 1,
+        Some(Hook::Control) => 2,
+    }
+}
+
 impl<'a> State<'a> {
     pub(crate) fn of(ebpf: &'a mut Ebpf) -> Self {
         Self { ebpf }
@@ -119,6 +170,124 @@ impl<'a> State<'a> {
         clients: names::CLIENTS_MAP => ClientKey, Client;
         /// The listening sockets.
         listeners: names::LISTEN_MAP => ListenKey, Listener;
+        /// What each source's proven connections amount to.
+        sources: names::SOURCES_MAP => SourceKey, Source;
+        /// Control connections before their greeting.
+        opening: names::OPENING_MAP => FlowKey, Opening;
+        /// Listening control ports as cookies imitate them.
+        primed: names::PRIMED_MAP => ListenKey, Primed;
+    }
+
+    arrays! {
+        /// The token buckets, one row behind the other.
+        buckets, set_buckets: names::BUCKETS_MAP, BUCKET_ROWS * BUCKET_SLOTS;
+        /// The acknowledgements that end handshakes.
+        expected, set_expected: names::EXPECTED_MAP, EXPECTED_SLOTS;
+    }
+
+    /// What is known of attacks.
+    ///
+    /// # Errors
+    ///
+    /// What the kernel says.
+    pub fn attack(&mut self) -> anyhow::Result<Attack> {
+        let array: Array<&mut MapData, Attack> = self.map(names::ATTACK_MAP)?.try_into()?;
+        Ok(array.get(&0, 0)?)
+    }
+
+    /// Overwrites what is known of attacks.
+    ///
+    /// # Errors
+    ///
+    /// What the kernel says.
+    pub fn set_attack(&mut self, attack: Attack) -> anyhow::Result<()> {
+        let mut array: Array<&mut MapData, Attack> = self.map(names::ATTACK_MAP)?.try_into()?;
+        Ok(array.set(0, attack, 0)?)
+    }
+
+    /// Takes all events from the ring buffer.
+    ///
+    /// # Errors
+    ///
+    /// What the kernel says, or one of another size.
+    pub fn events(&mut self) -> anyhow::Result<Vec<Event>> {
+        let mut ring: RingBuf<&mut MapData> = self.map(names::EVENTS_MAP)?.try_into()?;
+        let mut events = Vec::new();
+        while let Some(bytes) = ring.next() {
+            ensure!(
+                bytes.len() == size_of::<Event>(),
+                "an event of {} bytes",
+                bytes.len()
+            );
+            // SAFETY: the bytes are as many, and the type takes any.
+            events.push(unsafe { bytes.as_ptr().cast::<Event>().read_unaligned() });
+        }
+        Ok(events)
+    }
+
+    /// The budgets of a hook's events of a reason, of all CPUs. `None` is the XDP program.
+    ///
+    /// # Errors
+    ///
+    /// What the kernel says.
+    pub fn event_budgets(
+        &mut self,
+        hook: Option<Hook>,
+        reason: Reason,
+    ) -> anyhow::Result<Vec<EventBudget>> {
+        let budgets: PerCpuArray<&mut MapData, EventBudget> =
+            self.map(names::EVENT_BUDGET_MAP)?.try_into()?;
+        let index = hook_number(hook) * REASON_SLOTS + reason as u32;
+        Ok(budgets.get(&index, 0)?.to_vec())
+    }
+
+    /// Makes all budgets as if no event had been.
+    ///
+    /// # Errors
+    ///
+    /// What the kernel says.
+    pub fn clear_events(&mut self) -> anyhow::Result<()> {
+        self.events()?;
+        let mut budgets: PerCpuArray<&mut MapData, EventBudget> =
+            self.map(names::EVENT_BUDGET_MAP)?.try_into()?;
+        for hook in 0..EVENT_HOOKS {
+            for reason in Reason::ALL {
+                let index = hook * REASON_SLOTS + *reason as u32;
+                let fresh = vec![EventBudget::default(); budgets.get(&index, 0)?.len()];
+                budgets.set(index, fresh.try_into()?, 0)?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Empties the buckets and forgets expected acknowledgements and attacks.
+    ///
+    /// # Errors
+    ///
+    /// What the kernel says.
+    pub fn clear_limits(&mut self) -> anyhow::Result<()> {
+        self.set_buckets(&vec![0; (BUCKET_ROWS * BUCKET_SLOTS) as usize])?;
+        self.set_expected(&vec![0; EXPECTED_SLOTS as usize])?;
+        self.set_attack(Attack::default())
+    }
+
+    /// Lets the programs search a full table for the dead at once, however short ago they last did.
+    ///
+    /// # Errors
+    ///
+    /// What the kernel says.
+    pub fn forget_searches(&mut self) -> anyhow::Result<()> {
+        let mut searched: Array<&mut MapData, u64> = self.map("FTPG_RECLAIM")?.try_into()?;
+        for table in 0..searched.len() {
+            searched.set(table, 0, 0)?;
+        }
+        Ok(())
+    }
+
+    fn map(&mut self, name: &str) -> anyhow::Result<&mut Map> {
+        self.ebpf
+            .map_mut(name)
+            .with_context(|| format!("the object has no map {name}"))
     }
 
     /// Until when a port is negotiated by anyone (CLOCK_MONOTONIC, nanoseconds).
@@ -156,6 +325,9 @@ impl<'a> State<'a> {
         self.named()?.clear()?;
         self.clients()?.clear()?;
         self.listeners()?.clear()?;
+        self.sources()?.clear()?;
+        self.opening()?.clear()?;
+        self.primed()?.clear()?;
         for port in negotiated {
             self.set_negotiated(*port, 0)?;
         }

@@ -80,6 +80,48 @@ pub fn counters(map: BorrowedFd<'_>, cpus: usize) -> io::Result<Vec<Counter>> {
         .collect())
 }
 
+/// Reads a whole array of words in one call (kernel 5.6).
+///
+/// # Errors
+///
+/// What the kernel says: the array is of another length.
+pub fn words(map: BorrowedFd<'_>, length: u32) -> io::Result<Vec<u64>> {
+    let mut keys = vec![0_u32; length as usize];
+    let mut values = vec![0_u64; length as usize];
+    let mut cursor = 0_u32;
+    let mut attributes = zeroed();
+    attributes.batch.out_batch = std::ptr::from_mut(&mut cursor) as u64;
+    attributes.batch.keys = keys.as_mut_ptr() as u64;
+    attributes.batch.values = values.as_mut_ptr() as u64;
+    attributes.batch.count = length;
+    attributes.batch.map_fd = map.as_raw_fd() as u32;
+    match bpf(bpf_cmd::BPF_MAP_LOOKUP_BATCH, &mut attributes) {
+        // ENOENT: the end of the map came with this batch.
+        Err(error) if error.raw_os_error() != Some(libc::ENOENT) => return Err(error),
+        _ => {}
+    }
+    // SAFETY: the kernel has written the member that was set above.
+    if unsafe { attributes.batch.count } != length {
+        return Err(io::Error::other("the array is of another length"));
+    }
+    Ok(values)
+}
+
+/// Overwrites an array of words from its beginning, in one call (kernel 5.6).
+///
+/// # Errors
+///
+/// What the kernel says: the array is shorter.
+pub fn set_words(map: BorrowedFd<'_>, values: &[u64]) -> io::Result<()> {
+    let keys: Vec<u32> = (0..values.len() as u32).collect();
+    let mut attributes = zeroed();
+    attributes.batch.keys = keys.as_ptr() as u64;
+    attributes.batch.values = values.as_ptr() as u64;
+    attributes.batch.count = values.len() as u32;
+    attributes.batch.map_fd = map.as_raw_fd() as u32;
+    bpf(bpf_cmd::BPF_MAP_UPDATE_BATCH, &mut attributes).map(drop)
+}
+
 /// Loads an XDP program that does nothing but return `XDP_PASS`: what a test run costs by itself.
 ///
 /// # Errors

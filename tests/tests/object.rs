@@ -14,14 +14,23 @@ use ftp_guard::datapath::object;
 use ftp_guard_common::{
     address::{ClientKey, EndpointKey, FlowKey, ListenKey},
     allow::AllowValue,
+    ban::BanValue,
     config::GuardConfig,
+    event::{EVENT_HOOKS, EVENTS_BYTES, EventBudget},
+    limits::{
+        Attack, BUCKET_ROWS, BUCKET_SLOTS, EXPECTED_SLOTS, Opening, PROFILES, Primed, Profile,
+        Source, SourceKey, Sysctls,
+    },
     names::{
-        ABI_MAP, ALLOW_V4_MAP, ALLOW_V6_MAP, CLIENTS_MAP, CONFIG_MAP, CONTROL_PROGRAM,
-        EGRESS_PROGRAM, FLOWS_MAP, LISTEN_MAP, NAMED_MAP, NEGOTIATED_MAP, PINHOLES_MAP,
-        PINNED_MAPS, PORTS_MAP, PROGRAMS, SEQUENCE_MAP, SESSIONS_MAP, SOCKETS_PROGRAM,
-        STATS_CONTROL_MAP, STATS_EGRESS_MAP, STATS_MAP, XDP_PROGRAM,
+        ABI_MAP, ALLOW_V4_MAP, ALLOW_V6_MAP, ATTACK_MAP, BAN_V4_MAP, BAN_V6_MAP, BUCKETS_MAP,
+        CLIENTS_MAP, CONFIG_MAP, CONTROL_PROGRAM, EGRESS_PROGRAM, EVENT_BUDGET_MAP, EVENTS_MAP,
+        EXPECTED_MAP, FLOWS_MAP, LISTEN_MAP, NAMED_MAP, NEGOTIATED_MAP, OPENING_MAP, PINHOLES_MAP,
+        PINNED_MAPS, PORTS_MAP, PRIMED_MAP, PROFILES_MAP, PROGRAMS, SEQUENCE_MAP, SESSIONS_MAP,
+        SOCKETS_PROGRAM, SOURCES_MAP, STATS_CONTROL_MAP, STATS_EGRESS_MAP, STATS_MAP, SYSCTLS_MAP,
+        XDP_PROGRAM,
     },
     ports::PortTable,
+    reason::REASON_SLOTS,
     session::{Client, Flow, Listener, Named, Pinhole, Session},
     sockets::{INUM_OFFSET_GLOBAL, NET_OFFSET_GLOBAL, NETNS_GLOBAL, SPORT_OFFSET_GLOBAL},
     stats::{Counter, STATS_LEN},
@@ -33,24 +42,27 @@ use ftp_guard_common::{
 const LOG_MAP: &str = "AYA_LOGS";
 
 /// Room for the programs to work in, which is nobody else's.
-const SCRATCH_MAPS: [&str; 3] = ["FTPG_SCRATCH", "FTPG_PACKET", "FTPG_RECLAIM"];
+const SCRATCH_MAPS: [&str; 4] = ["FTPG_SCRATCH", "FTPG_PACKET", "FTPG_RECLAIM", "FTPG_ANSWER"];
 
-/// What the arrays may take in the kernel, together and for each CPU: 1 MiB, half of it the time at which
-/// each port was negotiated; and 512 KiB, a table of counters for each of three hooks. The allowlists come
-/// on top, as long as they are.
-const SHARED_BUDGET: u64 = 1 << 20;
+/// What the arrays may take in the kernel, together and for each CPU: 3 MiB, of which the token buckets are 1
+/// MiB, the times at which ports were negotiated and the acknowledgements that are expected half of one each;
+/// and 512 KiB, a table of counters for each of three hooks. Allowlists and bans come on top, as long as
+/// they are.
+const SHARED_BUDGET: u64 = 3 << 20;
 const PER_CPU_BUDGET: u64 = 512 << 10;
 
 /// What the state tables may take of their default size, 16,384 sessions and 32,768 data connections: all
 /// of it is taken when they are made.
-const STATE_BUDGET: u64 = 24 << 20;
-const STATE_MAPS: [&str; 6] = [
+const STATE_BUDGET: u64 = 26 << 20;
+const STATE_MAPS: [&str; 8] = [
     SESSIONS_MAP,
     FLOWS_MAP,
     PINHOLES_MAP,
     NAMED_MAP,
     CLIENTS_MAP,
     LISTEN_MAP,
+    SOURCES_MAP,
+    OPENING_MAP,
 ];
 const SESSIONS: u64 = 16_384;
 const FLOWS: u64 = 32_768;
@@ -155,6 +167,28 @@ fn every_map_has_the_layout_of_the_shared_types() {
         ),
         (NEGOTIATED_MAP, array, 4, size_of::<u64>()),
         (SEQUENCE_MAP, per_cpu, 4, size_of::<u64>()),
+        (PROFILES_MAP, array, 4, size_of::<Profile>()),
+        (BAN_V4_MAP, trie, lpm_v4, size_of::<BanValue>()),
+        (BAN_V6_MAP, trie, lpm_v6, size_of::<BanValue>()),
+        (BUCKETS_MAP, array, 4, size_of::<u64>()),
+        (
+            SOURCES_MAP,
+            hash,
+            size_of::<SourceKey>(),
+            size_of::<Source>(),
+        ),
+        (OPENING_MAP, hash, flow_key, size_of::<Opening>()),
+        (EXPECTED_MAP, array, 4, size_of::<u64>()),
+        (
+            PRIMED_MAP,
+            hash,
+            size_of::<ListenKey>(),
+            size_of::<Primed>(),
+        ),
+        (ATTACK_MAP, array, 4, size_of::<Attack>()),
+        (SYSCTLS_MAP, array, 4, size_of::<Sysctls>()),
+        (EVENTS_MAP, BPF_MAP_TYPE_RINGBUF, 0, 0),
+        (EVENT_BUDGET_MAP, per_cpu, 4, size_of::<EventBudget>()),
     ];
     assert_eq!(
         layouts
@@ -175,10 +209,26 @@ fn every_map_has_the_layout_of_the_shared_types() {
     for name in [STATS_MAP, STATS_EGRESS_MAP, STATS_CONTROL_MAP] {
         assert_eq!(object.maps[name].max_entries(), STATS_LEN, "{name}");
     }
-    for name in [ABI_MAP, CONFIG_MAP, PORTS_MAP, SEQUENCE_MAP] {
+    for name in [
+        ABI_MAP,
+        CONFIG_MAP,
+        PORTS_MAP,
+        SEQUENCE_MAP,
+        ATTACK_MAP,
+        SYSCTLS_MAP,
+    ] {
         assert_eq!(object.maps[name].max_entries(), 1, "{name}");
     }
-    assert_eq!(object.maps[NEGOTIATED_MAP].max_entries(), 1 << 16);
+    for (name, entries) in [
+        (NEGOTIATED_MAP, 1 << 16),
+        (PROFILES_MAP, PROFILES),
+        (BUCKETS_MAP, BUCKET_ROWS * BUCKET_SLOTS),
+        (EXPECTED_MAP, EXPECTED_SLOTS),
+        (EVENTS_MAP, EVENTS_BYTES),
+        (EVENT_BUDGET_MAP, EVENT_HOOKS * REASON_SLOTS),
+    ] {
+        assert_eq!(object.maps[name].max_entries(), entries, "{name}");
+    }
 }
 
 #[test]
@@ -220,7 +270,7 @@ fn the_state_tables_stay_within_their_memory_budget() {
 fn the_allowlists_take_no_memory_before_they_are_filled() {
     // BPF_F_NO_PREALLOC; the kernel insists on it for tries.
     let object = parsed();
-    for name in [ALLOW_V4_MAP, ALLOW_V6_MAP] {
+    for name in [ALLOW_V4_MAP, ALLOW_V6_MAP, BAN_V4_MAP, BAN_V6_MAP] {
         assert_eq!(object.maps[name].map_flags(), 1, "{name}");
     }
 }

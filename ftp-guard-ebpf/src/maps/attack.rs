@@ -29,8 +29,14 @@ pub fn count(config: &GuardConfig, now: u64) -> bool {
     let Some(attack) = get() else {
         return false;
     };
-    if now.wrapping_sub(attack.window_ns) >= ATTACK_WINDOW_NS {
-        attack.last_count = attack.count;
+    let passed = now.wrapping_sub(attack.window_ns);
+    if passed >= ATTACK_WINDOW_NS {
+        // Windows in which nothing came are none.
+        attack.last_count = if passed < 2 * ATTACK_WINDOW_NS {
+            attack.count
+        } else {
+            0
+        };
         attack.window_ns = now;
         attack.count = 0;
     }

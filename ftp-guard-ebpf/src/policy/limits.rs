@@ -51,7 +51,9 @@ fn request_rules(packet: &mut Packet, profile: u16, now: u64) -> Result<Reason, 
         }
         maps::attack::notice(config, now);
     }
-    if ready {
+    // To a SYN on a connection that lives only the stack has an answer (RFC 5961 section 4).
+    let lives = maps::sessions::get(&packet.key).is_some_and(|s| s.traffic.closed_ns == 0);
+    if ready && !lives {
         match cookies::challenge(config, &packet.key, now) {
             Challenge::Answer => return Ok(Reason::SynCookie),
             Challenge::Prime => return Ok(Reason::Listed),

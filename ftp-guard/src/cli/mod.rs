@@ -6,6 +6,7 @@ mod check;
 mod codegen;
 mod completions;
 mod detach;
+mod events;
 mod expiry;
 mod explain;
 mod kill;
@@ -15,6 +16,7 @@ mod output;
 mod reload;
 mod run;
 mod sessions;
+mod sources;
 mod status;
 mod target;
 
@@ -64,6 +66,7 @@ enum Verb {
     Check(check::Args),
     Status(status::Args),
     Sessions(sessions::Args),
+    Events(events::Args),
     Kill(kill::Args),
     Allow(allow::Args),
     Mode(mode::Args),
@@ -91,6 +94,7 @@ pub fn main(cli: Cli) -> u8 {
         Verb::Check(args) => args.run(global),
         Verb::Status(args) => args.run(global),
         Verb::Sessions(args) => args.run(global),
+        Verb::Events(args) => args.run(global),
         Verb::Kill(args) => args.run(global),
         Verb::Allow(args) => args.run(global),
         Verb::Mode(args) => args.run(global),

@@ -6,6 +6,9 @@
 
 pub mod client;
 pub mod credentials;
+pub mod event_view;
+pub mod feed;
+mod following;
 pub mod import;
 pub mod limit_view;
 pub mod protocol;

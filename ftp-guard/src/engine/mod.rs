@@ -2,4 +2,6 @@
 //! out as values. Nothing here opens a file, reads a clock or knows of aya or tokio.
 
 pub mod allowlist;
+pub mod cookies;
+pub mod events;
 pub mod sessions;

@@ -1,5 +1,6 @@
 //! The guard over a kernel in memory.
 
+mod attack;
 mod auto;
 mod connections;
 mod edit;

@@ -1,17 +1,21 @@
 //! The embedded kernel programs with private maps, run frame by frame through `BPF_PROG_TEST_RUN`.
 
+mod tries;
+
 use std::{collections::BTreeMap, os::fd::AsFd};
 
 use anyhow::{Context, bail, ensure};
 use aya::{
     Ebpf, EbpfLoader, TestRun, TestRunOptions,
-    maps::{Array, LpmTrie, Map, MapData, lpm_trie::Key},
+    maps::{Array, Map, MapData},
     programs::{SchedClassifier, Xdp},
 };
 use ftp_guard::datapath::Hook;
 use ftp_guard_common::{
     allow::AllowValue,
+    ban::BanValue,
     config::GuardConfig,
+    limits::Profile,
     names,
     ports::PortTable,
     stats::{Counter, STATS_LEN, StatsKey},
@@ -19,21 +23,33 @@ use ftp_guard_common::{
 };
 use ipnet::IpNet;
 
+use self::tries::follow;
 use crate::{policy::Policy, state::State, sys};
 
 /// Return value of an XDP program that discards the frame.
 pub const XDP_DROP: u32 = 1;
 /// Return value of an XDP program that hands the frame on to the stack.
 pub const XDP_PASS: u32 = 2;
+/// Return value of an XDP program that answers the frame by another one, on the same interface.
+pub const XDP_TX: u32 = 3;
 /// Return value of a classifier that leaves the packet to the next one: -1.
 pub const TC_ACT_UNSPEC: u32 = u32::MAX;
 /// Return value of a classifier that discards the packet.
 pub const TC_ACT_SHOT: u32 = 2;
 
+/// What the XDP program did with a frame, and what it made of it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Ran {
+    /// Its return value.
+    pub action: u32,
+    /// The frame as it left it.
+    pub frame: Vec<u8>,
+}
+
 /// What a program did with a frame.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Outcome {
-    /// Whether it let the frame go on; else it discarded it.
+    /// Whether it let the frame go on; else it discarded it, or answered it.
     pub passed: bool,
     /// By how much each counter cell moved, by index; cells that did not move are left out.
     pub moved: BTreeMap<u32, Counter>,
@@ -66,6 +82,8 @@ pub struct Guard {
     ebpf: Ebpf,
     cpus: usize,
     installed: BTreeMap<IpNet, AllowValue>,
+    banned: BTreeMap<IpNet, BanValue>,
+    profiles: BTreeMap<u16, Profile>,
     /// As [`GuardConfig::allow_generation`], for the next [`Guard::install`].
     pub allow_generation: u32,
     /// As [`GuardConfig::adopt_until_ns`], for the next [`Guard::install`].
@@ -103,6 +121,8 @@ impl Guard {
             ebpf,
             cpus,
             installed: BTreeMap::new(),
+            banned: BTreeMap::new(),
+            profiles: BTreeMap::new(),
             allow_generation: 0,
             adopt_until_ns: 0,
         })
@@ -126,32 +146,35 @@ impl Guard {
     /// A map that is missing or of another kind, or what the kernel says.
     pub fn install(&mut self, policy: &Policy) -> anyhow::Result<()> {
         self.set_config(GuardConfig {
-            mode: policy.mode as u32,
-            role: policy.sessions.role as u32,
             tai_offset_ns: sys::tai_offset_s()? * 1_000_000_000,
             allow_generation: self.allow_generation,
-            flags: policy.sessions.flags,
-            pinhole_ns: policy.sessions.pinhole_ns,
-            pinhole_interval_ns: policy.sessions.pinhole_interval_ns,
-            pinhole_burst_ns: policy.sessions.pinhole_burst_ns,
             adopt_until_ns: self.adopt_until_ns,
-            ..GuardConfig::default()
+            ..policy.config()
         })?;
         let mut ports: Array<&mut MapData, PortTable> =
             map_mut(&mut self.ebpf, names::PORTS_MAP)?.try_into()?;
         ports.set(0, *policy.ports, 0)?;
 
-        for prefix in self.installed.keys() {
-            if !policy.allow.contains_key(prefix) {
-                change_entry(&mut self.ebpf, *prefix, None)?;
+        let tries = (names::ALLOW_V4_MAP, names::ALLOW_V6_MAP);
+        follow(&mut self.ebpf, tries, &mut self.installed, &policy.allow)?;
+        let tries = (names::BAN_V4_MAP, names::BAN_V6_MAP);
+        follow(&mut self.ebpf, tries, &mut self.banned, &policy.bans)?;
+        self.install_profiles(&policy.profiles)
+    }
+
+    fn install_profiles(&mut self, wanted: &BTreeMap<u16, Profile>) -> anyhow::Result<()> {
+        let mut table: Array<&mut MapData, Profile> =
+            map_mut(&mut self.ebpf, names::PROFILES_MAP)?.try_into()?;
+        let gone = self.profiles.keys().filter(|it| !wanted.contains_key(it));
+        for number in gone {
+            table.set(u32::from(*number), Profile::default(), 0)?;
+        }
+        for (number, profile) in wanted {
+            if self.profiles.get(number) != Some(profile) {
+                table.set(u32::from(*number), profile, 0)?;
             }
         }
-        for (prefix, value) in &policy.allow {
-            if self.installed.get(prefix) != Some(value) {
-                change_entry(&mut self.ebpf, *prefix, Some(*value))?;
-            }
-        }
-        self.installed = policy.allow.clone();
+        self.profiles.clone_from(wanted);
         Ok(())
     }
 
@@ -185,7 +208,7 @@ impl Guard {
     /// # Errors
     ///
     /// What the kernel says: `EINVAL` for a frame below 14 bytes, which the kernel does not run; or
-    /// the program returned neither `XDP_PASS` nor `XDP_DROP`.
+    /// the program returned none of `XDP_PASS`, `XDP_DROP` and `XDP_TX`.
     pub fn run(&self, frame: &[u8]) -> anyhow::Result<bool> {
         self.run_linear(frame, None)
     }
@@ -197,22 +220,45 @@ impl Guard {
     ///
     /// As [`Guard::run`].
     pub fn run_linear(&self, frame: &[u8], linear: Option<u32>) -> anyhow::Result<bool> {
-        let program: &Xdp = self
-            .ebpf
-            .program(names::XDP_PROGRAM)
-            .context("the object has no XDP program")?
-            .try_into()?;
         let context = linear.map(sys::linear_context);
-        let result = program.test_run(TestRunOptions {
+        let result = self.xdp()?.test_run(TestRunOptions {
             data_in: Some(frame),
             ctx_in: context.as_ref().map(|context| context.as_slice()),
             ..TestRunOptions::new()
         })?;
         match result.return_value {
             XDP_PASS => Ok(true),
-            XDP_DROP => Ok(false),
+            XDP_DROP | XDP_TX => Ok(false),
             other => bail!("the program returned {other}"),
         }
+    }
+
+    /// Runs the program on a frame, and returns what it made of it.
+    ///
+    /// # Errors
+    ///
+    /// As [`Guard::run`], but for the return value.
+    pub fn transform(&self, frame: &[u8]) -> anyhow::Result<Ran> {
+        // More than any frame that the suites transform.
+        let mut output = vec![0; 4096];
+        let result = self.xdp()?.test_run(TestRunOptions {
+            data_in: Some(frame),
+            data_out: Some(&mut output),
+            ..TestRunOptions::new()
+        })?;
+        output.truncate(result.data_size_out as usize);
+        Ok(Ran {
+            action: result.return_value,
+            frame: output,
+        })
+    }
+
+    fn xdp(&self) -> anyhow::Result<&Xdp> {
+        Ok(self
+            .ebpf
+            .program(names::XDP_PROGRAM)
+            .context("the object has no XDP program")?
+            .try_into()?)
     }
 
     /// The state tables, to prepare and to read.
@@ -382,31 +428,6 @@ impl Guard {
 fn map_mut<'a>(ebpf: &'a mut Ebpf, name: &str) -> anyhow::Result<&'a mut Map> {
     ebpf.map_mut(name)
         .with_context(|| format!("the object has no map {name}"))
-}
-
-fn change_entry(ebpf: &mut Ebpf, prefix: IpNet, value: Option<AllowValue>) -> anyhow::Result<()> {
-    let length = u32::from(prefix.prefix_len());
-    match prefix {
-        IpNet::V4(prefix) => {
-            let mut trie: LpmTrie<&mut MapData, [u8; 4], AllowValue> =
-                map_mut(ebpf, names::ALLOW_V4_MAP)?.try_into()?;
-            let key = Key::new(length, prefix.network().octets());
-            match value {
-                Some(value) => trie.insert(&key, value, 0)?,
-                None => trie.remove(&key)?,
-            }
-        }
-        IpNet::V6(prefix) => {
-            let mut trie: LpmTrie<&mut MapData, [u8; 16], AllowValue> =
-                map_mut(ebpf, names::ALLOW_V6_MAP)?.try_into()?;
-            let key = Key::new(length, prefix.network().octets());
-            match value {
-                Some(value) => trie.insert(&key, value, 0)?,
-                None => trie.remove(&key)?,
-            }
-        }
-    }
-    Ok(())
 }
 
 /// Unix time of the host, in seconds.
