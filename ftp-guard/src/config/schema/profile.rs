@@ -44,11 +44,12 @@ pub(in crate::config) const LOGIN_TIME: Key = Key {
     name: "login_time",
     kind: "duration from `\"1s\"` to `\"30d\"`; `\"0s\"` or `\"off\"`: no limit",
     default: Default::Value(r#""2m""#),
-    doc: "A session in which nobody has logged in so long after its connection was made, the \
-          wait for the server's greeting included, is ended (`login_timeout`). That a login \
+    doc: "How long a control connection may wait for the server's greeting, and how long after \
+          it until somebody has logged in: else it is ended (`login_timeout`). That a login \
           succeeds is read from the server's replies. Under TLS they cannot be read: there a \
           session counts as logged in once it has, or has had, a data connection, or its client \
-          has sent six messages. So does a session that was taken over in its middle.",
+          has sent six segments with payload, more than a handshake, a name and a password \
+          need. So does a session that was taken over in its middle.",
 };
 
 pub(in crate::config) const IDLE_TIME: Key = Key {
@@ -69,7 +70,8 @@ pub(in crate::config) const DATA_IDLE_TIME: Key = Key {
     kind: "duration from `\"1s\"` to `\"30d\"`; `\"0s\"` or `\"off\"`: no limit",
     default: Default::Value(r#""15m""#),
     doc: "A data connection is ended (`data_idle_timeout`) when for so long it carried no \
-          payload.",
+          payload. Probes and keep-alives are none: a peer that never reads answers them \
+          without end.",
 };
 
 pub(in crate::config) const CONTROL_PACKETS_PER_SECOND: Key = Key {
