@@ -24,8 +24,16 @@ pub(crate) fn stories() -> Vec<Story> {
         ("a profile that nobody wrote", HOST, no_profile),
         ("SYNs charge no bucket of the proven", HOST, spoofed),
         ("a proven connection is charged once", ANYWHERE, proven),
-        ("proven connections of a network, of all", ANYWHERE, aggregates),
-        ("what the rate of a source does not limit", ANYWHERE, neighbours),
+        (
+            "proven connections of a network, of all",
+            ANYWHERE,
+            aggregates,
+        ),
+        (
+            "what the rate of a source does not limit",
+            ANYWHERE,
+            neighbours,
+        ),
     ];
     let stories = stories.into_iter();
     stories
@@ -132,7 +140,15 @@ fn of_all(scene: &mut Scene<'_>) {
 fn zero(scene: &mut Scene<'_>) {
     scene.profile(Profile::default());
     scene.syns(scene.source(1, 1), 50, LISTED);
-    assert!(scene.guard.state().buckets().unwrap().iter().all(|due| *due == 0));
+    assert!(
+        scene
+            .guard
+            .state()
+            .buckets()
+            .unwrap()
+            .iter()
+            .all(|due| *due == 0)
+    );
     // One of the three alone.
     scene.limit(|policy| policy.limits.network = rate(3));
     scene.syns(scene.source(1, 1), 3, LISTED);
@@ -207,7 +223,11 @@ fn spoofed(scene: &mut Scene<'_>) {
     scene.syns(source, 3, LISTED);
     let after = scene.guard.state().buckets().unwrap();
     let charged = changed(&before, &after);
-    assert_eq!(charged.len(), 4, "two buckets of the source, two of its network");
+    assert_eq!(
+        charged.len(),
+        4,
+        "two buckets of the source, two of its network"
+    );
     assert_eq!(
         charged.iter().filter(|slot| **slot < 1 << 16).count(),
         2,
@@ -224,7 +244,11 @@ fn spoofed(scene: &mut Scene<'_>) {
         let slots = changed(&before, &scene.guard.state().buckets().unwrap());
         assert_eq!(slots, charged, "round {round}");
     }
-    assert_eq!(scene.counts(source), None, "no SYN takes a place in a table");
+    assert_eq!(
+        scene.counts(source),
+        None,
+        "no SYN takes a place in a table"
+    );
     assert_eq!(scene.openings(), 0);
 }
 
@@ -241,7 +265,11 @@ fn proven(scene: &mut Scene<'_>) {
         let proven = scene.guard.state().buckets().unwrap();
         let slots = changed(&requested, &proven);
         assert_eq!(slots.len(), 2, "the buckets of the proven source");
-        assert!(changed(&fresh, &requested).iter().all(|slot| !slots.contains(slot)));
+        assert!(
+            changed(&fresh, &requested)
+                .iter()
+                .all(|slot| !slots.contains(slot))
+        );
         // What comes again charges nothing: the connection is known.
         for frame in [
             ack.clone(),
@@ -318,12 +346,7 @@ fn neighbours(scene: &mut Scene<'_>) {
     scene.syns(source, 1, SOURCE_RATE);
     for (what, client, port, wanted) in [
         ("the other control port", source, 990, SOURCE_RATE),
-        (
-            "port 22",
-            source,
-            22,
-            crate::cases::not_ftp(),
-        ),
+        ("port 22", source, 22, crate::cases::not_ftp()),
         (
             "an unlisted source",
             scene.unlisted(7),

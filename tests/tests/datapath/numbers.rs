@@ -26,14 +26,26 @@ const HANDSHAKES: Wanted = drop(Reason::SourceRate, DATA_PORT);
 
 pub(crate) fn stories() -> Vec<Story> {
     let stories: [(&str, &[Role], Tell); 13] = [
-        ("as many sessions as the profile permits", ANYWHERE, sessions),
+        (
+            "as many sessions as the profile permits",
+            ANYWHERE,
+            sessions,
+        ),
         ("the end of a session makes room", ANYWHERE, ended),
         ("openings are connections too", ANYWHERE, openings),
         ("handshakes that race for the last place", ANYWHERE, race),
         ("sessions of a source of IPv6", ANYWHERE, shared),
         ("data connections on passive ports", ANYWHERE, passive),
-        ("data connections come and go on a router", ROUTER, come_and_go),
-        ("data connections of several sessions", ANYWHERE, of_sessions),
+        (
+            "data connections come and go on a router",
+            ROUTER,
+            come_and_go,
+        ),
+        (
+            "data connections of several sessions",
+            ANYWHERE,
+            of_sessions,
+        ),
         ("data connections under TLS", ANYWHERE, under_tls),
         ("data connections that the server opens", ANYWHERE, active),
         ("segments of a control connection", ANYWHERE, segments),
@@ -155,7 +167,17 @@ fn shared(scene: &mut Scene<'_>) {
     assert_eq!(scene.counts(one), Some((2, 0, 0)));
     syn(scene, scene.host(1, 1, 3), SESSION_LIMIT);
     syn(scene, neighbour, LISTED);
-    assert_eq!(scene.guard.state().sources().unwrap().entries().unwrap().len(), 1);
+    assert_eq!(
+        scene
+            .guard
+            .state()
+            .sources()
+            .unwrap()
+            .entries()
+            .unwrap()
+            .len(),
+        1
+    );
 }
 
 /// A connection to a passive port that the server has accepted, in the tables of host or router.
@@ -331,7 +353,11 @@ fn active(scene: &mut Scene<'_>) {
             Reason::ActiveClient
         };
         scene.egress("the server opens one", &syn, pass(reason, ACTIVE));
-        assert_eq!(scene.counts(source), Some((1, 0, 1)), "it counts from then on");
+        assert_eq!(
+            scene.counts(source),
+            Some((1, 0, 1)),
+            "it counts from then on"
+        );
         scene.egress("its SYN again", &syn, pass(reason, ACTIVE));
         assert_eq!(scene.counts(source), Some((1, 0, 1)), "once");
     }

@@ -41,7 +41,12 @@ impl Wanted {
     /// What is counted in a mode.
     pub(crate) fn verdict(&self, mode: Mode) -> Verdict {
         let verdict = self.reason.verdict();
-        assert_eq!(self.passes, verdict == Verdict::Pass, "{}", self.reason.as_str());
+        assert_eq!(
+            self.passes,
+            verdict == Verdict::Pass,
+            "{}",
+            self.reason.as_str()
+        );
         match (verdict, mode) {
             (Verdict::Drop, Mode::Monitor) => Verdict::WouldDrop,
             (Verdict::Answer, Mode::Monitor) => Verdict::Pass,

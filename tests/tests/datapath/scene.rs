@@ -238,7 +238,9 @@ impl Scene<'_> {
         let table = self.guard.table_of(at.counters()).unwrap();
         let wanted = &self.counted[at as usize];
         StatsKey::all()
-            .filter(|key| table[key.index() as usize].packets > wanted[key.index() as usize].packets)
+            .filter(|key| {
+                table[key.index() as usize].packets > wanted[key.index() as usize].packets
+            })
             .map(|key| format!("{key:?}"))
             .collect()
     }
