@@ -11,6 +11,7 @@ pub mod event_view;
 pub mod feed;
 mod following;
 pub mod import;
+pub mod limit_view;
 pub mod protocol;
 pub mod server;
 pub mod session_view;
