@@ -4,6 +4,7 @@ mod auto;
 mod connections;
 mod edit;
 mod fake;
+mod overdue;
 mod sessions;
 mod state;
 mod transition;
