@@ -28,6 +28,8 @@ pub struct Settings {
     pub role: &'static str,
     /// Lines of the section `[sessions]`.
     pub sessions: Vec<String>,
+    /// Lines at the end, with the headings of their sections.
+    pub more: Vec<String>,
 }
 
 impl Default for Settings {
@@ -45,6 +47,7 @@ impl Default for Settings {
             metrics: Guard::METRICS,
             role: "host",
             sessions: Vec::new(),
+            more: Vec::new(),
         }
     }
 }
@@ -102,7 +105,7 @@ impl Settings {
             role,
             ..
         } = self;
-        let sessions = self.sessions.join("\n");
+        let (sessions, more) = (self.sessions.join("\n"), self.more.join("\n"));
         let inside = |path: &str| folder.inside(path).display().to_string();
         let lists = inside(&format!("{name}/allow.d/*.list"));
         let (cli_file, socket) = (inside(&self.cli_file()), inside(&self.socket()));
@@ -133,7 +136,9 @@ impl Settings {
              socket = \"{socket}\"\n\
              \n\
              [bpf]\n\
-             pin_path = \"{pins}\"\n"
+             pin_path = \"{pins}\"\n\
+             \n\
+             {more}\n"
         )
     }
 }
