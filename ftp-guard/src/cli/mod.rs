@@ -2,10 +2,12 @@
 //! its control socket.
 
 mod allow;
+mod ban;
 mod check;
 mod codegen;
 mod completions;
 mod detach;
+mod events;
 mod expiry;
 mod explain;
 mod kill;
@@ -65,8 +67,10 @@ enum Verb {
     Check(check::Args),
     Status(status::Args),
     Sessions(sessions::Args),
+    Events(events::Args),
     Kill(kill::Args),
     Allow(allow::Args),
+    Ban(ban::Args),
     Mode(mode::Args),
     Reload(reload::Args),
     Detach(detach::Args),
@@ -92,8 +96,10 @@ pub fn main(cli: Cli) -> u8 {
         Verb::Check(args) => args.run(global),
         Verb::Status(args) => args.run(global),
         Verb::Sessions(args) => args.run(global),
+        Verb::Events(args) => args.run(global),
         Verb::Kill(args) => args.run(global),
         Verb::Allow(args) => args.run(global),
+        Verb::Ban(args) => args.run(global),
         Verb::Mode(args) => args.run(global),
         Verb::Reload(args) => args.run(global),
         Verb::Detach(args) => args.run(global),

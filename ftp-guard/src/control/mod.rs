@@ -4,9 +4,12 @@
 //! `docs/control-protocol.md`. The server knows nothing of the guard: it hands typed requests to a
 //! [`Service`](server::Service) and writes what comes back.
 
+pub mod ban_view;
 pub mod client;
 pub mod credentials;
+pub mod event_view;
 pub mod feed;
+mod following;
 pub mod import;
 pub mod protocol;
 pub mod server;

@@ -8,7 +8,7 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use super::VERSION;
+use super::{VERSION, ban_view::BanTerms};
 use crate::{
     diagnostic::quoted,
     engine::{allowlist::parse_prefix, sessions::view::KillTarget},
@@ -90,6 +90,24 @@ pub struct Question {
     pub interface: Option<String>,
 }
 
+/// Which events.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct EventsWanted {
+    /// Those that come from now on, instead of those that are remembered.
+    #[serde(default)]
+    pub follow: bool,
+    /// Only those of these reasons; all if empty.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub reasons: Vec<String>,
+    /// Only those that concern a remote address in this prefix.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub source: Option<Prefix>,
+    /// The last so many of those that are remembered; with `follow`, the next so many.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub limit: Option<u64>,
+}
+
 /// What a client asks for. `verb` on the wire is the name in kebab case.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "verb", rename_all = "kebab-case")]
@@ -159,16 +177,43 @@ pub enum Request {
         #[serde(default, skip_serializing_if = "Option::is_none")]
         client: Option<Prefix>,
     },
+    /// The last events, or with `follow` those that come from now on: parts of
+    /// [`Event`](crate::engine::events::Event), then an [`EventsReport`](super::event_view::EventsReport),
+    /// which with `follow` comes when there have been `limit` events or the daemon ends.
+    Events(EventsWanted),
     /// End sessions and their data connections: parts as of `sessions`, what was ended, then a
     /// [`KillView`](super::session_view::KillView).
     Kill {
         /// Whose.
         targets: Vec<Target>,
     },
+    /// Ban sources, and end their sessions: [`BanAddReport`](super::ban_view::BanAddReport).
+    BanAdd {
+        /// The prefixes; a bare address is a host.
+        prefixes: Vec<Prefix>,
+        /// What is said of all of them.
+        #[serde(default)]
+        terms: BanTerms,
+    },
+    /// End bans: [`BanRemoveReport`](super::ban_view::BanRemoveReport).
+    BanRemove {
+        /// The prefixes, exactly as they were banned.
+        prefixes: Vec<Prefix>,
+        /// Forget the earlier bans as well, so that the next one is a first one.
+        #[serde(default)]
+        forget: bool,
+    },
+    /// The bans: parts of [`BanView`](super::ban_view::BanView), then a
+    /// [`BanListReport`](super::ban_view::BanListReport).
+    BanList {
+        /// Those that are over, instead of those in force.
+        #[serde(default)]
+        history: bool,
+    },
 }
 
 /// The verbs of the protocol, as an error names them.
-pub const VERBS: [&str; 13] = [
+pub const VERBS: [&str; 17] = [
     "status",
     "reload",
     "detach",
@@ -181,7 +226,11 @@ pub const VERBS: [&str; 13] = [
     "explain",
     "sessions",
     "sources",
+    "events",
     "kill",
+    "ban-add",
+    "ban-remove",
+    "ban-list",
 ];
 
 /// A prefix in a request: as in an allowlist file, a bare address is a host.

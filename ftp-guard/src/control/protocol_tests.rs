@@ -46,11 +46,33 @@ fn every_request() -> Vec<Request> {
             client: Some(prefix),
         },
         Request::Sources { client: None },
+        Request::Events(EventsWanted {
+            follow: true,
+            reasons: vec!["not_listed".into()],
+            source: Some(prefix),
+            limit: Some(9),
+        }),
         Request::Kill {
             targets: ["17", "192.0.2.7", "2001:db8::/48"]
                 .map(|text| text.parse().unwrap())
                 .into(),
         },
+        Request::BanAdd {
+            prefixes: vec![prefix],
+            terms: BanTerms {
+                seconds: Some(600),
+                until: Some("2030-01-01T00:00:00Z".parse().unwrap()),
+                forever: true,
+                reason: Some("brute force".into()),
+                by: Some("fail2ban".into()),
+                force: true,
+            },
+        },
+        Request::BanRemove {
+            prefixes: vec![prefix],
+            forget: true,
+        },
+        Request::BanList { history: true },
     ]
 }
 

@@ -7,6 +7,7 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use super::{
+    ban_view::BanView,
     protocol::ModeName,
     session_view::{PassiveView, SessionCounts, TableView},
 };
@@ -224,12 +225,15 @@ pub struct TestReport {
     pub address: IpAddr,
     /// Whether it may use FTP.
     pub allowed: bool,
-    /// `listed`, `not_listed`, `excluded` or `expired`. (Packets of a source whose entry has expired
+    /// `listed`, `not_listed`, `excluded`, `expired` or `banned`. (Packets of a source whose entry has expired
     /// count as `expired` until the entry is swept, a second later at most, then as `not_listed`.)
     pub reason: String,
-    /// The entry that decided; for `expired` the most specific expired one.
+    /// The entry that decided, or would without a ban; for `expired` the most specific expired one.
     #[serde(default)]
     pub entry: Option<EntryView>,
+    /// The ban that keeps it out.
+    #[serde(default)]
+    pub ban: Option<BanView>,
 }
 
 /// Result of `mode`.

@@ -9,8 +9,11 @@ use std::{
 use ftp_guard_common::class::Family;
 use ipnet::IpNet;
 use jiff::Timestamp;
+use tokio::sync::watch;
 
 use super::{
+    attack::Defence,
+    bans::Bans,
     inputs::{Fingerprint, Inputs},
     kernel::Kernel,
     sessions::Sessions,
@@ -60,9 +63,13 @@ pub struct Guard<K> {
     /// Index under which each interface carries the program.
     attached: BTreeMap<String, u32>,
     complaints: BTreeSet<String>,
+    pub(super) bans: Bans,
     pub(super) sessions: Sessions,
     /// Where events are published.
     pub(super) events: EventSink,
+    pub(super) defence: Defence,
+    /// Whether events are written to the log.
+    pub(super) journal: watch::Sender<bool>,
 }
 
 impl<K: Kernel> Guard<K> {
@@ -71,10 +78,12 @@ impl<K: Kernel> Guard<K> {
         kernel: K,
         inputs: Inputs,
         wanted: Wanted,
+        bans: Bans,
         sessions: Sessions,
         socket: &Path,
     ) -> Self {
         let now = Timestamp::now();
+        let journal = inputs.config.events.journal;
         let attached = wanted
             .interfaces
             .iter()
@@ -106,8 +115,11 @@ impl<K: Kernel> Guard<K> {
             last_tick: now,
             attached,
             complaints: BTreeSet::new(),
+            bans,
             sessions,
             events: EventSink::default(),
+            defence: Defence::default(),
+            journal: watch::Sender::new(journal),
         }
     }
 
@@ -121,13 +133,18 @@ impl<K: Kernel> Guard<K> {
         &self.events
     }
 
+    /// Whether events are written to the log.
+    pub fn journal(&self) -> watch::Receiver<bool> {
+        self.journal.subscribe()
+    }
+
     /// The files to watch.
     pub fn watched(&self) -> Watched {
         Watched::of(&self.config, &self.fingerprint)
     }
 
-    /// What is due every second: the programs' clock, entries that expire, interfaces that came
-    /// back, sessions that ended unseen.
+    /// What is due every second: the programs' clock, entries and bans that expire, interfaces that
+    /// came back, sessions that ended unseen.
     pub fn tick(&mut self, now: Timestamp) {
         let clock = self.kernel.refresh_clock();
         self.note("clock", clock.map_err(Failure::from));
@@ -152,8 +169,10 @@ impl<K: Kernel> Guard<K> {
         } else {
             self.last_tick = now;
         }
+        self.follow_bans(now);
         self.follow_interfaces();
         self.follow_sessions();
+        self.follow_defence();
     }
 
     /// Attaches to interfaces that appeared (again) or lost the program, and notes those that went.

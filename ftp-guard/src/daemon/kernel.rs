@@ -5,9 +5,11 @@ use std::{io, net::IpAddr};
 use ftp_guard_common::{
     address::{ClientKey, EndpointKey, FlowKey, ListenKey},
     allow::AllowValue,
+    ban::BanValue,
     config::Mode,
-    limits::{Opening, Profile, Source, SourceKey},
+    limits::{Attack, Opening, Profile, Source, SourceKey, Sysctls},
     ports::PortTable,
+    reason::Reason,
     session::{Client, Flow, Listener, Named, Pinhole, Session},
     stats::{Counter, StatsKey},
 };
@@ -17,9 +19,13 @@ use crate::{
     config::XdpChoice,
     datapath::{
         Attachment, Capacities, Datapath, DatapathError, Hook, Judgement, LimitSettings,
-        SessionSettings, monotonic_ns,
+        SessionSettings, SysctlFiles, monotonic_ns,
     },
-    engine::allowlist::{AllowTable, Change},
+    engine::{
+        allowlist::{AllowTable, Change},
+        bans::{BanChange, BanTable},
+        cookies::TcpSysctls,
+    },
     netlink::{self, Interface},
     sockets::{self, Query, Socket},
 };
@@ -77,7 +83,17 @@ pub trait Kernel: Send + 'static {
     fn hook_counters(&self, hook: Hook) -> Result<Vec<(StatsKey, Counter)>>;
     fn attach_sockets(&mut self) -> Result<()>;
     fn detach_sockets(&mut self) -> Result<bool>;
+    fn attack(&self) -> Result<Attack>;
+    fn cookies_since(&self) -> Result<u64>;
+    fn set_cookies_since(&mut self, ns: u64) -> Result<()>;
+    fn saved_sysctls(&self) -> Result<Sysctls>;
+    fn save_sysctls(&mut self, saved: &Sysctls) -> Result<()>;
+    fn absorbed(&self) -> Result<u64>;
+    fn suppressed(&self) -> Result<Vec<(Reason, u64)>>;
     fn explain(&mut self, frame: &[u8]) -> Result<Judgement>;
+    fn ban_table(&self) -> Result<BanTable>;
+    fn apply_bans(&mut self, changes: &[BanChange], wanted: &BanTable) -> Result<()>;
+    fn ban_lookup(&self, source: IpAddr) -> Result<Option<(IpNet, BanValue)>>;
     fn detach_all(self) -> Result<Vec<String>>;
     /// CLOCK_MONOTONIC in nanoseconds, the clock of the state tables.
     fn now_ns(&self) -> u64;
@@ -85,6 +101,14 @@ pub trait Kernel: Send + 'static {
     fn sockets(&self, query: &Query) -> io::Result<Vec<Socket>>;
     /// Ends a connection of this host; false: it had ended already.
     fn destroy(&mut self, socket: &Socket) -> io::Result<bool>;
+    /// The sysctls that SYN cookies need.
+    fn sysctls(&self) -> io::Result<TcpSysctls>;
+    /// Sets them.
+    fn set_sysctls(&mut self, values: TcpSysctls) -> io::Result<()>;
+    /// Whether they could be set.
+    fn sysctls_writable(&self) -> io::Result<()>;
+    /// Why a program on this interface cannot answer packets, if it cannot.
+    fn cannot_answer(&self, interface: &str) -> Option<String>;
     /// The host's interfaces.
     fn interfaces(&self) -> io::Result<Vec<Interface>>;
     /// The present index of an interface.
@@ -284,8 +308,48 @@ impl Kernel for Datapath {
         self.detach_sockets()
     }
 
+    fn attack(&self) -> Result<Attack> {
+        self.attack()
+    }
+
+    fn cookies_since(&self) -> Result<u64> {
+        self.cookies_since()
+    }
+
+    fn set_cookies_since(&mut self, ns: u64) -> Result<()> {
+        self.set_cookies_since(ns)
+    }
+
+    fn saved_sysctls(&self) -> Result<Sysctls> {
+        self.saved_sysctls()
+    }
+
+    fn save_sysctls(&mut self, saved: &Sysctls) -> Result<()> {
+        self.save_sysctls(saved)
+    }
+
+    fn absorbed(&self) -> Result<u64> {
+        self.absorbed()
+    }
+
+    fn suppressed(&self) -> Result<Vec<(Reason, u64)>> {
+        self.suppressed()
+    }
+
     fn explain(&mut self, frame: &[u8]) -> Result<Judgement> {
         self.explain(frame)
+    }
+
+    fn ban_table(&self) -> Result<BanTable> {
+        self.ban_table()
+    }
+
+    fn apply_bans(&mut self, changes: &[BanChange], wanted: &BanTable) -> Result<()> {
+        self.apply_bans(changes, wanted)
+    }
+
+    fn ban_lookup(&self, source: IpAddr) -> Result<Option<(IpNet, BanValue)>> {
+        self.ban_lookup(source)
     }
 
     fn detach_all(self) -> Result<Vec<String>> {
@@ -302,6 +366,22 @@ impl Kernel for Datapath {
 
     fn destroy(&mut self, socket: &Socket) -> io::Result<bool> {
         sockets::destroy(socket)
+    }
+
+    fn sysctls(&self) -> io::Result<TcpSysctls> {
+        SysctlFiles::default().read()
+    }
+
+    fn set_sysctls(&mut self, values: TcpSysctls) -> io::Result<()> {
+        SysctlFiles::default().write(values)
+    }
+
+    fn sysctls_writable(&self) -> io::Result<()> {
+        SysctlFiles::default().writable()
+    }
+
+    fn cannot_answer(&self, _: &str) -> Option<String> {
+        None
     }
 
     fn interfaces(&self) -> io::Result<Vec<Interface>> {

@@ -118,13 +118,16 @@ impl<K: Kernel> Guard<K> {
             restart_needed: restart_needed(&self.at_start, &inputs.config),
             warnings: Vec::new(),
         };
-        self.change_to(next)?;
+        self.reload_with_bans(&inputs.config, next)?;
         self.config = inputs.config;
         self.passive = inputs.passive;
         self.origins = inputs.origins;
         self.set = inputs.set;
         self.fingerprint = inputs.fingerprint;
+        self.journal.send_replace(self.config.events.journal);
         self.follow_interfaces();
+        self.judge_ability();
+        self.look();
         Ok(ReloadReport {
             warnings: self.warnings(&self.kernel.attachments()?, &self.session_figures()?),
             ..report
@@ -164,6 +167,11 @@ pub(super) fn restart_needed(at_start: &Config, now: &Config) -> Vec<String> {
         (
             "allow.max_entries",
             at_start.allow.max_entries != now.allow.max_entries,
+        ),
+        ("bans.file", at_start.bans.file != now.bans.file),
+        (
+            "bans.max_entries",
+            at_start.bans.max_entries != now.bans.max_entries,
         ),
     ]
     .into_iter()

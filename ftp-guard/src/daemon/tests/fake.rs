@@ -10,9 +10,10 @@ use std::{
 use ftp_guard_common::{
     address::{ClientKey, EndpointKey, FlowKey, ListenKey},
     allow::AllowValue,
+    ban::BanValue,
     class::{Family, PortClass},
     config::Mode,
-    limits::{Opening, Profile, Source, SourceKey},
+    limits::{Attack, Opening, Profile, Source, SourceKey, Sysctls},
     names,
     ports::PortTable,
     reason::{Reason, Verdict},
@@ -24,12 +25,16 @@ use ipnet::IpNet;
 use crate::{
     config::XdpChoice,
     control::protocol::{Failure, Prefix},
-    daemon::{guard::Guard, inputs::Inputs, kernel::Kernel, start::start},
+    daemon::{bans::Bans, guard::Guard, inputs::Inputs, kernel::Kernel, start::start},
     datapath::{
         AttachMode, Attachment, Capacities, DatapathError, Hook, Judgement, LimitSettings,
         SessionSettings, TcKind,
     },
-    engine::allowlist::{AllowTable, Change},
+    engine::{
+        allowlist::{AllowTable, Change},
+        bans::{BanChange, BanTable, deciding},
+        cookies::TcpSysctls,
+    },
     netlink::Interface,
     sockets::{Query, Socket},
 };
@@ -40,6 +45,8 @@ type Result<T> = std::result::Result<T, DatapathError>;
 #[derive(Debug, Default)]
 pub(super) struct Fake {
     pub(super) table: AllowTable,
+    pub(super) bans: BanTable,
+    pub(super) time_s: u64,
     pub(super) mode: Mode,
     pub(super) attached: BTreeMap<String, XdpChoice>,
     pub(super) pinned: BTreeSet<String>,
@@ -65,6 +72,13 @@ pub(super) struct Fake {
     pub(super) sockets: bool,
     pub(super) clock_ns: u64,
     pub(super) tcp: Vec<Socket>,
+    pub(super) attack: Attack,
+    pub(super) cookies_since: u64,
+    pub(super) saved_sysctls: Sysctls,
+    pub(super) tcp_sysctls: TcpSysctls,
+    pub(super) absorbed: u64,
+    pub(super) suppressed: Vec<(Reason, u64)>,
+    pub(super) cannot_answer: Option<String>,
 }
 
 impl Fake {
@@ -388,6 +402,60 @@ impl Kernel for Fake {
         Ok(std::mem::take(&mut self.sockets))
     }
 
+    fn attack(&self) -> Result<Attack> {
+        Ok(self.attack)
+    }
+
+    fn cookies_since(&self) -> Result<u64> {
+        Ok(self.cookies_since)
+    }
+
+    fn set_cookies_since(&mut self, ns: u64) -> Result<()> {
+        self.step("cookies", if ns == 0 { "off" } else { "on" })?;
+        self.cookies_since = ns;
+        Ok(())
+    }
+
+    fn saved_sysctls(&self) -> Result<Sysctls> {
+        Ok(self.saved_sysctls)
+    }
+
+    fn save_sysctls(&mut self, saved: &Sysctls) -> Result<()> {
+        self.step("save sysctls", "")?;
+        self.saved_sysctls = *saved;
+        Ok(())
+    }
+
+    fn absorbed(&self) -> Result<u64> {
+        Ok(self.absorbed)
+    }
+
+    fn suppressed(&self) -> Result<Vec<(Reason, u64)>> {
+        Ok(self.suppressed.clone())
+    }
+
+    fn sysctls(&self) -> io::Result<TcpSysctls> {
+        Ok(self.tcp_sysctls)
+    }
+
+    fn set_sysctls(&mut self, values: TcpSysctls) -> io::Result<()> {
+        self.sysctls_writable()?;
+        self.log.push("set sysctls".to_owned());
+        self.tcp_sysctls = values;
+        Ok(())
+    }
+
+    fn sysctls_writable(&self) -> io::Result<()> {
+        match self.broken.contains("sysctls") {
+            true => Err(io::Error::other("tcp_syncookies: broken on purpose")),
+            false => Ok(()),
+        }
+    }
+
+    fn cannot_answer(&self, _: &str) -> Option<String> {
+        self.cannot_answer.clone()
+    }
+
     fn explain(&mut self, frame: &[u8]) -> Result<Judgement> {
         assert!(frame.len() > 50);
         Ok(Judgement {
@@ -395,6 +463,32 @@ impl Kernel for Fake {
             reason: Reason::NotListed,
             class: PortClass::Control,
             family: Family::Ipv4,
+        })
+    }
+
+    fn ban_table(&self) -> Result<BanTable> {
+        Ok(self.bans.clone())
+    }
+
+    fn apply_bans(&mut self, changes: &[BanChange], wanted: &BanTable) -> Result<()> {
+        if !changes.is_empty() {
+            self.step("apply bans", &changes.len().to_string())?;
+        }
+        for change in changes {
+            match change {
+                Change::Insert(prefix, value) => self.bans.insert(*prefix, *value),
+                Change::Remove(prefix) => self.bans.remove(prefix),
+            };
+        }
+        assert_eq!(self.bans, *wanted, "the plan leads elsewhere");
+        Ok(())
+    }
+
+    fn ban_lookup(&self, source: IpAddr) -> Result<Option<(IpNet, BanValue)>> {
+        deciding(source, self.time_s, |prefix| {
+            let covering = self.bans.iter().filter(|(entry, _)| entry.contains(prefix));
+            let longest = covering.max_by_key(|(entry, _)| entry.prefix_len());
+            Ok(longest.map(|(_, value)| *value))
         })
     }
 
@@ -516,10 +610,10 @@ impl Files {
     }
 
     pub(super) fn configure(&self, interfaces: &str, mode: &str) {
-        let pattern = self.path("allow.d/*.list");
+        let (pattern, bans) = (self.path("allow.d/*.list"), self.path("lib/bans.json"));
         let text = format!(
             "# kept\nmode = \"{mode}\"\ninterfaces = {interfaces}\n[ftp]\npassive_ports = []\n\
-             [allow]\nfiles = [{pattern:?}]\n"
+             [bans]\nfile = {bans:?}\n[allow]\nfiles = [{pattern:?}]\n"
         );
         std::fs::write(self.path("guard.toml"), text).unwrap();
     }
@@ -542,7 +636,8 @@ impl Files {
         adopted: bool,
     ) -> std::result::Result<Guard<Fake>, Failure> {
         let inputs = Inputs::load(&self.path("guard.toml"))?;
-        start(kernel, inputs, adopted, &self.path("guard.sock"))
+        let bans = Bans::load(&inputs.config)?;
+        start(kernel, inputs, bans, adopted, &self.path("guard.sock"))
     }
 }
 

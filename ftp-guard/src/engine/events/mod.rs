@@ -55,7 +55,7 @@ pub enum EventKind {
     CookiesOn(CookiesOn),
     /// The guard sends no more SYN cookies.
     CookiesOff(CookiesOff),
-    /// The guard has ended a session.
+    /// The guard has ended a session, or a part of one.
     SessionEnded(SessionEnded),
     /// To one reader only: it was too slow for that many events, which came here.
     Lost(Lost),
@@ -162,18 +162,23 @@ pub struct CookiesOff {
     pub why: String,
 }
 
-/// The guard has ended a session.
+/// The guard has ended a session, or a part of one.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct SessionEnded {
-    /// Its number.
+    /// Its number; 0 for what belongs to no session.
     pub id: u64,
-    /// The client's end of the control connection.
+    /// What was ended: `session`, `opening` (a control connection before its greeting) or `data` (a single
+    /// data connection).
+    #[serde(default)]
+    pub part: String,
+    /// The client's end of the connection.
     pub client: SocketAddr,
-    /// The server's end of the control connection.
+    /// The server's end of the connection.
     pub server: SocketAddr,
     /// The profile of its source.
     pub profile: String,
-    /// Why: `login_time`, `idle_time`, `data_idle_time` or `banned`.
+    /// Why: `login_timeout`, `idle_timeout`, `data_idle_timeout`, `ports_held`, `killed`, `revoked` or
+    /// `banned`.
     pub reason: String,
 }
 

@@ -52,10 +52,11 @@ fn ban() -> BanEvent {
 fn ended() -> SessionEnded {
     SessionEnded {
         id: 17,
+        part: "session".into(),
         client: "192.0.2.7:40000".parse().unwrap(),
         server: "198.51.100.1:21".parse().unwrap(),
         profile: "bulk".into(),
-        reason: "login_time".into(),
+        reason: "login_timeout".into(),
     }
 }
 
@@ -130,8 +131,8 @@ fn every_kind() -> Vec<(EventKind, &'static str, &'static str)> {
         ),
         (
             EventKind::SessionEnded(ended()),
-            r#""event":"session_ended","id":17,"client":"192.0.2.7:40000","server":"198.51.100.1:21","profile":"bulk","reason":"login_time""#,
-            "session 17 of 192.0.2.7:40000 with 198.51.100.1:21 ended: login_time of profile bulk",
+            r#""event":"session_ended","id":17,"part":"session","client":"192.0.2.7:40000","server":"198.51.100.1:21","profile":"bulk","reason":"login_timeout""#,
+            "session 17 of 192.0.2.7:40000 with 198.51.100.1:21 ended: login_timeout, profile bulk",
         ),
         (
             EventKind::Lost(Lost { count: 5 }),
@@ -238,7 +239,7 @@ fn filters_take_what_they_name() {
         source: source.map(|source| source.parse().unwrap()),
     };
     assert_eq!(
-        takes(&of(&["not_listed", "login_time"], None)),
+        takes(&of(&["not_listed", "login_timeout"], None)),
         ["drop", "session_ended"]
     );
     assert_eq!(

@@ -42,8 +42,8 @@ impl Display for EventKind {
             Self::CookiesOff(cookies) => write!(f, "SYN cookies are off: {}", cookies.why),
             Self::SessionEnded(ended) => write!(
                 f,
-                "session {} of {} with {} ended: {} of profile {}",
-                ended.id, ended.client, ended.server, ended.reason, ended.profile
+                "{} {} of {} with {} ended: {}, profile {}",
+                ended.part, ended.id, ended.client, ended.server, ended.reason, ended.profile
             ),
             Self::Lost(lost) => write!(
                 f,
