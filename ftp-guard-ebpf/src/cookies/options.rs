@@ -43,12 +43,7 @@ pub fn read(options: &mut Options, len: u32, copy: impl FnOnce(*mut u8, u32) -> 
     let mut walk = Walk { options };
     // SAFETY: the loop calls `round` with the pointer given here and returns before `walk` ends.
     unsafe {
-        bpf_loop(
-            MAX_LEN,
-            round as *mut c_void,
-            (&raw mut walk).cast(),
-            0,
-        );
+        bpf_loop(MAX_LEN, round as *mut c_void, (&raw mut walk).cast(), 0);
     }
     true
 }

@@ -48,11 +48,7 @@ pub fn get(connection: &FlowKey) -> Option<&'static mut Primed> {
 pub fn get_or_insert(connection: &FlowKey) -> Option<&'static mut Primed> {
     if get(connection).is_none() {
         // Another CPU may have been faster; then its entry stays.
-        let _ = FTPG_PRIMED.insert(
-            key(connection),
-            Primed::default(),
-            u64::from(BPF_NOEXIST),
-        );
+        let _ = FTPG_PRIMED.insert(key(connection), Primed::default(), u64::from(BPF_NOEXIST));
     }
     get(connection)
 }

@@ -12,7 +12,9 @@ use jiff::Timestamp;
 use serde::Serialize;
 
 use super::{
-    Global, Outcome, expiry,
+    Global, Outcome,
+    ban::ban_line,
+    expiry,
     output::{counted, finish, print, print_json},
     target::Target,
 };
@@ -294,6 +296,9 @@ fn test(target: &Target, address: IpAddr, json: bool) -> Outcome {
         "not allowed"
     };
     let mut text = format!("{address}: {answer} ({})\n", report.reason);
+    if let Some(ban) = &report.ban {
+        text.push_str(&ban_line(ban));
+    }
     if let Some(entry) = &report.entry {
         text.push_str(&entry_line(entry));
     }

@@ -4,10 +4,12 @@
 //! `docs/control-protocol.md`. The server knows nothing of the guard: it hands typed requests to a
 //! [`Service`](server::Service) and writes what comes back.
 
+pub mod ban_view;
 pub mod client;
 pub mod credentials;
 pub mod event_view;
 pub mod feed;
+pub mod flood_view;
 mod following;
 pub mod import;
 pub mod protocol;

@@ -39,12 +39,13 @@ impl<K: Kernel> Guard<K> {
             .collect())
     }
 
-    /// `allow test`: the kernel's tables decide, the files tell where the entry stands.
+    /// `allow test`: the kernel's tables decide, the files tell where the entry stands. A ban goes before.
     ///
     /// # Errors
     ///
     /// The kernel refuses.
     pub fn allow_test(&self, address: IpAddr) -> Result<TestReport, DatapathError> {
+        let (banned, ban) = self.ban_over(address)?;
         let (reason, entry) = match self.kernel.lookup(address)? {
             Some((prefix, value)) => {
                 let reason = match value.excludes() {
@@ -62,11 +63,16 @@ impl<K: Kernel> Guard<K> {
                 None => (Reason::NotListed, None),
             },
         };
+        let reason = match banned {
+            true => Reason::Banned,
+            false => reason,
+        };
         Ok(TestReport {
             address,
             allowed: reason == Reason::Listed,
             reason: reason.as_str().to_owned(),
             entry,
+            ban,
         })
     }
 

@@ -84,6 +84,7 @@ impl Sessions {
                 time,
                 kind: EventKind::SessionEnded(SessionEnded {
                     id: ending.part.session(),
+                    part: ending.part.as_str().to_owned(),
                     client: ending.key.client(),
                     server: ending.key.server(),
                     profile: profiles::name(teller.config, ending.profile).to_owned(),

@@ -21,6 +21,7 @@ use crate::{
     control::protocol::Failure,
     engine::{
         allowlist::{AllowTable, Change, plan},
+        bans::keeps_out,
         sessions::{EndReason, Keeper, Listed, Outlook, Permit, Rules, Selection, watch},
     },
 };
@@ -130,6 +131,10 @@ impl Sessions {
 /// Whether the kernel's own tables let a source in, and if not, why. Should the kernel not answer, it
 /// is not listed.
 fn permit<K: Kernel>(kernel: &K, address: IpAddr) -> Result<Permit, EndReason> {
+    let ban = kernel.ban_lookup(address).map_err(|_| EndReason::Revoked)?;
+    if ban.is_some_and(|(_, ban)| keeps_out(&ban)) {
+        return Err(EndReason::Banned);
+    }
     match kernel.lookup(address) {
         Ok(Some((_, value))) if !value.excludes() => Ok(Permit {
             expires_s: value.expires_s,

@@ -2,6 +2,7 @@
 
 mod attack;
 mod auto;
+mod bans;
 mod connections;
 mod edit;
 mod fake;
