@@ -131,8 +131,9 @@ impl Sessions {
 /// Whether the kernel's own tables let a source in, and if not, why. Should the kernel not answer, it
 /// is not listed.
 fn permit<K: Kernel>(kernel: &K, address: IpAddr) -> Result<Permit, EndReason> {
-    let ban = kernel.ban_lookup(address).map_err(|_| EndReason::Revoked)?;
-    if ban.is_some_and(|(_, ban)| keeps_out(&ban)) {
+    if let Ok(Some((_, ban))) = kernel.ban_lookup(address)
+        && keeps_out(&ban)
+    {
         return Err(EndReason::Banned);
     }
     match kernel.lookup(address) {

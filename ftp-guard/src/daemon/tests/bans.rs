@@ -242,7 +242,7 @@ fn a_damaged_file_refuses_the_start_and_stays() {
         .try_guard(Fake::with_interfaces(&["eth0"]), false)
         .unwrap_err();
     assert_eq!(failure.exit_code, 78);
-    let place = format!("{}:2:", files.path("lib/bans.json").display());
+    let place = format!("{}:3:1:", files.path("lib/bans.json").display());
     assert!(
         failure.diagnostics[0].to_string().starts_with(&place),
         "{failure:?}"

@@ -6,6 +6,7 @@ mod bans;
 mod connections;
 mod edit;
 mod fake;
+mod limits;
 mod sessions;
 mod state;
 mod transition;

@@ -28,6 +28,10 @@ pub struct Settings {
     pub role: &'static str,
     /// Lines of the section `[sessions]`.
     pub sessions: Vec<String>,
+    /// Further lines of the section `[bans]`.
+    pub bans: Vec<String>,
+    /// Lines at the end, with the headings of their sections.
+    pub more: Vec<String>,
 }
 
 impl Default for Settings {
@@ -45,6 +49,8 @@ impl Default for Settings {
             metrics: Guard::METRICS,
             role: "host",
             sessions: Vec::new(),
+            bans: Vec::new(),
+            more: Vec::new(),
         }
     }
 }
@@ -82,6 +88,12 @@ impl Settings {
         format!("{}/ftp-guard.sock", self.name)
     }
 
+    /// The file of bans.
+    #[must_use]
+    pub fn bans_file(&self) -> String {
+        format!("{}/lib/bans.json", self.name)
+    }
+
     /// The folder of the pins.
     #[must_use]
     pub fn pins(&self) -> String {
@@ -102,11 +114,12 @@ impl Settings {
             role,
             ..
         } = self;
-        let sessions = self.sessions.join("\n");
+        let (sessions, more) = (self.sessions.join("\n"), self.more.join("\n"));
         let inside = |path: &str| folder.inside(path).display().to_string();
         let lists = inside(&format!("{name}/allow.d/*.list"));
         let (cli_file, socket) = (inside(&self.cli_file()), inside(&self.socket()));
         let pins = inside(&self.pins());
+        let (bans_file, bans) = (inside(&self.bans_file()), self.bans.join("\n"));
         format!(
             "mode = \"{mode}\"\n\
              interfaces = {interfaces:?}\n\
@@ -126,6 +139,10 @@ impl Settings {
              [sessions]\n\
              {sessions}\n\
              \n\
+             [bans]\n\
+             file = \"{bans_file}\"\n\
+             {bans}\n\
+             \n\
              [metrics]\n\
              listen = \"{metrics}\"\n\
              \n\
@@ -133,7 +150,9 @@ impl Settings {
              socket = \"{socket}\"\n\
              \n\
              [bpf]\n\
-             pin_path = \"{pins}\"\n"
+             pin_path = \"{pins}\"\n\
+             \n\
+             {more}\n"
         )
     }
 }
