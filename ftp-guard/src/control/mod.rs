@@ -9,6 +9,7 @@ pub mod client;
 pub mod credentials;
 pub mod event_view;
 pub mod feed;
+pub mod flood_view;
 mod following;
 pub mod import;
 pub mod limit_view;

@@ -9,6 +9,7 @@ use serde::{Deserialize, Serialize};
 use super::{
     ban_view::BanView,
     limit_view::ProfileView,
+    flood_view::FloodView,
     protocol::ModeName,
     session_view::{PassiveView, SessionCounts, TableView},
 };
@@ -32,7 +33,7 @@ pub struct InterfaceView {
 /// One counter that is not zero.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct CounterView {
-    /// `pass`, `drop` or `would_drop`.
+    /// `pass`, `drop`, `would_drop` or `answer`.
     pub verdict: String,
     /// Name of the reason, see `docs/reasons.md`.
     pub reason: String,
@@ -139,6 +140,9 @@ pub struct Status {
     /// How full the tables are; empty without a daemon.
     #[serde(default)]
     pub tables: Vec<TableView>,
+    /// Floods and what is done about them; absent without a daemon.
+    #[serde(default)]
+    pub flood: Option<FloodView>,
     /// Counters of the XDP program that are not zero.
     pub counters: Vec<CounterView>,
     /// Those of the classifier on egress; the class is that of the source port.
@@ -299,7 +303,7 @@ pub struct Detached {
 /// Result of `explain`.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Explanation {
-    /// `pass`, `drop` or `would_drop`.
+    /// `pass`, `drop`, `would_drop` or `answer`.
     pub verdict: String,
     /// Name of the reason.
     pub reason: String,

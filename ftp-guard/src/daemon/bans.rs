@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use ipnet::IpNet;
 use jiff::Timestamp;
 
-use super::{guard::Guard, kernel::Kernel, wanted::Wanted};
+use super::{ban_events::ban_event, guard::Guard, kernel::Kernel, wanted::Wanted};
 use crate::{
     config::{BanSettings, Config},
     control::protocol::Failure,
@@ -17,6 +17,7 @@ use crate::{
             Ban, BanBook, BanChange, BanCounts, BanRequest, BanTable, Outcome, Removal, Terms,
             keeps_out,
         },
+        events::EventKind,
     },
     store,
 };
@@ -119,6 +120,20 @@ fn shuts_out(from: &BanTable, change: &BanChange) -> bool {
     }
 }
 
+impl Bans {
+    fn figures(&self, table: &BanTable) -> BanFigures {
+        let v4 = table.keys().filter(|prefix| matches!(prefix, IpNet::V4(_)));
+        let v4 = v4.count();
+        let count = |number: usize| u32::try_from(number).unwrap_or(u32::MAX);
+        BanFigures {
+            counts: self.book.counts(Timestamp::now()),
+            ipv4: count(v4),
+            ipv6: count(table.len() - v4),
+            max_entries: self.max_entries,
+        }
+    }
+}
+
 impl<K: Kernel> Guard<K> {
     /// Bans what is asked for: what rules and the command line call. With `whole` a refusal of one is a
     /// refusal of all; else the others are banned. New bans end the sessions of their sources.
@@ -142,6 +157,7 @@ impl<K: Kernel> Guard<K> {
         }
         for outcome in outcomes.iter().filter(|outcome| outcome.changed()) {
             self.log_ban(outcome);
+            self.tell_ban(outcome);
         }
         Ok(outcomes)
     }
@@ -165,6 +181,9 @@ impl<K: Kernel> Guard<K> {
             for ban in removals.iter().filter_map(|removal| removal.ban.as_ref()) {
                 tracing::info!("no longer banned, by command: {}", ban.prefix);
             }
+        }
+        for ban in removals.iter().filter_map(|removal| removal.ban.as_ref()) {
+            self.events.publish(EventKind::BanRemoved(ban_event(ban)));
         }
         Ok(removals)
     }
@@ -201,6 +220,9 @@ impl<K: Kernel> Guard<K> {
         let due = self.bans.book.is_due(now);
         if due {
             let ended = self.bans.book.sweep(now);
+            for ban in &ended {
+                self.events.publish(EventKind::BanExpired(ban_event(ban)));
+            }
             self.bans.unwritten = true;
             if self.config.events.journal {
                 for Ban { prefix, .. } in &ended {
@@ -266,16 +288,12 @@ impl<K: Kernel> Guard<K> {
     ///
     /// The kernel refuses.
     pub fn ban_figures(&self) -> Result<BanFigures, DatapathError> {
-        let table = self.kernel.ban_table()?;
-        let v4 = table.keys().filter(|prefix| matches!(prefix, IpNet::V4(_)));
-        let v4 = v4.count();
-        let count = |number: usize| u32::try_from(number).unwrap_or(u32::MAX);
-        Ok(BanFigures {
-            counts: self.bans.book.counts(Timestamp::now()),
-            ipv4: count(v4),
-            ipv6: count(table.len() - v4),
-            max_entries: self.bans.max_entries,
-        })
+        Ok(self.bans.figures(&self.kernel.ban_table()?))
+    }
+
+    /// The same as the kernel was given them: a scrape walks no table of it.
+    pub(super) fn given_ban_figures(&self) -> BanFigures {
+        self.bans.figures(&self.bans.table)
     }
 
     fn log_ban(&self, outcome: &Outcome) {

@@ -275,6 +275,7 @@ impl<K: Kernel> Guard<K> {
             egress: self.kernel.hook_counters(Hook::Egress)?,
             control: self.kernel.hook_counters(Hook::Control)?,
             live: self.live()?,
+            flood: self.flood_figures()?,
             entries,
             max_entries: self.at_start.allow.max_entries,
             missing: self.missing(&attachments),

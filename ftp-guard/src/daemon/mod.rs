@@ -5,12 +5,14 @@
 //! interfaces that come and go, and the time.
 
 pub mod attack;
+mod ban_events;
 mod ban_query;
 pub mod bans;
 pub mod connections;
 pub mod edit;
 pub mod events;
 mod failure;
+mod flood;
 pub mod guard;
 pub mod inputs;
 pub mod kernel;
