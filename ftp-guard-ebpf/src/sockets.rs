@@ -8,6 +8,7 @@ use ftp_guard_common::{
     address::{Address, FlowKey, ListenKey, v4},
     class::{Family, PortClass},
     limits::SourceKey,
+    session::Traffic,
     sockets::UNSET,
 };
 
@@ -152,20 +153,30 @@ fn closed(key: &FlowKey, is_control: bool) {
     let mut source = SourceKey::default();
     maps::sources::name(&mut source, &key.client, u32::from(key.family));
     if is_control {
-        if let Some(session) = maps::sessions::get(key)
-            && session.traffic.closed_ns == 0
-        {
-            session.traffic.closed_ns = now;
-            session::end(key, &source, session);
-        } else {
-            maps::opening::remove(key, &source);
+        match maps::sessions::get(key) {
+            Some(session) if session.traffic.closed_ns == 0 => {
+                if is_first_end(&mut session.traffic, now) {
+                    session::end(key, &source, session);
+                }
+            }
+            // What has ended may linger under the key of another one.
+            _ => maps::opening::remove(key, &source),
         }
     } else if let Some(flow) = maps::flows::get(key)
-        && flow.traffic.closed_ns == 0
+        && is_first_end(&mut flow.traffic, now)
     {
-        flow.traffic.closed_ns = now;
         data::end(&source, flow);
     }
+}
+
+/// Notes the end of a connection; whether it still counted. Who killed it has counted it off.
+#[inline(always)]
+fn is_first_end(traffic: &mut Traffic, now: u64) -> bool {
+    if traffic.closed_ns != 0 {
+        return false;
+    }
+    traffic.closed_ns = now;
+    traffic.killed == 0
 }
 
 /// Fills in the connection of a socket; whether it could be read. A subprogram: it has a stack frame of

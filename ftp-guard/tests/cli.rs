@@ -368,6 +368,7 @@ fn without_a_daemon_a_client_says_where_it_looked() {
         &["reload"],
         &["explain", "192.0.2.9"],
         &["sessions", "--client", "192.0.2.0/24"],
+        &["sessions", "--sources"],
         &["kill", "17", "192.0.2.9"],
         &["ban", "add", "192.0.2.9", "--for", "-1"],
         &["ban", "remove", "192.0.2.9"],

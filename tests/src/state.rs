@@ -271,6 +271,19 @@ impl<'a> State<'a> {
         self.set_attack(Attack::default())
     }
 
+    /// Lets the programs search a full table for the dead at once, however short ago they last did.
+    ///
+    /// # Errors
+    ///
+    /// What the kernel says.
+    pub fn forget_searches(&mut self) -> anyhow::Result<()> {
+        let mut searched: Array<&mut MapData, u64> = self.map("FTPG_RECLAIM")?.try_into()?;
+        for table in 0..searched.len() {
+            searched.set(table, 0, 0)?;
+        }
+        Ok(())
+    }
+
     fn map(&mut self, name: &str) -> anyhow::Result<&mut Map> {
         self.ebpf
             .map_mut(name)

@@ -30,7 +30,7 @@ pub fn insert(key: &FlowKey, flow: &Flow) -> bool {
     unsafe { reclaim::insert::<FlowKey, Flow>(map, Table::Flows, attempt) }
 }
 
-impl Mortal for Flow {
+impl Mortal<FlowKey> for Flow {
     #[inline(always)]
     fn is_dead(&self, now: u64) -> bool {
         self.is_over(now)

@@ -84,14 +84,14 @@ pub fn name(key: &EndpointKey, named: &Named) -> bool {
     unsafe { reclaim::insert::<EndpointKey, Named>(map, Table::Named, attempt) }
 }
 
-impl Mortal for Pinhole {
+impl Mortal<EndpointKey> for Pinhole {
     #[inline(always)]
     fn is_dead(&self, now: u64) -> bool {
         self.expires_ns <= now
     }
 }
 
-impl Mortal for Named {
+impl Mortal<EndpointKey> for Named {
     #[inline(always)]
     fn is_dead(&self, now: u64) -> bool {
         self.expires_ns <= now

@@ -26,10 +26,17 @@ static FTPG_OPENING: HashMap<FlowKey, Opening, MAX_ENTRIES> = HashMap::new();
 #[btf_map]
 static FTPG_EXPECTED: Array<u64, { EXPECTED_SLOTS as usize }> = Array::new();
 
-impl Mortal for Opening {
+impl Mortal<FlowKey> for Opening {
     #[inline(always)]
     fn is_dead(&self, now: u64) -> bool {
         now > self.since_ns.saturating_add(OPENING_NS)
+    }
+
+    #[inline(always)]
+    fn buried(key: &FlowKey) {
+        let mut source = SourceKey::default();
+        sources::name(&mut source, &key.client, u32::from(key.family));
+        sources::opening_ends(&source);
     }
 }
 

@@ -31,10 +31,14 @@ pub enum Table {
 #[btf_map]
 static FTPG_RECLAIM: Array<u64, 7> = Array::new();
 
-/// A value that can be dead.
-pub trait Mortal {
+/// A value, stored under a `K`, that can be dead.
+pub trait Mortal<K> {
     /// Whether nothing will ask for it after `now`.
     fn is_dead(&self, now: u64) -> bool;
+
+    /// What follows from its removal.
+    #[inline(always)]
+    fn buried(_key: &K) {}
 }
 
 /// Tries to insert into a hash table with keys `K` and values `V`, and once more where the dead have made
@@ -44,7 +48,7 @@ pub trait Mortal {
 ///
 /// `map` is such a table.
 #[inline(always)]
-pub unsafe fn insert<K, V: Mortal>(
+pub unsafe fn insert<K, V: Mortal<K>>(
     map: *const c_void,
     table: Table,
     attempt: impl Fn() -> bool,
@@ -59,7 +63,7 @@ pub unsafe fn insert<K, V: Mortal>(
 ///
 /// As for [`insert`].
 #[inline(always)]
-unsafe fn search<K, V: Mortal>(map: *const c_void, table: Table) -> bool {
+unsafe fn search<K, V: Mortal<K>>(map: *const c_void, table: Table) -> bool {
     let now = config::precise_now();
     let Some(last) = FTPG_RECLAIM.get(table as u32) else {
         return false;
@@ -79,7 +83,7 @@ unsafe fn search<K, V: Mortal>(map: *const c_void, table: Table) -> bool {
     }
 }
 
-unsafe extern "C" fn bury<K, V: Mortal>(
+unsafe extern "C" fn bury<K, V: Mortal<K>>(
     map: *mut c_void,
     key: *const K,
     value: *const V,
@@ -87,6 +91,8 @@ unsafe extern "C" fn bury<K, V: Mortal>(
 ) -> i64 {
     // SAFETY: the kernel hands an entry of the table, which stays while the program runs.
     if unsafe { &*value }.is_dead(config::precise_now()) {
+        // SAFETY: the kernel hands the entry's key.
+        V::buried(unsafe { &*key });
         // SAFETY: the kernel lets a callback remove the entry that it was called for.
         let _ = unsafe { aya_ebpf::helpers::bpf_map_delete_elem(map, key.cast()) };
     }

@@ -51,7 +51,7 @@ pub fn insert(key: &FlowKey, session: &Session) -> bool {
     unsafe { reclaim::insert::<FlowKey, Session>(map, Table::Sessions, attempt) }
 }
 
-impl Mortal for Session {
+impl Mortal<FlowKey> for Session {
     #[inline(always)]
     fn is_dead(&self, now: u64) -> bool {
         self.is_over(now)
@@ -82,7 +82,7 @@ pub fn client(key: &ClientKey) -> Option<&'static mut Client> {
         .map(|client| unsafe { &mut *client })
 }
 
-impl Mortal for Client {
+impl Mortal<ClientKey> for Client {
     #[inline(always)]
     fn is_dead(&self, _now: u64) -> bool {
         self.sessions == 0

@@ -18,7 +18,7 @@ const MAX_ENTRIES: usize = 1024;
 #[btf_map]
 static FTPG_SOURCES: HashMap<SourceKey, Source, MAX_ENTRIES> = HashMap::new();
 
-impl Mortal for Source {
+impl Mortal<SourceKey> for Source {
     #[inline(always)]
     fn is_dead(&self, _now: u64) -> bool {
         self.sessions == 0 && self.opening == 0 && self.data == 0

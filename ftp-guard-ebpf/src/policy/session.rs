@@ -135,6 +135,8 @@ fn open(packet: &Packet, tls: u32, now: u64) -> Reason {
         return Reason::ServerAnswer;
     };
     let adopting = maps::config::adopting(now);
+    // One whose beginning nobody saw: it was given up, or there was no room for it.
+    let adopted = adopting || maps::opening::get(key).is_none();
     scratch.session = Session {
         id: maps::sessions::next_id(),
         traffic: traffic::begin(now, entry.expires_s),
@@ -143,7 +145,7 @@ fn open(packet: &Packet, tls: u32, now: u64) -> Reason {
         // Its question may have passed before the guard came.
         passive_asked: u16::from(adopting),
         tls: tls as u8,
-        adopted: u8::from(adopting),
+        adopted: u8::from(adopted),
         profile: entry.profile,
         ..Session::default()
     };

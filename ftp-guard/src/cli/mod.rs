@@ -7,6 +7,7 @@ mod check;
 mod codegen;
 mod completions;
 mod detach;
+mod events;
 mod expiry;
 mod explain;
 mod kill;
@@ -16,6 +17,7 @@ mod output;
 mod reload;
 mod run;
 mod sessions;
+mod sources;
 mod status;
 mod target;
 
@@ -65,6 +67,7 @@ enum Verb {
     Check(check::Args),
     Status(status::Args),
     Sessions(sessions::Args),
+    Events(events::Args),
     Kill(kill::Args),
     Allow(allow::Args),
     Ban(ban::Args),
@@ -93,6 +96,7 @@ pub fn main(cli: Cli) -> u8 {
         Verb::Check(args) => args.run(global),
         Verb::Status(args) => args.run(global),
         Verb::Sessions(args) => args.run(global),
+        Verb::Events(args) => args.run(global),
         Verb::Kill(args) => args.run(global),
         Verb::Allow(args) => args.run(global),
         Verb::Ban(args) => args.run(global),

@@ -5,6 +5,7 @@ use serde::Serialize;
 use super::{
     Global, Outcome,
     output::{bytes, counted, duration, print, print_json},
+    sources,
     target::Target,
 };
 use crate::control::{
@@ -15,12 +16,15 @@ use crate::control::{
 /// List the live sessions: control connections, each with its data connections.
 ///
 /// Bytes are the TCP payload of the control connection and of the data connections that are open
-/// now.
+/// now. Whether somebody has logged in cannot be told under TLS.
 #[derive(Debug, clap::Args)]
 pub(super) struct Args {
     /// Only those of this client, or of clients in this prefix.
     #[arg(long, value_name = "PREFIX")]
     client: Option<Prefix>,
+    /// List sources instead, each with what its connections amount to and what its profile permits.
+    #[arg(long)]
+    sources: bool,
     /// Print JSON.
     #[arg(long)]
     json: bool,
@@ -46,7 +50,8 @@ impl Listing {
     /// For people.
     pub(super) fn text(&self) -> String {
         let header = [
-            "ID", "CLIENT", "SERVER", "AGE", "IDLE", "TLS", "DATA", "PINHOLES", "IN", "OUT",
+            "ID", "CLIENT", "SERVER", "PROFILE", "LOGIN", "AGE", "IDLE", "TLS", "DATA", "PINHOLES",
+            "IN", "OUT",
         ];
         let mut rows = vec![header.map(str::to_owned)];
         rows.extend(self.sessions.iter().map(row));
@@ -70,6 +75,9 @@ impl Listing {
 
 impl Args {
     pub(super) fn run(self, global: &Global) -> Outcome {
+        if self.sources {
+            return sources::run(global, self.client, self.json);
+        }
         let request = Request::Sessions {
             client: self.client,
         };
@@ -92,7 +100,7 @@ impl Args {
     }
 }
 
-fn row(session: &SessionView) -> [String; 10] {
+fn row(session: &SessionView) -> [String; 12] {
     let sum = |own: u64, of: fn(&DataView) -> u64| {
         let data = session.data.iter().map(of);
         bytes(data.fold(own, u64::saturating_add))
@@ -101,6 +109,8 @@ fn row(session: &SessionView) -> [String; 10] {
         session.id.to_string(),
         session.client.to_string(),
         session.server.to_string(),
+        session.profile.clone(),
+        session.login.clone(),
         duration(session.age_seconds as u64),
         duration(session.idle_seconds as u64),
         match session.killed {
@@ -159,6 +169,8 @@ mod tests {
             killed: false,
             bytes_in: 90,
             bytes_out: 0,
+            profile: "partners".to_owned(),
+            login: "yes".to_owned(),
             data: vec![data()],
             pinholes: Vec::new(),
         }
@@ -173,8 +185,8 @@ mod tests {
         assert_eq!(
             listing.text(),
             "\
-ID  CLIENT           SERVER           AGE        IDLE  TLS    DATA  PINHOLES  IN     OUT
-17  192.0.2.7:40000  198.51.100.1:21  1 h 1 min  0 s   clear  1     0         100 B  3.00 MiB
+ID  CLIENT           SERVER           PROFILE   LOGIN  AGE        IDLE  TLS    DATA  PINHOLES  IN     OUT
+17  192.0.2.7:40000  198.51.100.1:21  partners  yes    1 h 1 min  0 s   clear  1     0         100 B  3.00 MiB
 data connection of no live session: passive, 198.51.100.1:50003 with 192.0.2.7:40001, 10 B in, 3.00 MiB out
 "
         );

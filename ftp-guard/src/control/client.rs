@@ -2,6 +2,7 @@
 
 use std::{
     io::{self, BufRead, BufReader, Read, Write},
+    ops::ControlFlow,
     os::unix::net::UnixStream,
     path::{Path, PathBuf},
     time::Duration,
@@ -131,6 +132,37 @@ impl Client {
                     }
                 }
                 Reply::Result(value) => return typed(value),
+                Reply::Error(failure) => return Err(failure.into()),
+            }
+        }
+    }
+
+    /// Sends a request whose parts come when they come: each member goes to `member`, until that says
+    /// that it has enough; nothing is returned then.
+    ///
+    /// # Errors
+    ///
+    /// As [`Client::call`].
+    pub fn follow<R: DeserializeOwned>(
+        &mut self,
+        request: &Request,
+        mut member: impl FnMut(serde_json::Value) -> ControlFlow<()>,
+    ) -> Result<Option<R>, ClientError> {
+        let socket = self.stream.get_ref();
+        socket
+            .set_read_timeout(None)
+            .map_err(|source| self.broken(source))?;
+        self.send(request)?;
+        loop {
+            match decode_reply(&self.receive()?)? {
+                Reply::Part(members) => {
+                    for value in members {
+                        if member(value).is_break() {
+                            return Ok(None);
+                        }
+                    }
+                }
+                Reply::Result(value) => return typed(value).map(Some),
                 Reply::Error(failure) => return Err(failure.into()),
             }
         }

@@ -7,6 +7,9 @@
 pub mod ban_view;
 pub mod client;
 pub mod credentials;
+pub mod event_view;
+pub mod feed;
+mod following;
 pub mod import;
 pub mod protocol;
 pub mod server;

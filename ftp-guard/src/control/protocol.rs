@@ -90,6 +90,24 @@ pub struct Question {
     pub interface: Option<String>,
 }
 
+/// Which events.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct EventsWanted {
+    /// Those that come from now on, instead of those that are remembered.
+    #[serde(default)]
+    pub follow: bool,
+    /// Only those of these reasons; all if empty.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub reasons: Vec<String>,
+    /// Only those that concern a remote address in this prefix.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub source: Option<Prefix>,
+    /// The last so many of those that are remembered; with `follow`, the next so many.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub limit: Option<u64>,
+}
+
 /// What a client asks for. `verb` on the wire is the name in kebab case.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "verb", rename_all = "kebab-case")]
@@ -151,6 +169,18 @@ pub enum Request {
         #[serde(default, skip_serializing_if = "Option::is_none")]
         client: Option<Prefix>,
     },
+    /// What the connections of each source amount to: parts of
+    /// [`SourceView`](super::session_view::SourceView), then a
+    /// [`SourcesReport`](super::session_view::SourcesReport).
+    Sources {
+        /// Those in this prefix, or around it, only.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        client: Option<Prefix>,
+    },
+    /// The last events, or with `follow` those that come from now on: parts of
+    /// [`Event`](crate::engine::events::Event), then an [`EventsReport`](super::event_view::EventsReport),
+    /// which with `follow` comes when there have been `limit` events or the daemon ends.
+    Events(EventsWanted),
     /// End sessions and their data connections: parts as of `sessions`, what was ended, then a
     /// [`KillView`](super::session_view::KillView).
     Kill {
@@ -183,7 +213,7 @@ pub enum Request {
 }
 
 /// The verbs of the protocol, as an error names them.
-pub const VERBS: [&str; 15] = [
+pub const VERBS: [&str; 17] = [
     "status",
     "reload",
     "detach",
@@ -195,6 +225,8 @@ pub const VERBS: [&str; 15] = [
     "allow-test",
     "explain",
     "sessions",
+    "sources",
+    "events",
     "kill",
     "ban-add",
     "ban-remove",

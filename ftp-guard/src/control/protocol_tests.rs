@@ -45,6 +45,13 @@ fn every_request() -> Vec<Request> {
         Request::Sessions {
             client: Some(prefix),
         },
+        Request::Sources { client: None },
+        Request::Events(EventsWanted {
+            follow: true,
+            reasons: vec!["not_listed".into()],
+            source: Some(prefix),
+            limit: Some(9),
+        }),
         Request::Kill {
             targets: ["17", "192.0.2.7", "2001:db8::/48"]
                 .map(|text| text.parse().unwrap())

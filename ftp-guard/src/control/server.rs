@@ -23,9 +23,11 @@ use super::{
     IDLE_TIMEOUT, MAX_CONNECTIONS, MAX_REQUEST_LINE, PART_BYTES, VERSION,
     ban_view::BanView,
     credentials::Peer,
+    feed::EventSink,
+    following::MAX_FOLLOWERS,
     import::Collector,
     protocol::{EXIT_NOT_PERMITTED, Failure, Reply, Request, decode_request, encode},
-    session_view::SessionMember,
+    session_view::{SessionMember, SourceView},
     view::EntryView,
 };
 
@@ -38,6 +40,8 @@ pub enum Members {
     Sessions(Vec<SessionMember>),
     /// Of bans.
     Bans(Vec<BanView>),
+    /// Of sources.
+    Sources(Vec<SourceView>),
 }
 
 /// What a request that was done answers with.
@@ -95,14 +99,18 @@ pub struct Server<S> {
     limits: Limits,
     group: Option<Gid>,
     importing: Arc<Semaphore>,
+    events: EventSink,
+    followers: Arc<Semaphore>,
 }
 
 impl<S: Service> Server<S> {
-    /// A server that hands requests to `service` and, beside root and the daemon's own user,
-    /// serves members of `group`.
-    pub fn new(service: S, group: Option<Gid>, limits: Limits) -> Self {
+    /// A server that hands requests to `service`, answers those for events from `events`, and, beside
+    /// root and the daemon's own user, serves members of `group`.
+    pub fn new(service: S, events: EventSink, group: Option<Gid>, limits: Limits) -> Self {
         Self {
             service,
+            events,
+            followers: Arc::new(Semaphore::new(MAX_FOLLOWERS)),
             limits,
             group,
             importing: Arc::new(Semaphore::new(1)),
@@ -163,6 +171,8 @@ impl<S: Service> Server<S> {
             writer,
             idle: self.limits.idle,
             import: Collector::new(Arc::clone(&self.importing)),
+            events: self.events.clone(),
+            followers: Arc::clone(&self.followers),
         };
         if permitted {
             Ok(connection)
@@ -172,16 +182,19 @@ impl<S: Service> Server<S> {
     }
 }
 
-struct Connection<S> {
+/// A connection to the control socket.
+pub(super) struct Connection<S> {
     service: S,
-    reader: FramedRead<OwnedReadHalf, LinesCodec>,
-    writer: OwnedWriteHalf,
+    pub(super) reader: FramedRead<OwnedReadHalf, LinesCodec>,
+    pub(super) writer: OwnedWriteHalf,
     idle: Duration,
     import: Collector,
+    pub(super) events: EventSink,
+    pub(super) followers: Arc<Semaphore>,
 }
 
 /// The connection is to be closed: the peer is gone, slow, or not understood.
-struct Close;
+pub(super) struct Close;
 
 impl<S: Service> Connection<S> {
     async fn serve(mut self, mut stop: watch::Receiver<bool>) {
@@ -193,13 +206,17 @@ impl<S: Service> Connection<S> {
                 _ = stop.wait_for(|stop| *stop) => return,
             };
             let Ok(Some(line)) = line else { return };
-            if self.answer(line).await.is_err() {
+            if self.answer(line, &mut stop).await.is_err() {
                 return;
             }
         }
     }
 
-    async fn answer(&mut self, line: Result<String, LinesCodecError>) -> Result<(), Close> {
+    async fn answer(
+        &mut self,
+        line: Result<String, LinesCodecError>,
+        stop: &mut watch::Receiver<bool>,
+    ) -> Result<(), Close> {
         let request = match line {
             Ok(line) => decode_request(&line),
             Err(LinesCodecError::MaxLineLengthExceeded) => Err(Failure::usage(format!(
@@ -215,6 +232,7 @@ impl<S: Service> Connection<S> {
         };
         match self.import.take(request) {
             Ok(None) => Ok(()),
+            Ok(Some(Request::Events(wanted))) => self.events(wanted, stop).await,
             Ok(Some(request)) => match self.service.call(request).await {
                 Ok(answer) => self.send(answer).await,
                 Err(failure) => self.send_line(&Reply::Error(failure)).await,
@@ -223,17 +241,18 @@ impl<S: Service> Connection<S> {
         }
     }
 
-    async fn send(&mut self, answer: Answer) -> Result<(), Close> {
+    pub(super) async fn send(&mut self, answer: Answer) -> Result<(), Close> {
         match answer.members {
             Some(Members::Entries(entries)) => self.parts(entries).await?,
             Some(Members::Sessions(sessions)) => self.parts(sessions).await?,
             Some(Members::Bans(bans)) => self.parts(bans).await?,
+            Some(Members::Sources(sources)) => self.parts(sources).await?,
             None => {}
         }
         self.send_line(&Reply::Result(answer.result)).await
     }
 
-    async fn parts(&mut self, members: Vec<impl Serialize + Send>) -> Result<(), Close> {
+    pub(super) async fn parts(&mut self, members: Vec<impl Serialize + Send>) -> Result<(), Close> {
         let mut members = members.into_iter();
         while let Some(part) = next_part(&mut members) {
             self.write(part).await?;
@@ -241,7 +260,7 @@ impl<S: Service> Connection<S> {
         Ok(())
     }
 
-    async fn send_line(&mut self, reply: &Reply) -> Result<(), Close> {
+    pub(super) async fn send_line(&mut self, reply: &Reply) -> Result<(), Close> {
         let line = encode(reply).map_err(|_| Close)?;
         self.write(Bytes::from(line + "\n")).await
     }
@@ -290,7 +309,7 @@ impl<S: Service> Connection<S> {
 }
 
 /// The line of the next part of a list, of about [`PART_BYTES`].
-fn next_part(members: &mut impl Iterator<Item = impl Serialize>) -> Option<Bytes> {
+pub(super) fn next_part(members: &mut impl Iterator<Item = impl Serialize>) -> Option<Bytes> {
     let mut line = BytesMut::with_capacity(PART_BYTES + PART_BYTES / 4);
     let mut any = false;
     line.put_slice(format!("{{\"version\":{VERSION},\"part\":[").as_bytes());

@@ -67,7 +67,12 @@ async fn with_server<T: Send + 'static>(
     let mut socket = ControlSocket::bind(&path).unwrap();
     let listener = socket.listener().unwrap();
     let (stop, stopped) = watch::channel(false);
-    let server = Server::new(Fake { entries }, socket.group(), limits);
+    let server = Server::new(
+        Fake { entries },
+        EventSink::default(),
+        socket.group(),
+        limits,
+    );
     let server = tokio::spawn(server.run(listener, stopped));
     let result = tokio::task::spawn_blocking(move || client(&path))
         .await

@@ -2,9 +2,13 @@
 
 use std::net::SocketAddr;
 
+use ipnet::IpNet;
 use serde::{Deserialize, Serialize};
 
-use crate::engine::sessions::view::{FlowInfo, PinholeInfo, SessionInfo, TableFill};
+use crate::{
+    config::ProfileSettings,
+    engine::sessions::view::{FlowInfo, PinholeInfo, SessionInfo, SourceInfo, TableFill},
+};
 
 /// A session.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -29,6 +33,12 @@ pub struct SessionView {
     pub bytes_in: u64,
     /// TCP payload from the server on the control connection, bytes.
     pub bytes_out: u64,
+    /// Name of its client's profile.
+    #[serde(default)]
+    pub profile: String,
+    /// Whether somebody has logged in: `yes`, `no`, or `unknown` (under TLS, or taken over in its middle).
+    #[serde(default)]
+    pub login: String,
     /// Its live data connections.
     pub data: Vec<DataView>,
     /// The passive ports that its client may connect to now.
@@ -84,6 +94,32 @@ pub struct SessionsReport {
     pub data_connections: u64,
 }
 
+/// A source: an address, or the IPv6 prefix that counts as one.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SourceView {
+    /// The address as a prefix.
+    pub source: IpNet,
+    /// Name of its profile; null when it is not on the allowlist (any more).
+    pub profile: Option<String>,
+    /// Its live sessions.
+    pub sessions: u32,
+    /// Its control connections that the server has not greeted yet.
+    pub opening: u32,
+    /// Sessions and connections before their greeting that it may have at one time; null: no limit.
+    pub max_sessions: Option<u32>,
+    /// Its live data connections.
+    pub data_connections: u32,
+    /// Those that it may have with the sessions that it has now; null: no limit.
+    pub max_data_connections: Option<u64>,
+}
+
+/// Result of `sources`, behind its parts.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SourcesReport {
+    /// How many sources the parts held.
+    pub sources: u64,
+}
+
 /// Result of `kill`, behind its parts.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct KillView {
@@ -115,7 +151,8 @@ pub struct SessionCounts {
 /// How full a table is.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct TableView {
-    /// What it holds: `sessions`, `flows`, `pinholes`, `named`, `clients` or `listeners`.
+    /// What it holds: `sessions`, `flows`, `pinholes`, `named`, `clients`, `listeners`, `sources` or
+    /// `opening`.
     pub table: String,
     /// Entries in it.
     pub used: u32,
@@ -145,8 +182,10 @@ pub struct PassiveView {
     pub outside: Vec<u16>,
 }
 
-impl From<SessionInfo> for SessionView {
-    fn from(info: SessionInfo) -> Self {
+impl SessionView {
+    /// A session whose client's profile has this name.
+    #[must_use]
+    pub fn of(info: SessionInfo, profile: &str) -> Self {
         Self {
             id: info.id,
             client: info.client,
@@ -158,8 +197,32 @@ impl From<SessionInfo> for SessionView {
             killed: info.killed,
             bytes_in: info.bytes_in,
             bytes_out: info.bytes_out,
+            profile: profile.to_owned(),
+            login: info.login.as_str().to_owned(),
             data: info.data.into_iter().map(DataView::from).collect(),
             pinholes: info.pinholes.into_iter().map(PinholeView::from).collect(),
+        }
+    }
+}
+
+impl SourceView {
+    /// A source with its profile's name and settings; `None`: it is not on the allowlist.
+    #[must_use]
+    pub fn of(info: SourceInfo, profile: Option<(&str, &ProfileSettings)>) -> Self {
+        let limit = |most: fn(&ProfileSettings) -> u32| {
+            let most = profile.map_or(0, |(_, settings)| most(settings));
+            (most > 0).then_some(most)
+        };
+        let per_session = limit(|settings| settings.max_data_connections);
+        let sessions = u64::from(info.sessions.max(1));
+        Self {
+            source: info.prefix,
+            profile: profile.map(|(name, _)| name.to_owned()),
+            sessions: info.sessions,
+            opening: info.opening,
+            max_sessions: limit(|settings| settings.max_sessions),
+            data_connections: info.data,
+            max_data_connections: per_session.map(|most| u64::from(most) * sessions),
         }
     }
 }

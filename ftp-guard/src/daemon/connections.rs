@@ -1,15 +1,19 @@
 //! `sessions` and `kill` as requests: what is sent back, and which ones are meant.
 
 use ftp_guard_common::session::FlowKind;
+use ipnet::IpNet;
 
 use super::{guard::Guard, kernel::Kernel};
 use crate::{
     control::{
         protocol::{Failure, Prefix, Target},
         server::{Answer, Members},
-        session_view::{DataView, KillView, SessionMember, SessionView, SessionsReport},
+        session_view::{
+            DataView, KillView, SessionMember, SessionView, SessionsReport, SourceView,
+            SourcesReport,
+        },
     },
-    engine::sessions::view::{FlowInfo, KillTarget, SessionInfo, SessionsInfo},
+    engine::sessions::view::{FlowInfo, KillTarget, SessionInfo, SessionsInfo, SourceInfo},
     telemetry::metrics::Live,
 };
 
@@ -39,7 +43,30 @@ impl<K: Kernel> Guard<K> {
             data_connections: (data.sum::<usize>() + info.orphans.len()) as u64,
         };
         Ok(Answer {
-            members: Some(Members::Sessions(members(info))),
+            members: Some(Members::Sessions(self.members(info))),
+            ..Answer::of(&report)?
+        })
+    }
+
+    /// `sources`: all, or those that share addresses with a prefix.
+    ///
+    /// # Errors
+    ///
+    /// The kernel refuses.
+    pub fn source_list(&self, client: Option<Prefix>) -> Result<Answer, Failure> {
+        let mut sources = self.sources()?;
+        if let Some(Prefix(prefix)) = client {
+            let own = |source: &IpNet| prefix.contains(source) || source.contains(&prefix);
+            sources.retain(|(info, _)| own(&info.prefix));
+        }
+        let view = |(info, profile): (SourceInfo, Option<u16>)| {
+            SourceView::of(info, profile.and_then(|number| self.config.profile(number)))
+        };
+        let report = SourcesReport {
+            sources: sources.len() as u64,
+        };
+        Ok(Answer {
+            members: Some(Members::Sources(sources.into_iter().map(view).collect())),
             ..Answer::of(&report)?
         })
     }
@@ -66,9 +93,21 @@ impl<K: Kernel> Guard<K> {
         let targets: Vec<KillTarget> = targets.iter().map(|target| target.0).collect();
         keep(&mut info, &targets);
         Ok(Answer {
-            members: Some(Members::Sessions(members(info))),
+            members: Some(Members::Sessions(self.members(info))),
             ..Answer::of(&report)?
         })
+    }
+
+    fn members(&self, info: SessionsInfo) -> Vec<SessionMember> {
+        let sessions = info.sessions.into_iter().map(|session| {
+            let profile = self.profile_name(session.profile);
+            SessionView::of(session, profile)
+        });
+        let orphans = info.orphans.into_iter().map(DataView::from);
+        sessions
+            .map(SessionMember::Session)
+            .chain(orphans.map(SessionMember::Data))
+            .collect()
     }
 }
 
@@ -103,13 +142,4 @@ fn keep(info: &mut SessionsInfo, targets: &[KillTarget]) {
         .retain(|session| targets.iter().any(|target| session_is(session, *target)));
     info.orphans
         .retain(|flow| targets.iter().any(|target| flow_is(flow, *target)));
-}
-
-fn members(info: SessionsInfo) -> Vec<SessionMember> {
-    let sessions = info.sessions.into_iter().map(SessionView::from);
-    let orphans = info.orphans.into_iter().map(DataView::from);
-    sessions
-        .map(SessionMember::Session)
-        .chain(orphans.map(SessionMember::Data))
-        .collect()
 }

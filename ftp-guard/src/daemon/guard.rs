@@ -9,8 +9,10 @@ use std::{
 use ftp_guard_common::class::Family;
 use ipnet::IpNet;
 use jiff::Timestamp;
+use tokio::sync::watch;
 
 use super::{
+    attack::Defence,
     bans::Bans,
     inputs::{Fingerprint, Inputs},
     kernel::Kernel,
@@ -20,7 +22,7 @@ use super::{
 };
 use crate::{
     config::{Config, PortRange},
-    control::{protocol::Failure, view::LastReload},
+    control::{feed::EventSink, protocol::Failure, view::LastReload},
     datapath::{DatapathError, Hook},
     engine::allowlist::AllowSet,
     server_config::Origin,
@@ -63,6 +65,11 @@ pub struct Guard<K> {
     complaints: BTreeSet<String>,
     pub(super) bans: Bans,
     pub(super) sessions: Sessions,
+    /// Where events are published.
+    pub(super) events: EventSink,
+    pub(super) defence: Defence,
+    /// Whether events are written to the log.
+    pub(super) journal: watch::Sender<bool>,
 }
 
 impl<K: Kernel> Guard<K> {
@@ -76,6 +83,7 @@ impl<K: Kernel> Guard<K> {
         socket: &Path,
     ) -> Self {
         let now = Timestamp::now();
+        let journal = inputs.config.events.journal;
         let attached = wanted
             .interfaces
             .iter()
@@ -109,12 +117,25 @@ impl<K: Kernel> Guard<K> {
             complaints: BTreeSet::new(),
             bans,
             sessions,
+            events: EventSink::default(),
+            defence: Defence::default(),
+            journal: watch::Sender::new(journal),
         }
     }
 
     /// The configuration in force.
     pub fn config(&self) -> &Config {
         &self.config
+    }
+
+    /// Where events are published and read.
+    pub fn events(&self) -> &EventSink {
+        &self.events
+    }
+
+    /// Whether events are written to the log.
+    pub fn journal(&self) -> watch::Receiver<bool> {
+        self.journal.subscribe()
     }
 
     /// The files to watch.
@@ -151,6 +172,7 @@ impl<K: Kernel> Guard<K> {
         self.follow_bans(now);
         self.follow_interfaces();
         self.follow_sessions();
+        self.follow_defence();
     }
 
     /// Attaches to interfaces that appeared (again) or lost the program, and notes those that went.

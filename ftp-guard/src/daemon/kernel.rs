@@ -7,8 +7,9 @@ use ftp_guard_common::{
     allow::AllowValue,
     ban::BanValue,
     config::Mode,
-    limits::Profile,
+    limits::{Attack, Opening, Profile, Source, SourceKey, Sysctls},
     ports::PortTable,
+    reason::Reason,
     session::{Client, Flow, Listener, Named, Pinhole, Session},
     stats::{Counter, StatsKey},
 };
@@ -18,11 +19,12 @@ use crate::{
     config::XdpChoice,
     datapath::{
         Attachment, Capacities, Datapath, DatapathError, Hook, Judgement, LimitSettings,
-        SessionSettings, monotonic_ns,
+        SessionSettings, SysctlFiles, monotonic_ns,
     },
     engine::{
         allowlist::{AllowTable, Change},
         bans::{BanChange, BanTable},
+        cookies::TcpSysctls,
     },
     netlink::{self, Interface},
     sockets::{self, Query, Socket},
@@ -60,6 +62,8 @@ pub trait Kernel: Send + 'static {
     fn named(&self) -> Result<Vec<(EndpointKey, Named)>>;
     fn clients(&self) -> Result<Vec<(ClientKey, Client)>>;
     fn listeners(&self) -> Result<Vec<(ListenKey, Listener)>>;
+    fn sources(&self) -> Result<Vec<(SourceKey, Source)>>;
+    fn opening(&self) -> Result<Vec<(FlowKey, Opening)>>;
     fn insert_session(&mut self, key: &FlowKey, value: &Session) -> Result<bool>;
     fn update_session(&mut self, key: &FlowKey, value: &Session) -> Result<bool>;
     fn remove_session(&mut self, key: &FlowKey) -> Result<bool>;
@@ -72,10 +76,20 @@ pub trait Kernel: Send + 'static {
     fn remove_client(&mut self, key: &ClientKey) -> Result<bool>;
     fn set_listener(&mut self, key: &ListenKey, value: &Listener) -> Result<()>;
     fn remove_listener(&mut self, key: &ListenKey, since_ns: u64) -> Result<bool>;
+    fn set_source(&mut self, key: &SourceKey, value: &Source) -> Result<()>;
+    fn remove_source(&mut self, key: &SourceKey) -> Result<bool>;
+    fn remove_opening(&mut self, key: &FlowKey) -> Result<bool>;
     fn capacities(&self) -> Capacities;
     fn hook_counters(&self, hook: Hook) -> Result<Vec<(StatsKey, Counter)>>;
     fn attach_sockets(&mut self) -> Result<()>;
     fn detach_sockets(&mut self) -> Result<bool>;
+    fn attack(&self) -> Result<Attack>;
+    fn cookies_since(&self) -> Result<u64>;
+    fn set_cookies_since(&mut self, ns: u64) -> Result<()>;
+    fn saved_sysctls(&self) -> Result<Sysctls>;
+    fn save_sysctls(&mut self, saved: &Sysctls) -> Result<()>;
+    fn absorbed(&self) -> Result<u64>;
+    fn suppressed(&self) -> Result<Vec<(Reason, u64)>>;
     fn explain(&mut self, frame: &[u8]) -> Result<Judgement>;
     fn ban_table(&self) -> Result<BanTable>;
     fn apply_bans(&mut self, changes: &[BanChange], wanted: &BanTable) -> Result<()>;
@@ -87,6 +101,14 @@ pub trait Kernel: Send + 'static {
     fn sockets(&self, query: &Query) -> io::Result<Vec<Socket>>;
     /// Ends a connection of this host; false: it had ended already.
     fn destroy(&mut self, socket: &Socket) -> io::Result<bool>;
+    /// The sysctls that SYN cookies need.
+    fn sysctls(&self) -> io::Result<TcpSysctls>;
+    /// Sets them.
+    fn set_sysctls(&mut self, values: TcpSysctls) -> io::Result<()>;
+    /// Whether they could be set.
+    fn sysctls_writable(&self) -> io::Result<()>;
+    /// Why a program on this interface cannot answer packets, if it cannot.
+    fn cannot_answer(&self, interface: &str) -> Option<String>;
     /// The host's interfaces.
     fn interfaces(&self) -> io::Result<Vec<Interface>>;
     /// The present index of an interface.
@@ -202,6 +224,14 @@ impl Kernel for Datapath {
         self.listeners()
     }
 
+    fn sources(&self) -> Result<Vec<(SourceKey, Source)>> {
+        self.sources()
+    }
+
+    fn opening(&self) -> Result<Vec<(FlowKey, Opening)>> {
+        self.opening()
+    }
+
     fn insert_session(&mut self, key: &FlowKey, value: &Session) -> Result<bool> {
         self.insert_session(key, value)
     }
@@ -250,6 +280,18 @@ impl Kernel for Datapath {
         self.remove_listener(key, since_ns)
     }
 
+    fn set_source(&mut self, key: &SourceKey, value: &Source) -> Result<()> {
+        self.set_source(key, value)
+    }
+
+    fn remove_source(&mut self, key: &SourceKey) -> Result<bool> {
+        self.remove_source(key)
+    }
+
+    fn remove_opening(&mut self, key: &FlowKey) -> Result<bool> {
+        self.remove_opening(key)
+    }
+
     fn capacities(&self) -> Capacities {
         self.capacities()
     }
@@ -264,6 +306,34 @@ impl Kernel for Datapath {
 
     fn detach_sockets(&mut self) -> Result<bool> {
         self.detach_sockets()
+    }
+
+    fn attack(&self) -> Result<Attack> {
+        self.attack()
+    }
+
+    fn cookies_since(&self) -> Result<u64> {
+        self.cookies_since()
+    }
+
+    fn set_cookies_since(&mut self, ns: u64) -> Result<()> {
+        self.set_cookies_since(ns)
+    }
+
+    fn saved_sysctls(&self) -> Result<Sysctls> {
+        self.saved_sysctls()
+    }
+
+    fn save_sysctls(&mut self, saved: &Sysctls) -> Result<()> {
+        self.save_sysctls(saved)
+    }
+
+    fn absorbed(&self) -> Result<u64> {
+        self.absorbed()
+    }
+
+    fn suppressed(&self) -> Result<Vec<(Reason, u64)>> {
+        self.suppressed()
     }
 
     fn explain(&mut self, frame: &[u8]) -> Result<Judgement> {
@@ -296,6 +366,22 @@ impl Kernel for Datapath {
 
     fn destroy(&mut self, socket: &Socket) -> io::Result<bool> {
         sockets::destroy(socket)
+    }
+
+    fn sysctls(&self) -> io::Result<TcpSysctls> {
+        SysctlFiles::default().read()
+    }
+
+    fn set_sysctls(&mut self, values: TcpSysctls) -> io::Result<()> {
+        SysctlFiles::default().write(values)
+    }
+
+    fn sysctls_writable(&self) -> io::Result<()> {
+        SysctlFiles::default().writable()
+    }
+
+    fn cannot_answer(&self, _: &str) -> Option<String> {
+        None
     }
 
     fn interfaces(&self) -> io::Result<Vec<Interface>> {

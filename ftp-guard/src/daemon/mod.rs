@@ -4,10 +4,12 @@
 //! tasks bring what happens: requests on the control socket, scrapes, signals, file changes,
 //! interfaces that come and go, and the time.
 
+pub mod attack;
 mod ban_query;
 pub mod bans;
 pub mod connections;
 pub mod edit;
+pub mod events;
 mod failure;
 pub mod guard;
 pub mod inputs;
@@ -48,7 +50,7 @@ use crate::{
         server::{Limits, Server},
         socket::ControlSocket,
     },
-    datapath::{Datapath, Settings, check_room},
+    datapath::{Datapath, EventReader, Settings, check_room},
     netlink,
     telemetry::exporter,
 };
@@ -106,10 +108,14 @@ pub fn run(options: &Options) -> Result<(), Failure> {
         Ok(listeners) => listeners,
         Err(failure) => return Err(abandon(datapath, adopted, failure)),
     };
+    let reported = match datapath.event_reader() {
+        Ok(reported) => reported,
+        Err(error) => return Err(abandon(datapath, adopted, error.into())),
+    };
     let guard = start::start(datapath, inputs, bans, adopted, &socket)?;
     log_ready(&guard, adopted);
     drop(entered);
-    runtime.block_on(serve(guard, control, metrics, signals))
+    runtime.block_on(serve(guard, reported, control, metrics, signals))
 }
 
 fn listen(
@@ -183,11 +189,14 @@ impl Signals {
 
 async fn serve<K: Kernel>(
     guard: Guard<K>,
+    reported: EventReader,
     mut control: ControlSocket,
     metrics: Option<TcpListener>,
     mut signals: Signals,
 ) -> Result<(), Failure> {
     let broken = |what: &str, error: std::io::Error| Failure::failed(format!("{what}: {error}"));
+    let events = guard.events().clone();
+    let logging = events::log(events.from_oldest(), guard.journal());
     let (owner, reports) = Owner::spawn(guard).map_err(|error| broken("owner thread", error))?;
     let (stop, stopped) = tokio::sync::watch::channel(false);
     let mut tasks = JoinSet::new();
@@ -195,7 +204,12 @@ async fn serve<K: Kernel>(
     let listener = control
         .listener()
         .map_err(|error| broken("control socket", error))?;
-    let server = Server::new(owner.clone(), control.group(), Limits::default());
+    let server = Server::new(
+        owner.clone(),
+        events.clone(),
+        control.group(),
+        Limits::default(),
+    );
     let serving = tokio::spawn(server.run(listener, stopped.clone()));
     if let Some(listener) = metrics {
         let source = owner.clone();
@@ -206,7 +220,10 @@ async fn serve<K: Kernel>(
         });
     }
     tasks.spawn(watch::run(reports.watched, owner.clone()));
+    tasks.spawn(events::forward(reported, events));
+    tasks.spawn(logging);
     tasks.spawn(tick(owner.clone()));
+    tasks.spawn(look(owner.clone()));
     tasks.spawn(follow_interfaces(owner.clone()));
 
     let mut ended = reports.ended;
@@ -256,6 +273,15 @@ async fn tick(owner: Owner) {
     loop {
         seconds.tick().await;
         owner.tick();
+    }
+}
+
+async fn look(owner: Owner) {
+    let mut looks = interval(attack::LOOK_EVERY);
+    looks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    loop {
+        looks.tick().await;
+        owner.look();
     }
 }
 

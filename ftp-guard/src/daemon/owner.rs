@@ -28,6 +28,7 @@ enum Command {
     FilesChanged,
     InterfacesChanged,
     Tick,
+    Look,
 }
 
 /// Why the owner's thread ended.
@@ -95,6 +96,11 @@ impl Owner {
         let _ = self.queue.try_send(Command::Tick);
     }
 
+    /// Looks whether there is an attack. As with [`Owner::tick`].
+    pub fn look(&self) {
+        let _ = self.queue.try_send(Command::Look);
+    }
+
     async fn tell(&self, command: Command) {
         if self.queue.send(command).await.is_err() {
             tracing::debug!("the guard is gone already");
@@ -154,6 +160,10 @@ fn work<K: Kernel>(
             Command::FilesChanged => guard.files_changed(),
             Command::InterfacesChanged => guard.follow_interfaces(),
             Command::Tick => guard.tick(Timestamp::now()),
+            Command::Look => {
+                guard.look();
+                continue;
+            }
         }
         watched.send_if_modified(|old| {
             let new = guard.watched();
@@ -178,6 +188,7 @@ fn answer<K: Kernel>(guard: &mut Guard<K>, request: Request) -> Result<Answer, F
         Request::AllowTest { address } => Answer::of(&guard.allow_test(address)?),
         Request::Explain { packet } => Answer::of(&guard.explain(&packet)?),
         Request::Sessions { client } => guard.session_list(client),
+        Request::Sources { client } => guard.source_list(client),
         Request::Kill { targets } => guard.kill_all(&targets),
         Request::BanAdd { prefixes, terms } => Answer::of(&guard.ban_add(&prefixes, &terms)?),
         Request::BanRemove { prefixes, forget } => {
@@ -194,6 +205,8 @@ fn answer<K: Kernel>(guard: &mut Guard<K>, request: Request) -> Result<Answer, F
                 ..report
             })
         }
+        // The server answers it from the feed.
+        Request::Events(_) => Err(Failure::failed("no events here")),
         Request::Detach => Err(Failure::failed(GONE)),
     }
 }

@@ -124,7 +124,10 @@ impl<K: Kernel> Guard<K> {
         self.origins = inputs.origins;
         self.set = inputs.set;
         self.fingerprint = inputs.fingerprint;
+        self.journal.send_replace(self.config.events.journal);
         self.follow_interfaces();
+        self.judge_ability();
+        self.look();
         Ok(ReloadReport {
             warnings: self.warnings(&self.kernel.attachments()?, &self.session_figures()?),
             ..report

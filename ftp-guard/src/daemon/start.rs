@@ -58,6 +58,9 @@ pub fn start<K: Kernel>(
                 // The list may have become shorter since a predecessor looked.
                 guard.end_unlisted();
             }
+            // A guard without cookies is better than none.
+            let resumed = guard.resume_defence();
+            guard.note("SYN cookies", resumed);
             Ok(guard)
         }
         Err(failure) => {

@@ -2,6 +2,7 @@
 
 use ftp_guard_common::{
     address::{ClientKey, EndpointKey, FlowKey, ListenKey},
+    limits::{Opening, Source, SourceKey},
     session::{Client, Flow, Listener, Named, Pinhole, Session},
 };
 
@@ -51,6 +52,24 @@ impl Datapath {
     /// The kernel refuses.
     pub fn clients(&self) -> Result<Vec<(ClientKey, Client)>, DatapathError> {
         self.state.clients.entries()
+    }
+
+    /// What the proven connections of each source amount to, as the kernel has them.
+    ///
+    /// # Errors
+    ///
+    /// The kernel refuses.
+    pub fn sources(&self) -> Result<Vec<(SourceKey, Source)>, DatapathError> {
+        self.state.sources.entries()
+    }
+
+    /// The control connections that the server has not greeted yet, as the kernel has them.
+    ///
+    /// # Errors
+    ///
+    /// The kernel refuses.
+    pub fn opening(&self) -> Result<Vec<(FlowKey, Opening)>, DatapathError> {
+        self.state.opening.entries()
     }
 
     /// The sockets that listen on passive ports, as the kernel has them.
@@ -158,6 +177,34 @@ impl Datapath {
     /// The kernel refuses.
     pub fn remove_client(&mut self, key: &ClientKey) -> Result<bool, DatapathError> {
         self.state.clients.remove(key)
+    }
+
+    /// Says what the connections of a source amount to.
+    ///
+    /// # Errors
+    ///
+    /// [`DatapathError::StateFull`]; the kernel refuses.
+    pub fn set_source(&mut self, key: &SourceKey, value: &Source) -> Result<(), DatapathError> {
+        self.state.sources.set(key, value)
+    }
+
+    /// Forgets a source; false: it was not known.
+    ///
+    /// # Errors
+    ///
+    /// The kernel refuses.
+    pub fn remove_source(&mut self, key: &SourceKey) -> Result<bool, DatapathError> {
+        self.state.sources.remove(key)
+    }
+
+    /// Removes a control connection from those that wait for their greeting; false: it was not among
+    /// them. What its source's connections amount to stays as it is.
+    ///
+    /// # Errors
+    ///
+    /// The kernel refuses.
+    pub fn remove_opening(&mut self, key: &FlowKey) -> Result<bool, DatapathError> {
+        self.state.opening.remove(key)
     }
 
     /// Adds or replaces a listening socket.

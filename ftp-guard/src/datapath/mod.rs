@@ -4,6 +4,7 @@
 //! maps, brings them up to date and replaces the program behind each link in place.
 
 mod attach;
+mod attack;
 mod bans;
 mod batch;
 mod btf;
@@ -11,6 +12,7 @@ mod classify;
 mod clsact;
 mod connections;
 mod error;
+mod events;
 mod explain;
 pub mod interfaces;
 mod limits;
@@ -24,6 +26,7 @@ mod route;
 mod sockets;
 mod state;
 mod sys;
+mod sysctl;
 mod tables;
 mod trace;
 
@@ -41,15 +44,18 @@ use ftp_guard_common::{
 use ipnet::IpNet;
 use nix::fcntl::Flock;
 
+pub(crate) use self::events::Clock;
 pub use self::{
     attach::{AttachMode, Attachment, XdpChoice},
     bans::check_ban_room,
     classify::TcKind,
     error::DatapathError,
+    events::EventReader,
     explain::Judgement,
     limits::{HANDSHAKES, LimitSettings, kernel_profile},
     observe::{Observation, detach_pinned, observe},
     state::{Capacities, monotonic_ns},
+    sysctl::SysctlFiles,
     tables::{Hook, SessionSettings},
 };
 use self::{explain::Explainer, pins::Pins, sockets::Globals, state::State, tables::Tables};
@@ -66,8 +72,8 @@ pub struct Settings {
     pub max_bans: u32,
     /// Whether the programs log every packet that they drop. Needs a tokio runtime.
     pub trace: bool,
-    /// Largest number of sessions; and of pinholes, named destinations and clients, each. Tables that
-    /// are pinned already keep their size.
+    /// Largest number of sessions; and of pinholes, named destinations, clients, sources and connections
+    /// before their greeting, each. Tables that are pinned already keep their size.
     pub sessions: u32,
     /// Largest number of data connections, and of listening sockets on passive ports.
     pub flows: u32,

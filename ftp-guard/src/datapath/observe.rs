@@ -18,6 +18,7 @@ use super::{
     pins::Pins,
     sockets,
     state::{Capacities, State},
+    sysctl,
     tables::{Tables, pinned_abi},
 };
 
@@ -103,11 +104,16 @@ pub(super) fn remove_all(pins: &Pins) -> Result<Vec<String>, DatapathError> {
         attach::detach(pins, interface)?;
     }
     sockets::detach(pins)?;
+    // No cookie is sent any more. Whoever must put the sysctls back by hand is told the values here: with
+    // the pins the memory of them goes.
+    let restored = sysctl::restore(pins);
     pins.remove_maps()?;
     match std::fs::remove_dir(pins.path()) {
-        Ok(()) => Ok(interfaces),
+        Ok(()) => restored.map(|()| interfaces),
         // Somebody else keeps something there; ours is gone.
-        Err(error) if error.kind() == std::io::ErrorKind::DirectoryNotEmpty => Ok(interfaces),
+        Err(error) if error.kind() == std::io::ErrorKind::DirectoryNotEmpty => {
+            restored.map(|()| interfaces)
+        }
         Err(error) => Err(DatapathError::kernel(
             format!("remove the folder {}", pins.path().display()),
             error,

@@ -1,4 +1,4 @@
-//! The state tables, typed: sessions, data connections, what was negotiated, clients, listeners.
+//! The state tables, typed: sessions, data connections, what was negotiated, clients, sources, listeners.
 //!
 //! The programs write them at the same time. What is read here is true of some moment of the reading,
 //! for each entry.
@@ -11,6 +11,7 @@ use aya::{
 };
 use ftp_guard_common::{
     address::{ClientKey, EndpointKey, FlowKey, ListenKey},
+    limits::{Opening, Source, SourceKey},
     names,
     session::{Client, Flow, Listener, Named, Pinhole, Session},
 };
@@ -33,7 +34,8 @@ const BPF_EXIST: u64 = 2;
 /// How many entries the state tables take.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Capacities {
-    /// Sessions; and pinholes, named destinations and clients, each.
+    /// Sessions; and pinholes, named destinations, clients, sources and connections before their
+    /// greeting, each.
     pub sessions: u32,
     /// Data connections; and listening sockets.
     pub flows: u32,
@@ -154,6 +156,8 @@ pub struct State {
     pub pinholes: Table<EndpointKey, Pinhole>,
     pub named: Table<EndpointKey, Named>,
     pub clients: Table<ClientKey, Client>,
+    pub sources: Table<SourceKey, Source>,
+    pub opening: Table<FlowKey, Opening>,
     pub listeners: Table<ListenKey, Listener>,
 }
 
@@ -166,6 +170,8 @@ impl State {
             pinholes: Table::open(pins, names::PINHOLES_MAP)?,
             named: Table::open(pins, names::NAMED_MAP)?,
             clients: Table::open(pins, names::CLIENTS_MAP)?,
+            sources: Table::open(pins, names::SOURCES_MAP)?,
+            opening: Table::open(pins, names::OPENING_MAP)?,
             listeners: Table::open(pins, names::LISTEN_MAP)?,
         })
     }

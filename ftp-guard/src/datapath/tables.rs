@@ -230,6 +230,14 @@ impl Tables {
         read_counters(&self.stats)
     }
 
+    /// The packets that the XDP program has counted under one key, summed over the CPUs.
+    pub fn packets(&self, key: StatsKey) -> Result<u64, DatapathError> {
+        self.stats
+            .get(&key.index(), 0)
+            .map(|values| values.iter().map(|value| value.packets).sum())
+            .map_err(|error| DatapathError::kernel("read the counters", error))
+    }
+
     /// Every counter of another hook that has counted, summed over the CPUs.
     pub fn hook_counters(&self, hook: Hook) -> Result<Vec<(StatsKey, Counter)>, DatapathError> {
         read_counters(match hook {

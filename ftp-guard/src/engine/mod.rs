@@ -3,4 +3,6 @@
 
 pub mod allowlist;
 pub mod bans;
+pub mod cookies;
+pub mod events;
 pub mod sessions;

@@ -146,6 +146,20 @@ pub(super) const RELOAD_TIME: Metric = Metric {
     labels: &[],
     help: "Unix time of the last reload that was applied; the start counts as one.",
 };
+pub(super) const ENDED: Metric = Metric {
+    name: "ftp_guard_sessions_ended_total",
+    kind: "counter",
+    labels: &["reason"],
+    help: "Sessions that the guard has ended, by reason (login_timeout, idle_timeout, \
+           data_idle_timeout: a data connection alone, ports_held, killed, revoked, banned); control \
+           connections before their greeting included.",
+};
+pub(super) const WOULD_END: Metric = Metric {
+    name: "ftp_guard_sessions_would_end_total",
+    kind: "counter",
+    labels: &["reason"],
+    help: "Sessions that the guard would have ended in enforce mode, each once, by reason.",
+};
 pub(super) const BUILD: Metric = Metric {
     name: "ftp_guard_build_info",
     kind: "gauge",
@@ -154,7 +168,7 @@ pub(super) const BUILD: Metric = Metric {
 };
 
 /// All metrics of the guard; those of the process come from the `prometheus` crate.
-pub const METRICS: [Metric; 22] = [
+pub const METRICS: [Metric; 24] = [
     PACKETS,
     BYTES,
     EGRESS_PACKETS,
@@ -177,4 +191,6 @@ pub const METRICS: [Metric; 22] = [
     RELOAD_SUCCESS,
     RELOAD_TIME,
     BUILD,
+    ENDED,
+    WOULD_END,
 ];

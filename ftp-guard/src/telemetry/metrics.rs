@@ -17,8 +17,8 @@ use prometheus::{
 
 use super::catalogue::{
     ATTACHED, BUILD, BYTES, CAPACITY, CONTROL_BYTES, CONTROL_PACKETS, DATA, EGRESS_BYTES,
-    EGRESS_PACKETS, ENTRIES, EXHAUSTION, MODE, Metric, OUTSIDE, PACKETS, PASSIVE, PINHOLES,
-    RELOAD_SUCCESS, RELOAD_TIME, RELOADS, SESSIONS, TABLE_ENTRIES, TABLE_SIZE,
+    EGRESS_PACKETS, ENDED, ENTRIES, EXHAUSTION, MODE, Metric, OUTSIDE, PACKETS, PASSIVE, PINHOLES,
+    RELOAD_SUCCESS, RELOAD_TIME, RELOADS, SESSIONS, TABLE_ENTRIES, TABLE_SIZE, WOULD_END,
 };
 use crate::engine::sessions::view::{SessionFigures, SessionsInfo};
 
@@ -190,7 +190,16 @@ fn connections(registry: &Registry, snapshot: &Snapshot) -> prometheus::Result<(
     let exhausted = passive
         .exhausted_in
         .map_or(f64::INFINITY, |time| time.as_secs_f64());
-    plain(registry, EXHAUSTION, exhausted)
+    plain(registry, EXHAUSTION, exhausted)?;
+    for (metric, counts) in [(ENDED, &figures.ended), (WOULD_END, &figures.would_end)] {
+        let family = counter(registry, metric)?;
+        for (reason, count) in counts.iter() {
+            family
+                .get_metric_with_label_values(&[reason.as_str()])?
+                .inc_by(count);
+        }
+    }
+    Ok(())
 }
 
 /// What holds for the guard as a whole.

@@ -30,7 +30,7 @@ impl Judgement {
     /// Whether the frame goes on to the stack.
     #[must_use]
     pub fn passes(&self) -> bool {
-        self.key.verdict != Verdict::Drop
+        matches!(self.key.verdict, Verdict::Pass | Verdict::WouldDrop)
     }
 }
 

@@ -37,6 +37,24 @@ pub(crate) const fn drop(reason: Reason, class: PortClass) -> Wanted {
     }
 }
 
+impl Wanted {
+    /// What is counted in a mode.
+    pub(crate) fn verdict(&self, mode: Mode) -> Verdict {
+        let verdict = self.reason.verdict();
+        assert_eq!(
+            self.passes,
+            verdict == Verdict::Pass,
+            "{}",
+            self.reason.as_str()
+        );
+        match (verdict, mode) {
+            (Verdict::Drop, Mode::Monitor) => Verdict::WouldDrop,
+            (Verdict::Answer, Mode::Monitor) => Verdict::Pass,
+            (verdict, _) => verdict,
+        }
+    }
+}
+
 /// One frame and its verdict.
 pub(crate) struct Row {
     /// A sentence that says what is sent.
@@ -86,14 +104,9 @@ impl Table {
 
 impl Row {
     fn judgement(&self, mode: Mode) -> Judgement {
-        let verdict = match (self.wanted.passes, mode) {
-            (true, _) => Verdict::Pass,
-            (false, Mode::Enforce) => Verdict::Drop,
-            (false, Mode::Monitor) => Verdict::WouldDrop,
-        };
         Judgement {
             key: StatsKey {
-                verdict,
+                verdict: self.wanted.verdict(mode),
                 reason: self.wanted.reason,
                 class: self.wanted.class,
                 family: self.family,

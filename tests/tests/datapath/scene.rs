@@ -9,6 +9,7 @@ use ftp_guard::{datapath::monotonic_ns, frame::TcpFlags};
 use ftp_guard_common::{
     class::{Family, PortClass},
     config::{Mode, Role},
+    names::{STATS_CONTROL_MAP, STATS_EGRESS_MAP, STATS_MAP},
     reason::{Reason, Verdict},
     session::{Flow, Named, Pinhole, Session},
     stats::{Counter, StatsKey},
@@ -16,7 +17,7 @@ use ftp_guard_common::{
 use ftp_guard_tests::{
     conversation::{Conversation, DATA, SYN_ACK},
     policy::Policy,
-    program::Guard,
+    program::{Guard, Ran},
 };
 
 use crate::row::{Wanted, pass};
@@ -30,6 +31,18 @@ pub(crate) enum At {
     Egress,
     /// Where clients' commands are read, behind XDP.
     Control,
+}
+
+impl At {
+    const ALL: [Self; 3] = [Self::Xdp, Self::Egress, Self::Control];
+
+    fn counters(self) -> &'static str {
+        match self {
+            Self::Xdp => STATS_MAP,
+            Self::Egress => STATS_EGRESS_MAP,
+            Self::Control => STATS_CONTROL_MAP,
+        }
+    }
 }
 
 /// A sequence of frames. It runs in each mode, family and role, from empty tables.
@@ -61,9 +74,12 @@ pub(crate) struct Told {
 pub(crate) struct Scene<'a> {
     pub(crate) guard: &'a mut Guard,
     pub(crate) policy: Policy,
-    family: Family,
+    pub(crate) family: Family,
     name: &'static str,
     told: &'a mut Told,
+    /// What the counters must be, by program. After each frame its own cell is read, after the last one
+    /// the whole tables: reading them each time would cost far more than the runs.
+    counted: [Vec<Counter>; 3],
 }
 
 /// A client's network and host part. Only the first network is listed.
@@ -89,13 +105,17 @@ impl Story {
                     guard.allow_generation = 0;
                     guard.adopt_until_ns = 0;
                     guard.install(&policy).unwrap();
-                    (self.tell)(&mut Scene {
+                    let counted = At::ALL.map(|at| guard.table_of(at.counters()).unwrap());
+                    let mut scene = Scene {
                         guard: &mut *guard,
                         policy,
                         family,
                         name: self.name,
                         told: &mut *told,
-                    });
+                        counted,
+                    };
+                    (self.tell)(&mut scene);
+                    scene.settle();
                 }
             }
         }
@@ -168,46 +188,73 @@ impl Scene<'_> {
 
     /// Runs a frame through a program and looks at its verdict, its reason and its counter.
     pub(crate) fn row(&mut self, at: At, what: &str, frame: &[u8], wanted: Wanted) {
-        let outcome = match at {
-            At::Xdp => self.guard.observe(frame),
-            At::Egress => self.guard.observe_egress(frame),
-            At::Control => self.guard.observe_control(frame),
+        let passed = match at {
+            At::Xdp => self.guard.run(frame),
+            At::Egress => self.guard.run_egress(frame),
+            At::Control => self.guard.run_control(frame),
         };
-        let outcome = outcome.unwrap();
-        let (key, counter) = outcome.only_cell().unwrap();
-        let verdict = match (wanted.passes, self.policy.mode) {
-            (true, _) => Verdict::Pass,
-            (false, Mode::Enforce) => Verdict::Drop,
-            (false, Mode::Monitor) => Verdict::WouldDrop,
+        self.judge(at, what, frame, wanted, passed.unwrap());
+    }
+
+    /// As [`Self::row`] for the XDP program, whose frame comes back as it left it.
+    pub(crate) fn transform(&mut self, what: &str, frame: &[u8], wanted: Wanted) -> Ran {
+        let ran = self.guard.transform(frame).unwrap();
+        let passed = ran.action == ftp_guard_tests::program::XDP_PASS;
+        self.judge(At::Xdp, what, frame, wanted, passed);
+        ran
+    }
+
+    fn judge(&mut self, at: At, what: &str, frame: &[u8], wanted: Wanted, passed: bool) {
+        let verdict = wanted.verdict(self.policy.mode);
+        let key = StatsKey {
+            verdict,
+            reason: wanted.reason,
+            class: wanted.class,
+            family: self.family,
         };
-        let as_wanted = (
-            StatsKey {
-                verdict,
-                reason: wanted.reason,
-                class: wanted.class,
-                family: self.family,
-            },
-            Counter {
-                packets: 1,
-                bytes: frame.len() as u64,
-            },
-        );
-        assert_eq!(
-            (key, counter),
-            as_wanted,
-            "{}: {what} ({at:?}, {}, {})",
+        let cell = &mut self.counted[at as usize][key.index() as usize];
+        cell.packets += 1;
+        cell.bytes += frame.len() as u64;
+        let cell = *cell;
+        assert!(
+            self.guard.cell_of(at.counters(), key).unwrap() == cell,
+            "{}: {what} ({at:?}, {}, {}, {}): wanted {} ({:?}), not {}",
             self.name,
             self.role().as_str(),
-            self.policy.mode.as_str()
+            self.policy.mode.as_str(),
+            self.family.as_str(),
+            wanted.reason.as_str(),
+            wanted.class,
+            self.moved(at).join(", ")
         );
-        assert_eq!(
-            outcome.passed,
-            verdict != Verdict::Drop,
-            "{}: {what}",
-            self.name
-        );
+        let passes = matches!(verdict, Verdict::Pass | Verdict::WouldDrop);
+        assert_eq!(passed, passes, "{}: {what}", self.name);
         self.told.reasons.insert((at, wanted.reason));
         self.told.rows += 1;
+    }
+
+    /// The cells of a program's counters that hold more than they must.
+    fn moved(&self, at: At) -> Vec<String> {
+        let table = self.guard.table_of(at.counters()).unwrap();
+        let wanted = &self.counted[at as usize];
+        StatsKey::all()
+            .filter(|key| {
+                table[key.index() as usize].packets > wanted[key.index() as usize].packets
+            })
+            .map(|key| format!("{key:?}"))
+            .collect()
+    }
+
+    /// No cell has moved but those of the rows.
+    fn settle(&self) {
+        for at in At::ALL {
+            assert!(
+                self.guard.table_of(at.counters()).unwrap() == self.counted[at as usize],
+                "{}: counted beside the rows at {at:?}: {}",
+                self.name,
+                self.moved(at).join(", ")
+            );
+        }
     }
 
     pub(crate) fn xdp(&mut self, what: &str, frame: &[u8], wanted: Wanted) {

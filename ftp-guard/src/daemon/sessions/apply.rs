@@ -3,14 +3,15 @@
 use std::collections::BTreeMap;
 
 use ftp_guard_common::{
-    address::ClientKey,
+    address::{ClientKey, FlowKey},
+    limits::SourceKey,
     session::{Flow, Session, Traffic},
 };
 
 use crate::{
     control::protocol::Failure,
     daemon::kernel::Kernel,
-    engine::sessions::{Command, Delta, Rules},
+    engine::sessions::{Command, Delta, Rules, SourceDelta},
 };
 
 /// Carries all of them out, also those behind one that fails; returns how many sockets were
@@ -28,6 +29,7 @@ pub fn apply<K: Kernel>(
         kernel,
         rules,
         deltas: BTreeMap::new(),
+        sources: BTreeMap::new(),
         destroyed: 0,
     };
     let mut first = Ok(());
@@ -43,6 +45,8 @@ struct Work<'a, K> {
     rules: &'a Rules<'a>,
     /// What clients have more or less of sessions.
     deltas: BTreeMap<ClientKey, Delta>,
+    /// What sources have more or less of connections.
+    sources: BTreeMap<SourceKey, SourceDelta>,
     destroyed: u32,
 }
 
@@ -52,8 +56,8 @@ impl<K: Kernel> Work<'_, K> {
         match command {
             Command::InsertSession(key, session) => {
                 if kernel.insert_session(&key, &session)? {
-                    let client = self.rules.client(&key);
-                    self.deltas.entry(client).or_default().add(&session);
+                    self.client(&key).add(&session);
+                    self.source(&key).session(&session, 1);
                 }
             }
             Command::KillSession(key, session) => {
@@ -62,29 +66,46 @@ impl<K: Kernel> Work<'_, K> {
                     ..*session
                 };
                 if kernel.update_session(&key, &killed)? {
-                    let client = self.rules.client(&key);
-                    self.deltas.entry(client).or_default().subtract(&session);
+                    self.client(&key).subtract(&session);
+                    self.source(&key).session(&session, -1);
                 }
             }
             Command::RemoveSession(key, session) => {
                 if kernel.remove_session(&key)? {
-                    let client = self.rules.client(&key);
-                    self.deltas.entry(client).or_default().subtract(&session);
+                    self.client(&key).subtract(&session);
+                    self.source(&key).session(&session, -1);
                 }
             }
-            Command::InsertFlow(key, flow) => drop(kernel.insert_flow(&key, &flow)?),
+            Command::InsertFlow(key, flow) => {
+                if kernel.insert_flow(&key, &flow)? {
+                    self.source(&key).flow(&flow, 1);
+                }
+            }
             Command::KillFlow(key, flow) => {
-                let flow = Flow {
+                let killed = Flow {
                     traffic: killed(flow.traffic),
                     ..flow
                 };
-                kernel.update_flow(&key, &flow)?;
+                if kernel.update_flow(&key, &killed)? {
+                    self.source(&key).flow(&flow, -1);
+                }
             }
-            Command::RemoveFlow(key) => drop(kernel.remove_flow(&key)?),
+            Command::RemoveFlow(key, flow) => {
+                if kernel.remove_flow(&key)? {
+                    self.source(&key).flow(&flow, -1);
+                }
+            }
+            Command::RemoveOpening(key) => {
+                if kernel.remove_opening(&key)? {
+                    self.source(&key).opening(-1);
+                }
+            }
             Command::RemovePinhole(key) => drop(kernel.remove_pinhole(&key)?),
             Command::RemoveNamed(key) => drop(kernel.remove_named(&key)?),
             Command::SetClient(key, client) => kernel.set_client(&key, &client)?,
             Command::RemoveClient(key) => drop(kernel.remove_client(&key)?),
+            Command::SetSource(key, source) => kernel.set_source(&key, &source)?,
+            Command::RemoveSource(key) => drop(kernel.remove_source(&key)?),
             Command::SetListener(key, listener) => kernel.set_listener(&key, &listener)?,
             Command::RemoveListener(key, since) => drop(kernel.remove_listener(&key, since)?),
             Command::ClearPortBits(ports) => kernel.clear_port_bits(&ports)?,
@@ -101,14 +122,39 @@ impl<K: Kernel> Work<'_, K> {
         Ok(())
     }
 
-    /// Brings the figures of the clients concerned up to date, as they are now.
+    fn client(&mut self, key: &FlowKey) -> &mut Delta {
+        self.deltas.entry(self.rules.client(key)).or_default()
+    }
+
+    fn source(&mut self, key: &FlowKey) -> &mut SourceDelta {
+        self.sources.entry(self.rules.source(key)).or_default()
+    }
+
+    /// Brings the figures of the clients and sources concerned up to date, as they are now.
     fn figures(&mut self) -> Result<(), Failure> {
+        let clients = self.client_figures();
+        clients.and(self.source_figures())
+    }
+
+    fn client_figures(&mut self) -> Result<(), Failure> {
         self.deltas.retain(|_, delta| !delta.is_none());
         if self.deltas.is_empty() {
             return Ok(());
         }
         let found: BTreeMap<_, _> = self.kernel.clients()?.into_iter().collect();
         let deltas = std::mem::take(&mut self.deltas);
+        deltas
+            .into_iter()
+            .try_for_each(|(key, delta)| self.one(delta.applied(key, found.get(&key).copied())))
+    }
+
+    fn source_figures(&mut self) -> Result<(), Failure> {
+        self.sources.retain(|_, delta| !delta.is_none());
+        if self.sources.is_empty() {
+            return Ok(());
+        }
+        let found: BTreeMap<_, _> = self.kernel.sources()?.into_iter().collect();
+        let deltas = std::mem::take(&mut self.sources);
         deltas
             .into_iter()
             .try_for_each(|(key, delta)| self.one(delta.applied(key, found.get(&key).copied())))

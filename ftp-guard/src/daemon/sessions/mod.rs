@@ -2,6 +2,8 @@
 //! [`engine::sessions`](crate::engine::sessions) what to do, and does it.
 
 mod apply;
+mod endings;
+mod profiles;
 mod query;
 mod scene;
 
@@ -9,7 +11,10 @@ use std::{collections::BTreeMap, net::IpAddr};
 
 use ftp_guard_common::config::{Mode, Role};
 
-use self::scene::{Depth, Scene};
+use self::{
+    endings::{Endings, Teller},
+    scene::{Depth, Scene},
+};
 use super::{guard::Guard, kernel::Kernel, wanted::Wanted};
 use crate::{
     config::{Config, SessionsConfig},
@@ -17,7 +22,7 @@ use crate::{
     engine::{
         allowlist::{AllowTable, Change, plan},
         bans::keeps_out,
-        sessions::{Keeper, Listed, Outlook, Rules, Selection, watch},
+        sessions::{EndReason, Keeper, Listed, Outlook, Permit, Rules, Selection, watch},
     },
 };
 
@@ -36,6 +41,7 @@ const QUIET_PASSES: u32 = 10;
 #[derive(Debug, Default)]
 pub(super) struct Sessions {
     keeper: Keeper,
+    endings: Endings,
     /// The highest number of passive ports that were in use.
     highest: u32,
     /// How the number of passive ports that are taken develops.
@@ -52,6 +58,8 @@ pub(super) fn rules<'a>(config: &Config, wanted: &'a Wanted) -> Rules<'a> {
         role: wanted.sessions.role,
         ports: &wanted.ports,
         idle_timeout_ns: nanoseconds(&config.sessions),
+        source_bits_v6: u32::from(config.limits.ipv6_source_prefix),
+        patience: profiles::patience(config),
     }
 }
 
@@ -95,7 +103,13 @@ impl Sessions {
         }
     }
 
-    fn pass<K: Kernel>(&mut self, kernel: &mut K, rules: &Rules<'_>) -> Result<(), Failure> {
+    fn pass<K: Kernel>(
+        &mut self,
+        kernel: &mut K,
+        rules: &Rules<'_>,
+        enforce: bool,
+        teller: Teller<'_>,
+    ) -> Result<(), Failure> {
         let depth = match self.passes % QUIET_PASSES < 2 {
             true => Depth::All,
             false => Depth::WhereNeeded,
@@ -108,23 +122,38 @@ impl Sessions {
         let commands = listed(kernel, |listed| {
             self.keeper.pass(rules, &scene.look(), listed)
         });
-        apply::apply(kernel, rules, commands).map(drop)
+        let kept = apply::apply(kernel, rules, commands).map(drop);
+        let ended = self.end_overdue(kernel, rules, &scene, enforce, teller);
+        kept.and(ended)
     }
 }
 
-/// Calls `with` with the kernel's own allowlist and bans, each address looked up once. A banned address
-/// is as one that is not listed. Should the kernel not answer, an address is not listed.
+/// Whether the kernel's own tables let a source in, and if not, why. Should the kernel not answer, it
+/// is not listed.
+fn permit<K: Kernel>(kernel: &K, address: IpAddr) -> Result<Permit, EndReason> {
+    match kernel.ban_lookup(address) {
+        Ok(None) => {}
+        Ok(Some((_, ban))) if !keeps_out(&ban) => {}
+        Ok(Some(_)) => return Err(EndReason::Banned),
+        Err(_) => return Err(EndReason::Revoked),
+    }
+    match kernel.lookup(address) {
+        Ok(Some((_, value))) if !value.excludes() => Ok(Permit {
+            expires_s: value.expires_s,
+            profile: value.profile,
+        }),
+        _ => Err(EndReason::Revoked),
+    }
+}
+
+/// Calls `with` with [`permit`], each address looked up once.
 fn listed<K: Kernel, T>(kernel: &K, with: impl FnOnce(Listed<'_>) -> T) -> T {
     let known = std::cell::RefCell::new(BTreeMap::new());
     with(&|address: IpAddr| {
-        *known.borrow_mut().entry(address).or_insert_with(|| {
-            let ban = kernel.ban_lookup(address).ok()?;
-            if ban.is_some_and(|(_, ban)| keeps_out(&ban)) {
-                return None;
-            }
-            let (_, value) = kernel.lookup(address).ok()??;
-            (!value.excludes()).then_some(value.expires_s)
-        })
+        *known
+            .borrow_mut()
+            .entry(address)
+            .or_insert_with(|| permit(kernel, address))
     })
 }
 
@@ -132,7 +161,14 @@ impl<K: Kernel> Guard<K> {
     /// What is due for sessions once a second.
     pub(super) fn follow_sessions(&mut self) {
         let rules = rules(&self.config, &self.wanted);
-        let result = self.sessions.pass(&mut self.kernel, &rules);
+        let enforce = self.wanted.mode == Mode::Enforce;
+        let teller = Teller {
+            config: &self.config,
+            events: &self.events,
+        };
+        let result = self
+            .sessions
+            .pass(&mut self.kernel, &rules, enforce, teller);
         self.note("sessions", result);
         if self.sessions.unlisted_due {
             self.end_unlisted();
@@ -158,7 +194,7 @@ impl<K: Kernel> Guard<K> {
         apply::apply(&mut self.kernel, &rules, commands).map(drop)
     }
 
-    /// Ends the connections of clients that are no longer listed; in monitor mode they are counted
+    /// Ends the connections of clients that are no longer listed, or are banned; in monitor mode they are counted
     /// only. What fails is tried again a second later.
     pub(super) fn end_unlisted(&mut self) {
         let result = self.try_end_unlisted();
@@ -167,16 +203,16 @@ impl<K: Kernel> Guard<K> {
     }
 
     fn try_end_unlisted(&mut self) -> Result<(), Failure> {
-        let rules = rules(&self.config, &self.wanted);
         let enforce = self.wanted.mode == Mode::Enforce;
         // The programs still take the clients for listed, so that their resets pass.
-        let sockets = match enforce && rules.role == Role::Host {
-            true => destroy_unlisted(&mut self.kernel, &rules),
+        let sockets = match enforce {
+            true => self.destroy_unlisted(),
             false => Ok(()),
         };
         self.kernel.raise_allow_generation()?;
         sockets?;
         if enforce {
+            let rules = rules(&self.config, &self.wanted);
             let scene = Scene::read(&self.kernel, &rules, Depth::Tables)?;
             let commands = listed(&self.kernel, |listed| {
                 Selection::Unlisted(listed).entries(&scene.tables)
@@ -185,12 +221,20 @@ impl<K: Kernel> Guard<K> {
         }
         Ok(())
     }
-}
 
-fn destroy_unlisted<K: Kernel>(kernel: &mut K, rules: &Rules<'_>) -> Result<(), Failure> {
-    let scene = Scene::read(kernel, rules, Depth::WhereNeeded)?;
-    let commands = listed(kernel, |listed| {
-        Selection::Unlisted(listed).sockets(&scene.tables, scene.connections())
-    });
-    apply::apply(kernel, rules, commands).map(drop)
+    fn destroy_unlisted(&mut self) -> Result<(), Failure> {
+        let rules = rules(&self.config, &self.wanted);
+        let scene = Scene::read(&self.kernel, &rules, Depth::WhereNeeded)?;
+        let (sockets, endings) = listed(&self.kernel, |listed| {
+            let selection = Selection::Unlisted(listed);
+            let sockets = selection.sockets(&scene.tables, scene.connections());
+            (sockets, selection.endings(&scene.tables))
+        });
+        let teller = Teller {
+            config: &self.config,
+            events: &self.events,
+        };
+        self.sessions.tell(&endings, true, teller);
+        apply::apply(&mut self.kernel, &rules, sockets).map(drop)
+    }
 }

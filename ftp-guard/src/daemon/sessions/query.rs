@@ -3,15 +3,19 @@
 use ftp_guard_common::{config::Role, session::Tls};
 
 use super::{
-    apply, rules,
+    endings::{self, Teller},
+    listed, profiles, rules,
     scene::{Depth, Scene},
 };
 use crate::{
     control::protocol::Failure,
     daemon::{guard::Guard, kernel::Kernel},
     engine::sessions::{
-        Selection, Tables, show,
-        view::{KillReport, KillTarget, PassiveWatch, SessionFigures, SessionsInfo, TableFill},
+        Selection, Tables, show, show_sources,
+        view::{
+            KillReport, KillTarget, PassiveWatch, SessionFigures, SessionsInfo, SourceInfo,
+            TableFill,
+        },
         watch,
     },
 };
@@ -24,7 +28,39 @@ impl<K: Kernel> Guard<K> {
     /// The kernel refuses.
     pub fn sessions(&self) -> Result<SessionsInfo, Failure> {
         let scene = self.scene(Depth::Tables)?;
-        Ok(show(&scene.tables, scene.now_ns))
+        let mut shown = show(&scene.tables, scene.now_ns);
+        // What an entry of the kernel says of its profile is as old as the last look at the list.
+        listed(&self.kernel, |listed| {
+            for session in &mut shown.sessions {
+                if let Ok(permit) = listed(session.client.ip()) {
+                    session.profile = permit.profile;
+                }
+            }
+        });
+        Ok(shown)
+    }
+
+    /// `sessions --sources`: what the connections of each source amount to, with its profile.
+    ///
+    /// # Errors
+    ///
+    /// The kernel refuses.
+    pub fn sources(&self) -> Result<Vec<(SourceInfo, Option<u16>)>, Failure> {
+        let scene = self.scene(Depth::Tables)?;
+        let rules = rules(&self.config, &self.wanted);
+        let shown = show_sources(&rules, &scene.tables);
+        Ok(listed(&self.kernel, |listed| {
+            let profile = |info: &SourceInfo| listed(info.client).ok().map(|permit| permit.profile);
+            shown
+                .into_iter()
+                .map(|info| (info, profile(&info)))
+                .collect()
+        }))
+    }
+
+    /// The name of a profile.
+    pub(in crate::daemon) fn profile_name(&self, number: u16) -> &str {
+        profiles::name(&self.config, number)
     }
 
     /// The figures of sessions for `status` and the metrics.
@@ -46,6 +82,8 @@ impl<K: Kernel> Guard<K> {
             },
             tables: self.fill(&scene.tables),
             data: count(shown.orphans.len()),
+            ended: self.sessions.endings.ended,
+            would_end: self.sessions.endings.would_end,
             ..SessionFigures::default()
         };
         for session in shown.sessions.iter().filter(|session| !session.killed) {
@@ -69,11 +107,14 @@ impl<K: Kernel> Guard<K> {
         let selection = Selection::Kill(target);
         let scene = self.scene(Depth::WhereNeeded)?;
         let mut report = selection.count(&scene.tables);
-        let sockets = selection.sockets(&scene.tables, scene.connections());
-        let destroyed = apply::apply(&mut self.kernel, &rules, sockets);
-        let left = self.scene(Depth::Tables)?;
-        apply::apply(&mut self.kernel, &rules, selection.entries(&left.tables))?;
-        report.sockets = destroyed?;
+        let teller = Teller {
+            config: &self.config,
+            events: &self.events,
+        };
+        let killed = selection.endings(&scene.tables);
+        self.sessions.tell(&killed, true, teller);
+        let keeper = &mut self.sessions.keeper;
+        report.sockets = endings::end(keeper, &mut self.kernel, &rules, &selection, &scene)?;
         if report.sessions + report.flows > 0 {
             let sockets = match rules.role {
                 Role::Host => format!(", {} sockets", report.sockets),
@@ -101,6 +142,8 @@ impl<K: Kernel> Guard<K> {
             ("named", tables.named.len(), capacities.sessions),
             ("clients", tables.clients.len(), capacities.sessions),
             ("listeners", tables.listeners.len(), capacities.flows),
+            ("sources", tables.sources.len(), capacities.sessions),
+            ("opening", tables.opening.len(), capacities.sessions),
         ]
         .into_iter()
         .map(|(name, used, size)| TableFill {

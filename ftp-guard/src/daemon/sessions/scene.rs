@@ -60,6 +60,8 @@ impl Scene {
             pinholes: kernel.pinholes()?,
             named: kernel.named()?,
             clients: kernel.clients()?,
+            sources: kernel.sources()?,
+            opening: kernel.opening()?,
             listeners: kernel.listeners()?,
             port_bits: kernel.port_bits()?,
         };

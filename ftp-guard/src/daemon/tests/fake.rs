@@ -13,7 +13,7 @@ use ftp_guard_common::{
     ban::BanValue,
     class::{Family, PortClass},
     config::Mode,
-    limits::Profile,
+    limits::{Attack, Opening, Profile, Source, SourceKey, Sysctls},
     names,
     ports::PortTable,
     reason::{Reason, Verdict},
@@ -33,6 +33,7 @@ use crate::{
     engine::{
         allowlist::{AllowTable, Change},
         bans::{BanChange, BanTable, deciding},
+        cookies::TcpSysctls,
     },
     netlink::Interface,
     sockets::{Query, Socket},
@@ -64,11 +65,20 @@ pub(super) struct Fake {
     pub(super) named: BTreeMap<EndpointKey, Named>,
     pub(super) clients: BTreeMap<ClientKey, Client>,
     pub(super) listeners: BTreeMap<ListenKey, Listener>,
+    pub(super) sources: BTreeMap<SourceKey, Source>,
+    pub(super) opening: BTreeMap<FlowKey, Opening>,
     pub(super) hook_counters: BTreeMap<Hook, Vec<(StatsKey, Counter)>>,
     pub(super) capacities: Capacities,
     pub(super) sockets: bool,
     pub(super) clock_ns: u64,
     pub(super) tcp: Vec<Socket>,
+    pub(super) attack: Attack,
+    pub(super) cookies_since: u64,
+    pub(super) saved_sysctls: Sysctls,
+    pub(super) tcp_sysctls: TcpSysctls,
+    pub(super) absorbed: u64,
+    pub(super) suppressed: Vec<(Reason, u64)>,
+    pub(super) cannot_answer: Option<String>,
 }
 
 impl Fake {
@@ -250,6 +260,14 @@ impl Kernel for Fake {
         Ok(copied(&self.listeners))
     }
 
+    fn sources(&self) -> Result<Vec<(SourceKey, Source)>> {
+        Ok(copied(&self.sources))
+    }
+
+    fn opening(&self) -> Result<Vec<(FlowKey, Opening)>> {
+        Ok(copied(&self.opening))
+    }
+
     fn insert_session(&mut self, key: &FlowKey, value: &Session) -> Result<bool> {
         self.step("insert session", "")?;
         insert(
@@ -342,6 +360,29 @@ impl Kernel for Fake {
         Ok(same && self.listeners.remove(key).is_some())
     }
 
+    fn set_source(&mut self, key: &SourceKey, value: &Source) -> Result<()> {
+        self.step("set source", "")?;
+        self.sources.remove(key);
+        insert(
+            &mut self.sources,
+            key,
+            value,
+            names::SOURCES_MAP,
+            self.capacities.sessions,
+        )
+        .map(drop)
+    }
+
+    fn remove_source(&mut self, key: &SourceKey) -> Result<bool> {
+        self.step("remove source", "")?;
+        Ok(self.sources.remove(key).is_some())
+    }
+
+    fn remove_opening(&mut self, key: &FlowKey) -> Result<bool> {
+        self.step("remove opening", "")?;
+        Ok(self.opening.remove(key).is_some())
+    }
+
     fn capacities(&self) -> Capacities {
         self.capacities
     }
@@ -359,6 +400,60 @@ impl Kernel for Fake {
     fn detach_sockets(&mut self) -> Result<bool> {
         self.step("detach sockets", "")?;
         Ok(std::mem::take(&mut self.sockets))
+    }
+
+    fn attack(&self) -> Result<Attack> {
+        Ok(self.attack)
+    }
+
+    fn cookies_since(&self) -> Result<u64> {
+        Ok(self.cookies_since)
+    }
+
+    fn set_cookies_since(&mut self, ns: u64) -> Result<()> {
+        self.step("cookies", if ns == 0 { "off" } else { "on" })?;
+        self.cookies_since = ns;
+        Ok(())
+    }
+
+    fn saved_sysctls(&self) -> Result<Sysctls> {
+        Ok(self.saved_sysctls)
+    }
+
+    fn save_sysctls(&mut self, saved: &Sysctls) -> Result<()> {
+        self.step("save sysctls", "")?;
+        self.saved_sysctls = *saved;
+        Ok(())
+    }
+
+    fn absorbed(&self) -> Result<u64> {
+        Ok(self.absorbed)
+    }
+
+    fn suppressed(&self) -> Result<Vec<(Reason, u64)>> {
+        Ok(self.suppressed.clone())
+    }
+
+    fn sysctls(&self) -> io::Result<TcpSysctls> {
+        Ok(self.tcp_sysctls)
+    }
+
+    fn set_sysctls(&mut self, values: TcpSysctls) -> io::Result<()> {
+        self.sysctls_writable()?;
+        self.log.push("set sysctls".to_owned());
+        self.tcp_sysctls = values;
+        Ok(())
+    }
+
+    fn sysctls_writable(&self) -> io::Result<()> {
+        match self.broken.contains("sysctls") {
+            true => Err(io::Error::other("tcp_syncookies: broken on purpose")),
+            false => Ok(()),
+        }
+    }
+
+    fn cannot_answer(&self, _: &str) -> Option<String> {
+        self.cannot_answer.clone()
     }
 
     fn explain(&mut self, frame: &[u8]) -> Result<Judgement> {

@@ -1,10 +1,12 @@
 //! The guard over a kernel in memory.
 
+mod attack;
 mod auto;
 mod bans;
 mod connections;
 mod edit;
 mod fake;
+mod limits;
 mod sessions;
 mod state;
 mod transition;

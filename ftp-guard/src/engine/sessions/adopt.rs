@@ -34,7 +34,7 @@ impl Numbers {
         self.last = self.last.max(highest).max(look.now_ns / SECOND_NS);
     }
 
-    fn next(&mut self) -> u64 {
+    pub(super) fn next(&mut self) -> u64 {
         self.last += 1;
         self.last << NUMBERED_BY
     }
@@ -85,10 +85,11 @@ impl<'a> Adoption<'a> {
             return None;
         }
         let key = socket.key();
-        let expires_s = (self.listed)(remote(&key))?;
+        let permit = (self.listed)(remote(&key)).ok()?;
         let session = Session {
             id: numbers.next(),
-            traffic: self.traffic(socket, expires_s),
+            traffic: self.traffic(socket, permit.expires_s),
+            profile: permit.profile,
             // Its question may have passed before the guard came.
             passive_asked: 1,
             tls: Tls::Unknown as u8,
@@ -110,8 +111,8 @@ impl<'a> Adoption<'a> {
         };
         let key = socket.key();
         let (_, session) = *self.newest.get(&self.rules.client(&key))?;
-        let expires_s = (self.listed)(remote(&key))?;
-        self.flow(socket, kind, session, expires_s)
+        let permit = (self.listed)(remote(&key)).ok()?;
+        self.flow(socket, kind, session, permit.expires_s)
     }
 
     /// The connection that this host has opened itself, from a port that is one of FTP by chance: the

@@ -2,6 +2,7 @@
 
 use ftp_guard_common::{
     address::{ClientKey, EndpointKey, FlowKey, ListenKey},
+    limits::{Source, SourceKey},
     session::{Client, Flow, Listener, Session},
 };
 
@@ -9,8 +10,9 @@ use super::Socket;
 
 /// One step. Steps are independent of each other: when one fails, the others are still right.
 ///
-/// Sessions come with their value, since with them the figures of their client change
-/// ([`Delta`](super::Delta)), and only if the step changed something.
+/// Connections come with their value, since with them the figures of their client and their source
+/// change ([`Delta`](super::Delta), [`SourceDelta`](super::SourceDelta)), and only if the step changed
+/// something.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Command {
     /// To add a session, unless there is one of that key.
@@ -23,8 +25,10 @@ pub enum Command {
     InsertFlow(FlowKey, Flow),
     /// To mark a data connection as killed.
     KillFlow(FlowKey, Flow),
-    /// To remove a data connection.
-    RemoveFlow(FlowKey),
+    /// To remove a data connection; the value is the one that was seen.
+    RemoveFlow(FlowKey, Flow),
+    /// To remove a control connection from those that wait for their greeting.
+    RemoveOpening(FlowKey),
     /// To remove a pinhole.
     RemovePinhole(EndpointKey),
     /// To remove a named destination.
@@ -33,6 +37,10 @@ pub enum Command {
     SetClient(ClientKey, Client),
     /// To remove a client's figures.
     RemoveClient(ClientKey),
+    /// To write a source's figures.
+    SetSource(SourceKey, Source),
+    /// To remove a source's figures.
+    RemoveSource(SourceKey),
     /// To add a listener.
     SetListener(ListenKey, Listener),
     /// To remove a listener that has been there since then (CLOCK_MONOTONIC, nanoseconds), and no other.

@@ -1,10 +1,13 @@
-//! Connections that are to end: killed by command, or of clients that are no longer listed.
+//! Connections that are to end: killed by command, overdue, or of clients that are no longer listed.
 //!
 //! On a host it takes two steps. First the sockets: each peer gets a reset, which the programs let
 //! pass while the entries still say nothing against it, and the entries are closed by what the
 //! programs see of the sockets. Then, with the tables read again, the entries that are left.
 
-use std::{collections::BTreeSet, net::IpAddr};
+use std::{
+    collections::{BTreeSet, HashSet},
+    net::IpAddr,
+};
 
 use ftp_guard_common::{
     address::{EndpointKey, FlowKey, to_ip},
@@ -12,7 +15,7 @@ use ftp_guard_common::{
 };
 
 use super::{
-    Command, Socket,
+    Command, EndReason, Ending, Part, Socket,
     tables::{Listed, Tables, is_live, is_live_flow, is_outgoing, remote},
     view::{KillReport, KillTarget},
 };
@@ -24,22 +27,57 @@ pub enum Selection<'a> {
     Kill(KillTarget),
     /// Those of clients that are not listed.
     Unlisted(Listed<'a>),
+    /// Some that were chosen one by one.
+    Chosen(&'a Chosen),
+}
+
+/// Connections, and sessions with all that is their own.
+#[derive(Clone, Debug, Default)]
+pub struct Chosen {
+    sessions: HashSet<u64>,
+    connections: HashSet<FlowKey>,
+}
+
+impl Chosen {
+    /// What these endings concern.
+    #[must_use]
+    pub fn of(endings: &[Ending]) -> Self {
+        let mut chosen = Self::default();
+        for ending in endings {
+            match ending.part {
+                Part::Session(id) => chosen.sessions.insert(id),
+                Part::Opening | Part::Data(_) => chosen.connections.insert(ending.key),
+            };
+        }
+        chosen
+    }
 }
 
 impl Selection<'_> {
     fn takes_client(&self, address: IpAddr) -> bool {
         match self {
-            Self::Kill(KillTarget::Session(_)) => false,
+            Self::Kill(KillTarget::Session(_)) | Self::Chosen(_) => false,
             Self::Kill(KillTarget::Clients(prefix)) => prefix.contains(&address),
-            Self::Unlisted(listed) => listed(address).is_none(),
+            Self::Unlisted(listed) => listed(address).is_err(),
         }
     }
 
     fn takes(&self, id: u64, address: IpAddr) -> bool {
         match self {
             Self::Kill(KillTarget::Session(target)) => id == *target && id != 0,
+            Self::Chosen(chosen) => id != 0 && chosen.sessions.contains(&id),
             _ => self.takes_client(address),
         }
+    }
+
+    /// Whether the connection itself was chosen.
+    fn names(&self, key: &FlowKey) -> bool {
+        matches!(self, Self::Chosen(chosen) if chosen.connections.contains(key))
+    }
+
+    /// Whether what it takes is to stay ended although its client is listed.
+    pub(super) const fn kills(&self) -> bool {
+        !matches!(self, Self::Unlisted(_))
     }
 
     fn sessions<'t>(&self, tables: &'t Tables) -> impl Iterator<Item = &'t (FlowKey, Session)> {
@@ -51,8 +89,15 @@ impl Selection<'_> {
 
     fn flows<'t>(&self, tables: &'t Tables) -> impl Iterator<Item = &'t (FlowKey, Flow)> {
         tables.flows.iter().filter(|(key, flow)| {
-            !is_outgoing(flow) && self.takes(flow.session, remote(key)) && is_live_flow(flow)
+            let takes = || self.takes(flow.session, remote(key)) || self.names(key);
+            !is_outgoing(flow) && is_live_flow(flow) && takes()
         })
+    }
+
+    /// The connections before their greeting.
+    pub(super) fn openings<'t>(&self, tables: &'t Tables) -> impl Iterator<Item = &'t FlowKey> {
+        let waiting = tables.opening.iter().map(|(key, _)| key);
+        waiting.filter(|key| self.takes_client(remote(key)) || self.names(key))
     }
 
     /// How many live connections are concerned.
@@ -66,16 +111,38 @@ impl Selection<'_> {
         }
     }
 
-    /// The sockets to destroy: those of entries, and no others.
+    /// The live sessions that it takes, and why; of those that were chosen, their endings tell already.
+    #[must_use]
+    pub fn endings(&self, tables: &Tables) -> Vec<Ending> {
+        let reason = |key| match self {
+            Self::Kill(_) => Some(EndReason::Killed),
+            Self::Unlisted(listed) => listed(remote(key)).err(),
+            Self::Chosen(_) => None,
+        };
+        self.sessions(tables)
+            .filter_map(|(key, session)| {
+                Some(Ending {
+                    key: *key,
+                    part: Part::Session(session.id),
+                    reason: reason(key)?,
+                    identity: session.traffic.created_ns,
+                    profile: session.profile,
+                })
+            })
+            .collect()
+    }
+
+    /// The sockets to destroy: those of entries, those that were chosen, and no others.
     #[must_use]
     pub fn sockets(&self, tables: &Tables, connections: &[Socket]) -> Vec<Command> {
         let sessions = self.sessions(tables).map(|(key, _)| *key);
         let keys: BTreeSet<FlowKey> = sessions
             .chain(self.flows(tables).map(|(key, _)| *key))
+            .chain(self.openings(tables).copied())
             .collect();
         connections
             .iter()
-            .filter(|socket| keys.contains(&socket.key()))
+            .filter(|socket| keys.contains(&socket.key()) || self.names(&socket.key()))
             .map(|socket| Command::Destroy(socket.clone()))
             .collect()
     }
@@ -84,7 +151,7 @@ impl Selection<'_> {
     #[must_use]
     pub fn entries(&self, tables: &Tables) -> Vec<Command> {
         let mut commands = Vec::new();
-        let kill = matches!(self, Self::Kill(_));
+        let kill = self.kills();
         for (key, session) in self.sessions(tables) {
             let session = Box::new(*session);
             commands.push(match kill {
@@ -95,9 +162,11 @@ impl Selection<'_> {
         for (key, flow) in self.flows(tables) {
             commands.push(match kill {
                 true => Command::KillFlow(*key, *flow),
-                false => Command::RemoveFlow(*key),
+                false => Command::RemoveFlow(*key, *flow),
             });
         }
+        let openings = self.openings(tables);
+        commands.extend(openings.map(|key| Command::RemoveOpening(*key)));
         let takes = |key: &EndpointKey, id| self.takes(id, to_ip(key.address, key.family));
         for (key, pinhole) in &tables.pinholes {
             if takes(key, pinhole.session) {

@@ -2,14 +2,20 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use ftp_guard_common::address::FlowKey;
+use ftp_guard_common::{
+    address::FlowKey,
+    config::Role,
+    session::{Session, Traffic},
+};
 
 use super::{
     Command,
     adopt::{Adoption, Numbers},
     clients::{self, Drift},
+    end::Selection,
     listeners::Difference,
     reconcile::Reconciliation,
+    sources::{self, SourceDrift},
     tables::{Listed, Look, Rules},
 };
 
@@ -29,6 +35,9 @@ pub struct Keeper {
     pub(super) dormant: BTreeSet<u64>,
     listeners: Difference,
     drift: Drift,
+    source_drift: SourceDrift,
+    /// Connections that waited for their greeting and had a session.
+    pub(super) greeted: BTreeSet<FlowKey>,
     /// Since when the bits of a port are of no use.
     unused_bits: BTreeMap<u16, u64>,
 }
@@ -87,6 +96,30 @@ impl Keeper {
         let drift = clients::drift(rules, look.tables);
         clients::correct(&self.drift, &drift, look.tables, &mut commands);
         self.drift = drift;
+        let drift = sources::drift(rules, look.tables);
+        sources::correct(&self.source_drift, &drift, &mut commands);
+        self.source_drift = drift;
+        commands
+    }
+
+    /// What to do with the entries that `selection` takes, once their sockets are destroyed.
+    ///
+    /// A router keeps a connection before its greeting as a session that is killed: the greeting would
+    /// begin one that is not.
+    pub fn end(
+        &mut self,
+        rules: &Rules<'_>,
+        look: &Look<'_>,
+        selection: &Selection<'_>,
+    ) -> Vec<Command> {
+        let mut commands = selection.entries(look.tables);
+        if rules.role == Role::Router && selection.kills() {
+            self.numbers.follow(look);
+            for key in selection.openings(look.tables) {
+                let session = killed_session(self.numbers.next(), look.now_ns);
+                commands.push(Command::InsertSession(*key, Box::new(session)));
+            }
+        }
         commands
     }
 
@@ -155,5 +188,19 @@ impl Keeper {
             commands.push(Command::ClearPortBits(due));
         }
         self.unused_bits = unused;
+    }
+}
+
+fn killed_session(id: u64, now_ns: u64) -> Session {
+    Session {
+        id,
+        traffic: Traffic {
+            created_ns: now_ns,
+            seen_ns: now_ns,
+            killed: 1,
+            ..Traffic::default()
+        },
+        unsynchronised: 1,
+        ..Session::default()
     }
 }

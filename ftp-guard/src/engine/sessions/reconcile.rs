@@ -5,11 +5,12 @@ use std::collections::{BTreeSet, HashMap};
 use ftp_guard_common::{
     address::FlowKey,
     config::Role,
+    limits::Opening,
     session::{Flow, Session, Traffic},
 };
 
 use super::{
-    Command, Keeper, Socket, TcpState,
+    Command, Keeper, Socket, TcpState, opening,
     tables::{Look, Rules, is_live, is_live_flow},
 };
 
@@ -22,6 +23,10 @@ const HALF_OPEN_NS: u64 = 60_000_000_000;
 /// How long the entry of a killed data connection stays on a router after its last packet. Without an
 /// entry its packets are dropped as well.
 const KILLED_FLOW_NS: u64 = 60_000_000_000;
+
+/// The same of a killed session: its peers have given up by then, as TCP does after its retransmissions
+/// (net.ipv4.tcp_retries2: 924 seconds). Those that are ended one after the other must not fill the table.
+const KILLED_SESSION_NS: u64 = 960_000_000_000;
 
 /// One look at all entries.
 pub struct Reconciliation<'a> {
@@ -73,7 +78,7 @@ impl<'a> Reconciliation<'a> {
     pub fn run(&self, keeper: &mut Keeper, commands: &mut Vec<Command>) {
         let mut missing = BTreeSet::new();
         for (key, session) in &self.look.tables.sessions {
-            let evidence = self.evidence(key, &session.traffic, keeper);
+            let evidence = self.evidence(key, session.traffic.created_ns, &keeper.missing);
             if let Evidence::Missing | Evidence::Gone = evidence {
                 missing.insert(*key);
             }
@@ -97,12 +102,12 @@ impl<'a> Reconciliation<'a> {
             .map(|(_, session)| session.id)
             .collect();
         for (key, flow) in &self.look.tables.flows {
-            let evidence = self.evidence(key, &flow.traffic, keeper);
+            let evidence = self.evidence(key, flow.traffic.created_ns, &keeper.missing);
             if let Evidence::Missing | Evidence::Gone = evidence {
                 missing.insert(*key);
             }
             if self.flow_over(flow, &evidence) {
-                commands.push(Command::RemoveFlow(*key));
+                commands.push(Command::RemoveFlow(*key, *flow));
             } else if is_live_flow(flow) && killed.contains(&flow.session) {
                 // It began while its session was being killed.
                 commands.push(Command::KillFlow(*key, *flow));
@@ -110,19 +115,27 @@ impl<'a> Reconciliation<'a> {
                 commands.extend(self.kill_again(&flow.traffic, &evidence));
             }
         }
+        let gone = |key: &FlowKey, waiting: &Opening| {
+            let evidence = self.evidence(key, waiting.since_ns, &keeper.missing);
+            if let Evidence::Missing | Evidence::Gone = evidence {
+                missing.insert(*key);
+            }
+            matches!(evidence, Evidence::Gone)
+        };
+        opening::reconcile(self.look, &mut keeper.greeted, gone, commands);
         if self.sockets.is_some() {
             keeper.missing = missing;
         }
     }
 
-    fn evidence(&self, key: &FlowKey, traffic: &Traffic, keeper: &Keeper) -> Evidence<'a> {
+    fn evidence(&self, key: &FlowKey, created_ns: u64, before: &BTreeSet<FlowKey>) -> Evidence<'a> {
         let Some(sockets) = &self.sockets else {
             return Evidence::None;
         };
         match sockets.get(key) {
             Some(socket) => Evidence::Socket(socket),
-            None if self.since(traffic.created_ns) < SETTLED_NS => Evidence::None,
-            None if keeper.missing.contains(key) => Evidence::Gone,
+            None if self.since(created_ns) < SETTLED_NS => Evidence::None,
+            None if before.contains(key) => Evidence::Gone,
             None => Evidence::Missing,
         }
     }
@@ -145,10 +158,12 @@ impl<'a> Reconciliation<'a> {
         match evidence {
             _ if traffic.closed_ns != 0 => session.is_over(self.look.now_ns),
             Evidence::Gone => true,
+            _ if is_live(session) => self.is_idle(session.id, traffic),
             // A killed one stays on a router for as long as its peers might still speak: without the
             // entry the server's next word would begin a session anew.
-            _ if is_live(session) || self.rules.role == Role::Router => {
-                self.is_idle(session.id, traffic)
+            _ if self.rules.role == Role::Router => {
+                let longest = self.rules.idle_timeout_ns.min(KILLED_SESSION_NS);
+                self.since(traffic.seen_ns) > longest
             }
             _ => false,
         }

@@ -1,15 +1,19 @@
 //! The tables as people see them.
 
-use std::{collections::HashMap, time::Duration};
+use std::{collections::HashMap, net::IpAddr, time::Duration};
 
 use ftp_guard_common::{
-    address::{EndpointKey, FlowKey},
+    address::{EndpointKey, FlowKey, to_ip},
+    class::Family,
+    limits::SourceKey,
     session::{Flow, FlowKind, Session, Tls},
 };
 
+use ipnet::IpNet;
+
 use super::{
-    tables::{Tables, is_live_flow},
-    view::{FlowInfo, PinholeInfo, SessionInfo, SessionsInfo},
+    tables::{Rules, Tables, is_live_flow, remote},
+    view::{FlowInfo, Login, PinholeInfo, SessionInfo, SessionsInfo, SourceInfo},
 };
 
 /// The sessions that have not ended, each with its data connections and pinholes.
@@ -71,11 +75,63 @@ fn session_info(key: &FlowKey, session: &Session, now_ns: u64) -> SessionInfo {
         idle: since(now_ns, traffic.seen_ns),
         adopted: session.adopted != 0,
         killed: traffic.killed != 0,
+        profile: session.profile,
+        login: login(session),
         bytes_in: traffic.bytes_in,
         bytes_out: traffic.bytes_out,
         data: Vec::new(),
         pinholes: Vec::new(),
     }
+}
+
+fn login(session: &Session) -> Login {
+    match Tls::from_number(session.tls) {
+        _ if session.logged_in != 0 => Login::Yes,
+        Tls::Clear if session.adopted == 0 => Login::No,
+        _ => Login::Unknown,
+    }
+}
+
+/// The sources that have connections, those with most first.
+#[must_use]
+pub fn show_sources(rules: &Rules<'_>, tables: &Tables) -> Vec<SourceInfo> {
+    let sessions = tables.sessions.iter().map(|(key, _)| key);
+    let flows = tables.flows.iter().map(|(key, _)| key);
+    let waiting = tables.opening.iter().map(|(key, _)| key);
+    let clients: HashMap<SourceKey, IpAddr> = sessions
+        .chain(flows)
+        .chain(waiting)
+        .map(|key| (rules.source(key), remote(key)))
+        .collect();
+    let mut shown: Vec<SourceInfo> = tables
+        .sources
+        .iter()
+        .filter(|(_, source)| source.sessions | source.opening | source.data != 0)
+        .map(|(key, source)| {
+            let prefix = prefix(rules, key);
+            SourceInfo {
+                prefix,
+                client: clients.get(key).copied().unwrap_or(prefix.addr()),
+                sessions: source.sessions,
+                opening: source.opening,
+                data: source.data,
+            }
+        })
+        .collect();
+    shown.sort_by_key(|info| {
+        let all = u64::from(info.sessions) + u64::from(info.opening) + u64::from(info.data);
+        (std::cmp::Reverse(all), info.prefix)
+    });
+    shown
+}
+
+fn prefix(rules: &Rules<'_>, key: &SourceKey) -> IpNet {
+    let address = to_ip(key.prefix, key.family);
+    let length = match key.family == Family::Ipv6 as u8 {
+        true => u8::try_from(rules.source_bits_v6).unwrap_or(128),
+        false => 32,
+    };
+    IpNet::new(address, length).unwrap_or_else(|_| address.into())
 }
 
 /// `None` for a kind that this program does not know.

@@ -6,11 +6,12 @@ use ftp_guard_common::{
     address::{ClientKey, EndpointKey, FlowKey, ListenKey},
     class::PortClass,
     config::Role,
+    limits::{Opening, Source, SourceKey},
     ports::{CLASS_MASK, PortTable},
     session::{Client, Flow, FlowKind, Listener, Named, Pinhole, Session, Tls},
 };
 
-use super::Socket;
+use super::{EndReason, Patience, Socket};
 
 /// The state tables at one moment.
 #[derive(Clone, Debug, Default)]
@@ -25,6 +26,10 @@ pub struct Tables {
     pub named: Vec<(EndpointKey, Named)>,
     /// The figures of clients.
     pub clients: Vec<(ClientKey, Client)>,
+    /// The figures of sources.
+    pub sources: Vec<(SourceKey, Source)>,
+    /// Control connections that the server has not greeted.
+    pub opening: Vec<(FlowKey, Opening)>,
     /// Listening sockets on passive ports.
     pub listeners: Vec<(ListenKey, Listener)>,
     /// Ports with bits of the programs.
@@ -35,12 +40,15 @@ impl Tables {
     /// Whether nothing depends on a connection.
     #[must_use]
     pub fn are_quiet(&self) -> bool {
-        self.sessions.is_empty() && self.flows.is_empty() && self.clients.is_empty()
+        self.sessions.is_empty()
+            && self.flows.is_empty()
+            && self.clients.is_empty()
+            && self.opening.is_empty()
     }
 }
 
 /// What is configured, as far as it matters here.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 pub struct Rules<'a> {
     /// Where the servers are.
     pub role: Role,
@@ -48,6 +56,10 @@ pub struct Rules<'a> {
     pub ports: &'a PortTable,
     /// How long a session may be without a packet.
     pub idle_timeout_ns: u64,
+    /// How much of an IPv6 address tells a source.
+    pub source_bits_v6: u32,
+    /// How long the clients of each profile may take, by its number.
+    pub patience: Vec<Patience>,
 }
 
 impl Rules<'_> {
@@ -61,6 +73,20 @@ impl Rules<'_> {
     #[must_use]
     pub fn client(&self, key: &FlowKey) -> ClientKey {
         key.client_key(self.role.scope(key.server))
+    }
+
+    /// The key of a connection's source.
+    #[must_use]
+    pub fn source(&self, key: &FlowKey) -> SourceKey {
+        SourceKey::of(key.client, key.family, self.source_bits_v6)
+    }
+
+    /// How long a client of this profile may take; of one that is not configured (any more), as the
+    /// default one.
+    #[must_use]
+    pub fn patience(&self, profile: u16) -> Patience {
+        let own = self.patience.get(usize::from(profile));
+        own.or(self.patience.first()).copied().unwrap_or_default()
     }
 }
 
@@ -81,9 +107,17 @@ pub struct Look<'a> {
     pub listening: Option<&'a [Socket]>,
 }
 
-/// When the allowlist entry that lets a source in expires (Unix time in seconds, 0: never); `None`: it
-/// is not let in.
-pub type Listed<'a> = &'a dyn Fn(IpAddr) -> Option<u32>;
+/// What lets a source in.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Permit {
+    /// When its allowlist entry expires, Unix time in seconds; 0: never.
+    pub expires_s: u32,
+    /// Number of the entry's profile.
+    pub profile: u16,
+}
+
+/// Whether a source may be here, and if not, why: [`EndReason::Revoked`] or [`EndReason::Banned`].
+pub type Listed<'a> = &'a dyn Fn(IpAddr) -> Result<Permit, EndReason>;
 
 /// Whether a session lives, so that it counts among those of its client.
 pub fn is_live(session: &Session) -> bool {

@@ -1,8 +1,51 @@
 //! What is told about sessions: to the command line, `status` and the metrics.
 
-use std::{net::SocketAddr, time::Duration};
+use std::{
+    net::{IpAddr, SocketAddr},
+    time::Duration,
+};
 
 use ftp_guard_common::session::{FlowKind, Tls};
+
+use super::EndCounts;
+
+/// Whether somebody has logged in on a session.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Login {
+    /// The server has said so.
+    Yes,
+    /// It has not.
+    No,
+    /// It could not be read: under TLS, or before the session was taken over.
+    Unknown,
+}
+
+impl Login {
+    /// The name in JSON and text.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Yes => "yes",
+            Self::No => "no",
+            Self::Unknown => "unknown",
+        }
+    }
+}
+
+/// What the connections of a source amount to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct SourceInfo {
+    /// The address, or the prefix that counts as one source.
+    pub prefix: ipnet::IpNet,
+    /// The address of one of its clients, if there is one; else that of the prefix.
+    pub client: IpAddr,
+    /// Live sessions.
+    pub sessions: u32,
+    /// Control connections before their greeting.
+    pub opening: u32,
+    /// Live data connections.
+    pub data: u32,
+}
 
 /// A live session.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -23,6 +66,10 @@ pub struct SessionInfo {
     pub adopted: bool,
     /// Whether `kill` has ended it; on a router it is shown until its peers are quiet.
     pub killed: bool,
+    /// Number of its client's profile.
+    pub profile: u16,
+    /// Whether somebody has logged in.
+    pub login: Login,
     /// TCP payload from the client on the control connection, bytes.
     pub bytes_in: u64,
     /// TCP payload from the server on the control connection, bytes.
@@ -97,7 +144,8 @@ pub struct PassiveWatch {
 /// How full a table is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct TableFill {
-    /// What it holds: `sessions`, `flows`, `pinholes`, `named`, `clients` or `listeners`.
+    /// What it holds: `sessions`, `flows`, `pinholes`, `named`, `clients`, `listeners`, `sources` or
+    /// `opening`.
     pub name: &'static str,
     /// Entries in it.
     pub used: u32,
@@ -140,4 +188,8 @@ pub struct SessionFigures {
     pub passive: PassiveWatch,
     /// How full the tables are.
     pub tables: Vec<TableFill>,
+    /// What the guard has ended since the daemon started.
+    pub ended: EndCounts,
+    /// What it would have ended in enforce mode.
+    pub would_end: EndCounts,
 }

@@ -2,6 +2,7 @@
 
 mod arbitrary;
 mod lookup;
+mod numbers;
 mod parse;
 mod plan;
 mod written;

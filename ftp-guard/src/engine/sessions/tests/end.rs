@@ -7,7 +7,7 @@ use ftp_guard_common::{
 
 use super::world::{IDLE_NS, SECOND, World, key};
 use crate::engine::sessions::{
-    Selection,
+    EndReason, Permit, Selection,
     view::{KillReport, KillTarget},
 };
 
@@ -136,7 +136,10 @@ fn clients_that_are_no_longer_listed_lose_their_connections() {
     for role in [Role::Host, Role::Router] {
         let mut world = busy(role);
         let two = TWO.parse::<std::net::SocketAddr>().unwrap().ip();
-        let listed = |address| (address == two).then_some(0);
+        let listed = |address| match address == two {
+            true => Ok(Permit::default()),
+            false => Err(EndReason::Revoked),
+        };
         world.end(&Selection::Unlisted(&listed));
         assert_eq!(world.figures(ONE), (0, 0), "{role:?}");
         assert_eq!(world.figures(TWO), (1, 1), "{role:?}");

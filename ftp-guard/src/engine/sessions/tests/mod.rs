@@ -3,7 +3,9 @@
 mod adoption;
 mod end;
 mod listeners;
+mod overdue;
 mod reconcile;
 mod seen;
 mod soak;
+mod sources;
 mod world;

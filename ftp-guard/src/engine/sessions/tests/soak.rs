@@ -1,10 +1,14 @@
 //! Connections that come and go at random, while the programs miss some of it.
 
-use ftp_guard_common::session::{FlowKind, LINGER_NS, Tls};
+use ftp_guard_common::{
+    address::FlowKey,
+    limits::Source,
+    session::{FlowKind, LINGER_NS, Tls},
+};
 use proptest::prelude::*;
 
 use super::world::{SECOND, World, key};
-use crate::engine::sessions::Command;
+use crate::engine::sessions::{Command, TcpBytes};
 
 /// What happens; `missed` says that the programs did not notice.
 #[derive(Clone, Debug)]
@@ -13,6 +17,10 @@ enum Event {
     Data { client: u8, port: u8, missed: bool },
     Close { which: usize, missed: bool },
     Figures { client: u8, sessions: u32 },
+    Connect { client: u8, port: u8 },
+    Greet { which: usize },
+    Source { client: u8, figures: [u8; 3] },
+    NoSource { client: u8 },
     Pass,
 }
 
@@ -31,6 +39,11 @@ fn event() -> impl Strategy<Value = Event> {
         }),
         (any::<usize>(), missed()).prop_map(|(which, missed)| Event::Close { which, missed }),
         (1..5_u8, 0..4_u32).prop_map(|(client, sessions)| Event::Figures { client, sessions }),
+        (1..5_u8, 0..40_u8).prop_map(|(client, port)| Event::Connect { client, port }),
+        any::<usize>().prop_map(|which| Event::Greet { which }),
+        (1..5_u8, [0..4_u8, 0..4, 0..4])
+            .prop_map(|(client, figures)| Event::Source { client, figures }),
+        (1..5_u8).prop_map(|client| Event::NoSource { client }),
         Just(Event::Pass),
     ]
 }
@@ -88,6 +101,46 @@ fn happen(world: &mut World, event: &Event, number: u64) {
                 figures.sessions = *sessions;
             }
         }
+        Event::Connect { client, port } => {
+            let remote = format!("198.51.100.{client}:{}", 3000 + u16::from(*port));
+            if world.sessions.contains_key(&key(21, &remote)) {
+                return;
+            }
+            world.close(21, &remote);
+            world.socket(21, &remote).bytes = Some(TcpBytes::default());
+            world.open(&remote);
+        }
+        Event::Greet { which } => {
+            let waiting: Vec<_> = world.opening.keys().copied().collect();
+            if waiting.is_empty() {
+                return;
+            }
+            let key = waiting[which % waiting.len()];
+            let socket = world.sockets.iter_mut().find(|socket| socket.key() == key);
+            // Nobody greets where the socket has gone.
+            if let Some(socket) = socket {
+                socket.bytes = Some(TcpBytes {
+                    received: 0,
+                    acked: 20,
+                });
+                world.greet(number << 16 | 2, &key.client().to_string());
+            }
+        }
+        Event::Source { client, figures } => {
+            let source = world.source_key(&format!("198.51.100.{client}:1"));
+            let [sessions, opening, data] = figures.map(u32::from);
+            let wrong = Source {
+                sessions,
+                opening,
+                data,
+                reserved: 0,
+            };
+            world.sources.insert(source, wrong);
+        }
+        Event::NoSource { client } => {
+            let source = world.source_key(&format!("198.51.100.{client}:1"));
+            world.sources.remove(&source);
+        }
         Event::Pass => check(world),
     }
 }
@@ -105,7 +158,7 @@ fn check(world: &mut World) {
     let ended: Vec<_> = alive.iter().map(|key| closed(world, key)).collect();
     for command in world.pass() {
         let removed = match &command {
-            Command::RemoveSession(key, _) | Command::RemoveFlow(key) => *key,
+            Command::RemoveSession(key, _) | Command::RemoveFlow(key, _) => *key,
             Command::KillSession(..) | Command::KillFlow(..) | Command::Destroy(_) => {
                 panic!("nobody asked for {command:?}")
             }
@@ -131,7 +184,10 @@ proptest! {
         let mut expected: Vec<_> = world
             .sockets
             .iter()
-            .filter(|socket| socket.local.port() == 21)
+            .filter(|socket| {
+                let spoken = socket.bytes.is_some_and(|bytes| bytes.acked > 0);
+                socket.local.port() == 21 && spoken
+            })
             .map(|socket| socket.key())
             .collect();
         expected.sort();
@@ -145,6 +201,17 @@ proptest! {
                 .filter(|key| key.client().to_string().starts_with(&prefix))
                 .count();
             prop_assert_eq!(world.figures(&remote).0 as usize, live);
+            let of = |keys: Vec<FlowKey>| {
+                let own = keys.iter().filter(|key| key.client().to_string().starts_with(&prefix));
+                own.count() as u32
+            };
+            let opening = of(world.opening.keys().copied().collect());
+            let data = of(world.flows.keys().copied().collect());
+            prop_assert_eq!(world.source(&remote), (live as u32, opening, data));
+            prop_assert_eq!(
+                world.sources.contains_key(&world.source_key(&remote)),
+                live as u32 + opening + data > 0
+            );
         }
         // Data connections: each entry has its socket; each socket of a client with a session its
         // entry.
@@ -162,5 +229,6 @@ proptest! {
         world.passes(LINGER_NS / SECOND + 4);
         let left = (world.sessions.len(), world.flows.len(), world.clients.len());
         prop_assert_eq!(left, (0, 0, 0));
+        prop_assert_eq!((world.opening.len(), world.sources.len()), (0, 0));
     }
 }

@@ -9,16 +9,20 @@ use ftp_guard_common::{
     address::{ClientKey, EndpointKey, FlowKey, ListenKey},
     class::PortClass,
     config::Role,
+    limits::{Opening, Source, SourceKey},
     ports::{PORTS, PortTable},
     session::{Client, Flow, FlowKind, Listener, Named, Pinhole, Session, Tls, Traffic},
 };
 
 use crate::engine::sessions::{
-    Command, Delta, Keeper, Look, Rules, Selection, Socket, Tables, TcpBytes, TcpState,
+    Chosen, Command, Delta, EndReason, Ending, Keeper, Look, Overdue, Patience, Permit, Rules,
+    Selection, Socket, SourceDelta, Tables, TcpBytes, TcpState,
 };
 
 pub const SECOND: u64 = 1_000_000_000;
 pub const IDLE_NS: u64 = 7200 * SECOND;
+/// IPv6 sources are of this length.
+pub const SOURCE_BITS: u32 = 64;
 pub const SERVER: &str = "192.0.2.1";
 
 pub struct World {
@@ -26,6 +30,12 @@ pub struct World {
     pub role: Role,
     ports: Box<PortTable>,
     pub listed: Vec<IpAddr>,
+    /// Profile of the clients whose address ends in an even number; the others have profile 0.
+    pub even: u16,
+    pub patience: Vec<Patience>,
+    pub sources: BTreeMap<SourceKey, Source>,
+    pub opening: BTreeMap<FlowKey, Opening>,
+    pub overdue: Overdue,
     pub sessions: BTreeMap<FlowKey, Session>,
     pub flows: BTreeMap<FlowKey, Flow>,
     pub pinholes: BTreeMap<EndpointKey, Pinhole>,
@@ -55,6 +65,11 @@ impl World {
             listed: (1..10)
                 .map(|last| IpAddr::from([198, 51, 100, last]))
                 .collect(),
+            even: 0,
+            patience: Vec::new(),
+            sources: BTreeMap::new(),
+            opening: BTreeMap::new(),
+            overdue: Overdue::default(),
             sessions: BTreeMap::new(),
             flows: BTreeMap::new(),
             pinholes: BTreeMap::new(),
@@ -120,7 +135,33 @@ impl World {
         let mut delta = Delta::default();
         delta.add(&session);
         self.figure(self.client(remote), delta);
+        self.count(&key, |source| source.session(&session, 1));
         key
+    }
+
+    /// Proves a handshake, as the programs do.
+    pub fn open(&mut self, remote: &str) -> FlowKey {
+        let key = key(21, remote);
+        let opening = Opening {
+            since_ns: self.now_ns,
+            ..Opening::default()
+        };
+        if self.opening.insert(key, opening).is_none() {
+            self.count(&key, |source| source.opening(1));
+        }
+        key
+    }
+
+    /// The server greets: the programs begin a session.
+    pub fn greet(&mut self, id: u64, remote: &str) -> FlowKey {
+        self.forget(&key(21, remote));
+        self.session(id, remote, Tls::Clear)
+    }
+
+    fn forget(&mut self, key: &FlowKey) {
+        if self.opening.remove(key).is_some() {
+            self.count(key, |source| source.opening(-1));
+        }
     }
 
     pub fn flow(&mut self, port: u16, remote: &str, kind: FlowKind, session: u64) -> FlowKey {
@@ -133,6 +174,7 @@ impl World {
             reserved: [0; 6],
         };
         self.flows.insert(key, flow);
+        self.count(&key, |source| source.flow(&flow, 1));
         key
     }
 
@@ -184,6 +226,8 @@ impl World {
             role: self.role,
             ports: &self.ports,
             idle_timeout_ns: IDLE_NS,
+            source_bits_v6: SOURCE_BITS,
+            patience: self.patience.clone(),
         }
     }
 
@@ -197,22 +241,26 @@ impl World {
             pinholes: copied(&self.pinholes),
             named: copied(&self.named),
             clients: copied(&self.clients),
+            sources: copied(&self.sources),
+            opening: copied(&self.opening),
             listeners: copied(&self.listeners),
             port_bits: copied(&self.bits),
         }
     }
 
     /// What the keeper wants at this moment, by `ask`.
-    fn ask(
+    fn ask<T>(
         &mut self,
         ask: impl FnOnce(
             &mut Keeper,
+            &mut Overdue,
             &Rules<'_>,
             &Look<'_>,
-            &dyn Fn(IpAddr) -> Option<u32>,
-        ) -> Vec<Command>,
-    ) -> Vec<Command> {
+            &dyn Fn(IpAddr) -> Result<Permit, EndReason>,
+        ) -> T,
+    ) -> T {
         let mut keeper = std::mem::take(&mut self.keeper);
+        let mut overdue = std::mem::take(&mut self.overdue);
         let tables = self.tables();
         let (listening, connections): (Vec<_>, Vec<_>) = self
             .sockets
@@ -226,15 +274,27 @@ impl World {
             connections: host.then_some(&connections),
             listening: host.then_some(&listening),
         };
-        let listed = |address: IpAddr| self.listed.contains(&address).then_some(0);
-        let commands = ask(&mut keeper, &self.rules(), &look, &listed);
+        let listed = |address: IpAddr| match self.listed.contains(&address) {
+            true => Ok(self.permit(address)),
+            false => Err(EndReason::Revoked),
+        };
+        let answer = ask(&mut keeper, &mut overdue, &self.rules(), &look, &listed);
         self.keeper = keeper;
-        commands
+        self.overdue = overdue;
+        answer
+    }
+
+    fn permit(&self, address: IpAddr) -> Permit {
+        let even = matches!(address, IpAddr::V4(v4) if v4.octets()[3].is_multiple_of(2));
+        Permit {
+            expires_s: 0,
+            profile: if even { self.even } else { 0 },
+        }
     }
 
     /// Adopts, and does what was asked for.
     pub fn adopt(&mut self) -> Vec<Command> {
-        let commands = self.ask(|keeper, rules, look, listed| keeper.adopt(rules, look, listed));
+        let commands = self.ask(|keeper, _, rules, look, listed| keeper.adopt(rules, look, listed));
         self.apply(&commands);
         commands
     }
@@ -242,9 +302,29 @@ impl World {
     /// One pass a second later, and what it asks for.
     pub fn pass(&mut self) -> Vec<Command> {
         self.now_ns += SECOND;
-        let commands = self.ask(|keeper, rules, look, listed| keeper.pass(rules, look, listed));
+        let commands = self.ask(|keeper, _, rules, look, listed| keeper.pass(rules, look, listed));
         self.apply(&commands);
         commands
+    }
+
+    /// What is overdue at this moment.
+    pub fn overdue(&mut self) -> Vec<Ending> {
+        self.ask(|_, overdue, rules, look, listed| overdue.look(rules, look, listed))
+    }
+
+    /// A pass a second later, behind which what is overdue is ended.
+    pub fn patrol(&mut self) -> Vec<Ending> {
+        self.pass();
+        let endings = self.overdue();
+        let chosen = Chosen::of(&endings);
+        self.end(&Selection::Chosen(&chosen));
+        endings
+    }
+
+    /// So many of them: what was ended, by the second.
+    pub fn patrols(&mut self, number: u64) -> Vec<(u64, Ending)> {
+        let ended = (1..=number).map(|second| self.patrol().into_iter().map(move |e| (second, e)));
+        ended.collect::<Vec<_>>().into_iter().flatten().collect()
     }
 
     pub fn passes(&mut self, number: u64) -> Vec<Command> {
@@ -257,32 +337,54 @@ impl World {
             let commands = selection.sockets(&self.tables(), &self.sockets);
             self.apply(&commands);
         }
-        let commands = selection.entries(&self.tables());
+        let commands = self.ask(|keeper, _, rules, look, _| keeper.end(rules, look, selection));
         self.apply(&commands);
     }
 
     pub fn apply(&mut self, commands: &[Command]) {
         let mut deltas: BTreeMap<ClientKey, Delta> = BTreeMap::new();
+        let mut counted: Vec<(FlowKey, SourceDelta)> = Vec::new();
+        let mut count = |key: &FlowKey, change: &dyn Fn(&mut SourceDelta)| {
+            let mut delta = SourceDelta::default();
+            change(&mut delta);
+            counted.push((*key, delta));
+        };
         for command in commands {
             let client = |key: &FlowKey| key.client_key(self.role.scope(key.server));
             match command {
                 Command::InsertSession(key, session) => {
                     assert!(self.sessions.insert(*key, **session).is_none());
                     deltas.entry(client(key)).or_default().add(session);
+                    count(key, &|source| source.session(session, 1));
                 }
                 Command::KillSession(key, session) => {
                     self.sessions.get_mut(key).unwrap().traffic.killed = 1;
                     deltas.entry(client(key)).or_default().subtract(session);
+                    count(key, &|source| source.session(session, -1));
                 }
                 Command::RemoveSession(key, session) => {
                     assert!(self.sessions.remove(key).is_some());
                     deltas.entry(client(key)).or_default().subtract(session);
+                    count(key, &|source| source.session(session, -1));
                 }
                 Command::InsertFlow(key, flow) => {
                     assert!(self.flows.insert(*key, *flow).is_none());
+                    count(key, &|source| source.flow(flow, 1));
                 }
-                Command::KillFlow(key, _) => self.flows.get_mut(key).unwrap().traffic.killed = 1,
-                Command::RemoveFlow(key) => drop(self.flows.remove(key).unwrap()),
+                Command::KillFlow(key, flow) => {
+                    self.flows.get_mut(key).unwrap().traffic.killed = 1;
+                    count(key, &|source| source.flow(flow, -1));
+                }
+                Command::RemoveFlow(key, flow) => {
+                    self.flows.remove(key).unwrap();
+                    count(key, &|source| source.flow(flow, -1));
+                }
+                Command::RemoveOpening(key) => {
+                    self.opening.remove(key).unwrap();
+                    count(key, &|source| source.opening(-1));
+                }
+                Command::SetSource(key, source) => drop(self.sources.insert(*key, *source)),
+                Command::RemoveSource(key) => drop(self.sources.remove(key)),
                 Command::RemovePinhole(key) => drop(self.pinholes.remove(key).unwrap()),
                 Command::RemoveNamed(key) => drop(self.named.remove(key).unwrap()),
                 Command::SetClient(key, client) => drop(self.clients.insert(*key, *client)),
@@ -292,6 +394,9 @@ impl World {
                 Command::ClearPortBits(ports) => self.bits.retain(|port, _| !ports.contains(port)),
                 Command::Destroy(socket) => self.destroy(socket),
             }
+        }
+        for (key, delta) in counted {
+            self.count(&key, |source| *source = delta);
         }
         for (key, delta) in deltas {
             self.figure(key, delta);
@@ -307,21 +412,50 @@ impl World {
 
     /// What the socket program does when a socket closes.
     pub fn closed(&mut self, key: &FlowKey) {
+        self.forget(key);
         let mut delta = Delta::default();
+        let mut source = SourceDelta::default();
         if let Some(session) = self.sessions.get_mut(key)
             && session.traffic.closed_ns == 0
         {
             delta.subtract(session);
+            source.session(session, -1);
             session.traffic.closed_ns = self.now_ns;
         }
         if let Some(flow) = self.flows.get_mut(key)
             && flow.traffic.closed_ns == 0
         {
+            source.flow(flow, -1);
             flow.traffic.closed_ns = self.now_ns;
             // By FIN or reset, as nearly always.
             flow.traffic.fin_client = 1;
         }
         self.figure(key.client_key(self.role.scope(key.server)), delta);
+        self.count(key, |counted| *counted = source);
+    }
+
+    /// Keeps the figures of a source as the programs do.
+    fn count(&mut self, key: &FlowKey, change: impl FnOnce(&mut SourceDelta)) {
+        let mut delta = SourceDelta::default();
+        change(&mut delta);
+        if delta.is_none() {
+            return;
+        }
+        let key = self.rules().source(key);
+        match delta.applied(key, self.sources.get(&key).copied()) {
+            Command::SetSource(key, source) => drop(self.sources.insert(key, source)),
+            _ => drop(self.sources.remove(&key)),
+        }
+    }
+
+    pub fn source_key(&self, remote: &str) -> SourceKey {
+        self.rules().source(&key(21, remote))
+    }
+
+    /// Sessions, connections before their greeting and data connections of a source, as its figures say.
+    pub fn source(&self, remote: &str) -> (u32, u32, u32) {
+        let source = self.sources.get(&self.source_key(remote));
+        source.map_or((0, 0, 0), |s| (s.sessions, s.opening, s.data))
     }
 
     fn figure(&mut self, key: ClientKey, delta: Delta) {

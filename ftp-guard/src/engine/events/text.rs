@@ -1,0 +1,95 @@
+//! Events for people: one line each.
+
+use std::{
+    fmt::{self, Display, Formatter},
+    net::SocketAddr,
+};
+
+use super::{BanEvent, Event, EventKind, Packet};
+
+impl Display for Event {
+    fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
+        write!(f, "{} {}", self.time.strftime("%FT%T%.3fZ"), self.kind)
+    }
+}
+
+impl Display for EventKind {
+    fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Drop(packet) => packet.fmt(f),
+            Self::TableFull(full) => {
+                write!(f, "the table of {} is full: {}", full.table, full.packet)
+            }
+            Self::BanAdded(ban) => ban.write(f, "banned"),
+            Self::BanProlonged(ban) => ban.write(f, "ban prolonged"),
+            Self::BanRemoved(ban) => ban.write(f, "ban removed"),
+            Self::BanExpired(ban) => ban.write(f, "ban expired"),
+            Self::AttackBegin(attack) => write!(
+                f,
+                "attack begins: {} connection requests and stray segments a second",
+                attack.packets_per_second
+            ),
+            Self::AttackEnd(attack) => {
+                write!(f, "attack is over after {:.0} s", attack.seconds)
+            }
+            Self::CookiesOn(cookies) => {
+                write!(
+                    f,
+                    "SYN cookies are on (syn_cookies = \"{}\")",
+                    cookies.setting
+                )
+            }
+            Self::CookiesOff(cookies) => write!(f, "SYN cookies are off: {}", cookies.why),
+            Self::SessionEnded(ended) => write!(
+                f,
+                "{} {} of {} with {} ended: {}, profile {}",
+                ended.part, ended.id, ended.client, ended.server, ended.reason, ended.profile
+            ),
+            Self::Lost(lost) => write!(
+                f,
+                "{} events are not shown: they came faster than they were read",
+                lost.count
+            ),
+        }
+    }
+}
+
+impl BanEvent {
+    fn write(&self, f: &mut Formatter<'_>, what: &str) -> fmt::Result {
+        write!(f, "{what}: {} by {}", self.prefix, self.origin)?;
+        if let Some(expires) = self.expires {
+            write!(f, " until {}", expires.strftime("%FT%TZ"))?;
+        }
+        match &self.reason {
+            Some(reason) => write!(f, ": {reason}"),
+            None => Ok(()),
+        }
+    }
+}
+
+impl Display for Packet {
+    fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
+        write!(f, "{} {}", self.verdict, self.reason)?;
+        if let (Some(source), Some(destination)) = (self.sender(), self.receiver()) {
+            write!(f, " {source} > {destination}")?;
+        }
+        if let Some(flags) = &self.flags {
+            write!(f, " {flags}")?;
+        }
+        write!(f, ", {}, {} bytes, {}", self.class, self.bytes, self.hook)?;
+        match self.suppressed {
+            0 => Ok(()),
+            more => write!(f, " ({more} more before it)"),
+        }
+    }
+}
+
+impl Packet {
+    fn sender(&self) -> Option<SocketAddr> {
+        Some((self.source?, self.source_port?).into())
+    }
+
+    fn receiver(&self) -> Option<SocketAddr> {
+        Some((self.destination?, self.destination_port?).into())
+    }
+}
