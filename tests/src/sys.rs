@@ -128,11 +128,21 @@ pub fn set_words(map: BorrowedFd<'_>, values: &[u64]) -> io::Result<()> {
 ///
 /// What the kernel says.
 pub fn load_pass_program() -> io::Result<OwnedFd> {
+    load_constant(crate::program::XDP_PASS)
+}
+
+/// Loads an XDP program that does nothing but return `XDP_DROP`: the least that discarding a frame costs.
+///
+/// # Errors
+///
+/// What the kernel says.
+pub fn load_drop_program() -> io::Result<OwnedFd> {
+    load_constant(crate::program::XDP_DROP)
+}
+
+fn load_constant(action: u32) -> io::Result<OwnedFd> {
     const MOV64_IMM: u8 = 0xb7;
-    load_xdp(&[
-        instruction(MOV64_IMM, 0, 0, 0, crate::program::XDP_PASS as i32),
-        EXIT,
-    ])
+    load_xdp(&[instruction(MOV64_IMM, 0, 0, 0, action as i32), EXIT])
 }
 
 /// Attaches an XDP program to an interface of the calling thread's network namespace, for as long as

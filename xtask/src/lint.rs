@@ -47,6 +47,7 @@ fn clippy(workspace: &Workspace) -> Result<()> {
         "--locked",
         "--workspace",
         "--exclude=ftp-guard-ebpf",
+        "--exclude=ftp-guard-tests-ebpf",
         "--all-targets",
         "--keep-going",
         "--",
@@ -59,7 +60,8 @@ fn clippy_bpf(workspace: &Workspace) -> Result<()> {
     let mut clippy = compiler.cargo("clippy");
     clippy
         .current_dir(&workspace.root)
-        .args(["--package=ftp-guard-ebpf", "--profile=bpf", "--target-dir"])
+        .args(["--package=ftp-guard-ebpf", "--package=ftp-guard-tests-ebpf"])
+        .args(["--profile=bpf", "--target-dir"])
         .arg(workspace.target.join("bpf-lint"));
     shell::run(clippy.args(["--", "-Dwarnings"]))
 }
@@ -71,6 +73,7 @@ fn documentation(workspace: &Workspace) -> Result<()> {
         "--locked",
         "--workspace",
         "--exclude=ftp-guard-ebpf",
+        "--exclude=ftp-guard-tests-ebpf",
         "--no-deps",
     ]);
     shell::run(doc.env("RUSTDOCFLAGS", "-Dwarnings"))

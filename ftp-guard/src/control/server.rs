@@ -38,10 +38,10 @@ pub enum Members {
     Entries(Vec<EntryView>),
     /// Of sessions and data connections.
     Sessions(Vec<SessionMember>),
-    /// Of bans.
-    Bans(Vec<BanView>),
     /// Of sources.
     Sources(Vec<SourceView>),
+    /// Of bans.
+    Bans(Vec<BanView>),
 }
 
 /// What a request that was done answers with.
@@ -245,8 +245,8 @@ impl<S: Service> Connection<S> {
         match answer.members {
             Some(Members::Entries(entries)) => self.parts(entries).await?,
             Some(Members::Sessions(sessions)) => self.parts(sessions).await?,
-            Some(Members::Bans(bans)) => self.parts(bans).await?,
             Some(Members::Sources(sources)) => self.parts(sources).await?,
+            Some(Members::Bans(bans)) => self.parts(bans).await?,
             None => {}
         }
         self.send_line(&Reply::Result(answer.result)).await

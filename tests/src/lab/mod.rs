@@ -6,6 +6,7 @@
 
 mod accounts;
 mod addresses;
+mod arena;
 pub mod clients;
 mod crowd;
 pub mod flood;
@@ -42,6 +43,7 @@ use self::holder::Holder;
 pub use self::{
     accounts::{PASSWORD, USER, USER_ID},
     addresses::{Addresses, CLIENT, Family, SERVER, STRANGER},
+    arena::{Arena, Spoofed, attach, driver_counters},
     crowd::in_parallel,
     host::Host,
     link::End,

@@ -131,11 +131,10 @@ impl Sessions {
 /// Whether the kernel's own tables let a source in, and if not, why. Should the kernel not answer, it
 /// is not listed.
 fn permit<K: Kernel>(kernel: &K, address: IpAddr) -> Result<Permit, EndReason> {
-    match kernel.ban_lookup(address) {
-        Ok(None) => {}
-        Ok(Some((_, ban))) if !keeps_out(&ban) => {}
-        Ok(Some(_)) => return Err(EndReason::Banned),
-        Err(_) => return Err(EndReason::Revoked),
+    if let Ok(Some((_, ban))) = kernel.ban_lookup(address)
+        && keeps_out(&ban)
+    {
+        return Err(EndReason::Banned);
     }
     match kernel.lookup(address) {
         Ok(Some((_, value))) if !value.excludes() => Ok(Permit {

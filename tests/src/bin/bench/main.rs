@@ -1,7 +1,9 @@
 //! What the guard costs. Needs root.
 //!
-//! Usage: `bench [packets|transfer] [--json] [--rounds N] [--repeat N] [--size MIB]`
+//! Usage: `bench [packets|transfer|flood] [--json] [--rounds N] [--repeat N] [--size MIB] [--quick]
+//! [--only WORD]`
 
+mod flood;
 mod packets;
 mod transfer;
 
@@ -14,6 +16,7 @@ fn main() -> Result<()> {
     match options.suite {
         Suite::Packets => packets::run(&options),
         Suite::Transfer => transfer::run(&options),
+        Suite::Flood => flood::run(&options),
     }
 }
 
@@ -24,6 +27,8 @@ enum Suite {
     Packets,
     /// Whole transfers.
     Transfer,
+    /// What partners notice of floods.
+    Flood,
 }
 
 struct Options {
@@ -34,6 +39,10 @@ struct Options {
     repeat: u32,
     /// Size of a transfer.
     size_mib: u32,
+    /// Less of a flood: to see that it works.
+    quick: bool,
+    /// Of floods, those alone that have all of these in the names of contender, flood and rate.
+    only: Vec<String>,
 }
 
 impl Options {
@@ -44,6 +53,8 @@ impl Options {
             rounds: None,
             repeat: 200_000,
             size_mib: 4096,
+            quick: false,
+            only: Vec::new(),
         };
         while let Some(argument) = arguments.next() {
             let mut number = || -> Result<u32> {
@@ -55,13 +66,18 @@ impl Options {
             match argument.as_str() {
                 "packets" => options.suite = Suite::Packets,
                 "transfer" => options.suite = Suite::Transfer,
+                "flood" => options.suite = Suite::Flood,
+                "--quick" => options.quick = true,
+                "--only" => options
+                    .only
+                    .push(arguments.next().context("--only needs a word")?),
                 "--json" => options.json = true,
                 "--rounds" => options.rounds = Some(number()? as usize),
                 "--repeat" => options.repeat = number()?,
                 "--size" => options.size_mib = number()?,
                 other => bail!(
-                    "unknown argument \"{other}\": packets, transfer, --json, --rounds N, --repeat N or \
-                     --size MIB"
+                    "unknown argument \"{other}\": packets, transfer, flood, --json, --rounds N, --repeat N, \
+                     --size MIB, --quick or --only WORD"
                 ),
             }
         }

@@ -1,8 +1,10 @@
 //! Real FTP clients, run without privileges, and transfers that are checked byte by byte.
 
 mod curl;
+pub mod download;
 mod ftplib;
 mod lftp;
+pub mod logins;
 pub mod session;
 mod tnftp;
 mod transfer;

@@ -30,6 +30,8 @@ pub struct Settings {
     pub sessions: Vec<String>,
     /// Further lines of the section `[bans]`.
     pub bans: Vec<String>,
+    /// Lines at the end, with the headings of their sections.
+    pub more: Vec<String>,
 }
 
 impl Default for Settings {
@@ -48,6 +50,7 @@ impl Default for Settings {
             role: "host",
             sessions: Vec::new(),
             bans: Vec::new(),
+            more: Vec::new(),
         }
     }
 }
@@ -111,7 +114,7 @@ impl Settings {
             role,
             ..
         } = self;
-        let sessions = self.sessions.join("\n");
+        let (sessions, more) = (self.sessions.join("\n"), self.more.join("\n"));
         let inside = |path: &str| folder.inside(path).display().to_string();
         let lists = inside(&format!("{name}/allow.d/*.list"));
         let (cli_file, socket) = (inside(&self.cli_file()), inside(&self.socket()));
@@ -147,7 +150,9 @@ impl Settings {
              socket = \"{socket}\"\n\
              \n\
              [bpf]\n\
-             pin_path = \"{pins}\"\n"
+             pin_path = \"{pins}\"\n\
+             \n\
+             {more}\n"
         )
     }
 }

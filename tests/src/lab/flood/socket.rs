@@ -1,4 +1,4 @@
-//! SYN floods.
+//! SYN floods of a packet socket: slow, but of any host without a program.
 
 use std::{
     net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr},
@@ -14,7 +14,7 @@ use anyhow::{Context, Result};
 use ftp_guard::frame::{FrameSpec, TcpFlags, tcp_frame};
 use rand::Rng;
 
-use super::{Addresses, Host, Site, tap::Tap};
+use crate::lab::{Addresses, Host, Site, tap::Tap};
 
 /// How many frames are made beforehand; they are sent round and round.
 const VARIANTS: usize = 512;
