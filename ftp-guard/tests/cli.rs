@@ -29,9 +29,10 @@ impl Site {
 
     fn configure(&self, top: &str) {
         let text = format!(
-            "{top}[ftp]\npassive_ports = [\"2000-2010\"]\n[allow]\nfiles = [{:?}]\n[control]\n\
-             socket = {:?}\n[bpf]\npin_path = {:?}\n",
+            "{top}[ftp]\npassive_ports = [\"2000-2010\"]\n[allow]\nfiles = [{:?}]\n[bans]\nfile = {:?}\n\
+             [control]\nsocket = {:?}\n[bpf]\npin_path = {:?}\n",
             self.path("allow.d/*.list"),
+            self.path("bans.json"),
             self.path("guard.sock"),
             self.path("pins"),
         );
@@ -116,6 +117,26 @@ fn usage_errors_end_with_2_and_name_the_argument() {
         (&["kill"], "CLIENT|PREFIX|ID"),
         (&["kill", "0"], "no number of a session"),
         (&["kill", "17", "partner.example"], "partner.example"),
+        (&["ban"], "Usage"),
+        (&["ban", "add"], "PREFIX"),
+        (&["ban", "add", "client.example"], "client.example"),
+        (&["ban", "add", "192.0.2.7/24"], "192.0.2.0/24"),
+        (&["ban", "add", "::ffff:192.0.2.7"], "write 192.0.2.7"),
+        (
+            &["ban", "add", "192.0.2.7", "--for", "soon"],
+            "number of seconds",
+        ),
+        (&["ban", "add", "192.0.2.7", "--for", "0"], "no time"),
+        (
+            &["ban", "add", "192.0.2.7", "--until", "2001-01-01T00:00:00Z"],
+            "is over",
+        ),
+        (
+            &["ban", "add", "192.0.2.7", "--for", "1h", "--forever"],
+            "--forever",
+        ),
+        (&["ban", "remove"], "PREFIX"),
+        (&["ban", "remove", "192.0.2.7/24"], "192.0.2.0/24"),
         (&["completions", "cmd"], "cmd"),
         (&["status", "--colour"], "--colour"),
         (&[], "Usage"),
@@ -136,6 +157,7 @@ fn help_and_version_are_on_standard_output() {
         "check",
         "status",
         "allow",
+        "ban",
         "mode",
         "reload",
         "detach",
@@ -170,16 +192,26 @@ fn good_files_pass_the_check() {
     let site = Site::new();
     let run = site.guard(&["check"]);
     assert_eq!((run.code, run.err.as_str()), (0, ""));
+    let lines: Vec<&str> = run.out.lines().collect();
     assert!(
-        run.out
-            .ends_with("guard.toml: valid; 3 allowlist entries\n"),
+        lines[0].ends_with("guard.toml: valid; 3 allowlist entries"),
         "{}",
         run.out
     );
+    assert!(
+        lines[1].starts_with("profile default: connections 100/s (burst 500), 256 sessions, "),
+        "{}",
+        run.out
+    );
+    assert!(lines[2].starts_with("limits: "), "{}", run.out);
+    assert_eq!(lines.len(), 3);
     let json: serde_json::Value =
         serde_json::from_str(&site.guard(&["check", "--json"]).out).unwrap();
     assert_eq!(json["valid"], true);
     assert_eq!(json["entries"], 3);
+    assert_eq!(json["profiles"][0]["name"], "default");
+    assert_eq!(json["profiles"][0]["idle_seconds"], 1800);
+    assert_eq!(json["limits"]["syn_cookies"], "auto");
 }
 
 /// What [`Site::configure`] writes, with the passive ports of a server's file.
@@ -208,7 +240,7 @@ fn the_check_tells_which_passive_ports_auto_finds() {
     assert_eq!((run.code, run.err.as_str()), (0, ""));
     let file = site.path("vsftpd.conf");
     let line = format!("passive ports: 2000-2010 (vsftpd, {}:1)\n", file.display());
-    assert!(run.out.ends_with(&line), "{}", run.out);
+    assert!(run.out.contains(&line), "{}", run.out);
     let json: serde_json::Value =
         serde_json::from_str(&site.guard(&["check", "--json"]).out).unwrap();
     assert_eq!(json["passive_ports"][0], "2000-2010");
@@ -317,7 +349,7 @@ fn what_is_valid_but_doubtful_is_a_warning() {
         run.err
     );
     assert!(
-        run.out.ends_with("1 allowlist entry, 1 of them expired\n"),
+        run.out.contains("1 allowlist entry, 1 of them expired\n"),
         "{}",
         run.out
     );
@@ -348,6 +380,8 @@ fn without_a_daemon_a_client_says_where_it_looked() {
         &["sessions", "--client", "192.0.2.0/24"],
         &["sessions", "--sources"],
         &["kill", "17", "192.0.2.9"],
+        &["ban", "add", "192.0.2.9", "--for", "-1"],
+        &["ban", "remove", "192.0.2.9"],
     ] {
         let run = site.guard(arguments);
         assert_eq!(run.code, 1, "{arguments:?}: {}", run.err);
@@ -364,6 +398,69 @@ fn without_a_daemon_a_client_says_where_it_looked() {
         elsewhere.err.contains("/nowhere/x.sock"),
         "{}",
         elsewhere.err
+    );
+}
+
+#[test]
+fn without_a_daemon_bans_are_listed_from_their_file() {
+    let site = Site::new();
+    let none = site.guard(&["ban", "list"]);
+    assert_eq!((none.code, none.out.as_str()), (0, "0 bans\n"));
+    assert!(none.err.contains("no daemon runs"), "{}", none.err);
+    let ban = |prefix: &str, until: &str, more: &str| {
+        format!(
+            "{{\"prefix\":\"{prefix}\",\"since\":\"2026-03-01T12:00:00Z\",{until}\"origin\":\"cli\",\
+             \"by\":\"cli\",\"count\":1{more}}}"
+        )
+    };
+    let text = format!(
+        "{{\"version\":1,\"bans\":[{},{}],\"history\":[]}}",
+        ban("192.0.2.7", "", ""),
+        ban("192.0.2.8", "\"until\":\"2026-03-01T13:00:00Z\",", ""),
+    );
+    std::fs::write(site.path("bans.json"), &text).unwrap();
+    let list = site.guard(&["ban", "list"]);
+    assert_eq!(list.code, 0, "{}", list.err);
+    assert!(
+        list.out.contains("192.0.2.7") && list.out.ends_with("1 ban\n"),
+        "{}",
+        list.out
+    );
+    let json: serde_json::Value =
+        serde_json::from_str(&site.guard(&["ban", "list", "--json"]).out).unwrap();
+    assert_eq!(json["running"], false);
+    assert_eq!(json["bans"][0]["prefix"], "192.0.2.7/32");
+    assert_eq!(json["bans"][0]["active"], serde_json::Value::Null);
+    for history in ["--history", "--expired"] {
+        let run = site.guard(&["ban", "list", history, "--json"]);
+        let json: serde_json::Value = serde_json::from_str(&run.out).unwrap();
+        assert_eq!(json["bans"].as_array().map(Vec::len), Some(0), "forgotten");
+    }
+    assert_eq!(
+        std::fs::read_to_string(site.path("bans.json")).unwrap(),
+        text
+    );
+}
+
+#[test]
+fn a_damaged_file_of_bans_is_named_and_refuses_the_daemon() {
+    let site = Site::new();
+    std::fs::write(site.path("bans.json"), "{\"version\": 1,\n \"bans\": [\n").unwrap();
+    let place = format!("{}:", site.path("bans.json").display());
+    for arguments in [&["ban", "list"][..], &["run"]] {
+        let run = site.guard(arguments);
+        assert_eq!(run.code, 78, "{arguments:?}: {}", run.err);
+        assert!(
+            run.err.starts_with(&place) && run.err.contains("damaged"),
+            "{arguments:?}: {}",
+            run.err
+        );
+    }
+    assert!(!site.path("pins").exists() && !site.path("guard.sock").exists());
+    assert!(
+        std::fs::read_to_string(site.path("bans.json"))
+            .unwrap()
+            .ends_with("[\n")
     );
 }
 
@@ -432,6 +529,7 @@ fn completions_and_manual_pages_are_made() {
     for page in [
         "ftp-guard.1",
         "ftp-guard-allow-add.1",
+        "ftp-guard-ban-add.1",
         "ftp-guard-explain.1",
     ] {
         assert!(folder.path().join(page).exists(), "{page}");

@@ -50,6 +50,7 @@ fn open(site: &Site) -> Result<Datapath> {
     Ok(Datapath::open(&Settings {
         pin_path: pins(site),
         max_entries: 100,
+        max_bans: 100,
         trace: false,
         sessions: SIZES.sessions,
         flows: SIZES.flows,
@@ -293,6 +294,7 @@ fn state_is_written_read_and_refused_when_full() {
             let kept = Datapath::open(&Settings {
                 pin_path: pins(site),
                 max_entries: 100,
+                max_bans: 100,
                 trace: false,
                 sessions: 7,
                 flows: 7,

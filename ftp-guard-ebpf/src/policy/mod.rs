@@ -14,7 +14,7 @@ use ftp_guard_common::{
     reason::{Reason, Verdict},
 };
 
-pub use allow::find_address as find_listed;
+pub use allow::is_listed;
 
 use crate::{
     access::{Access, Buffer},
@@ -22,6 +22,7 @@ use crate::{
     cookies,
     maps::{self, scratch::Packet, stats::Hook},
     parse, reader,
+    wire::TcpFlags,
 };
 
 /// What was decided about a frame, and the labels that it is counted under.
@@ -88,6 +89,7 @@ fn examine<A: Access>(frame: &A, packet: &mut Packet) -> Reason {
     packet.class = PortClass::Other;
     packet.family = Family::Other;
     packet.key.family = Family::Other as u8;
+    packet.segment.flags = TcpFlags(0);
     either(examine_rules(frame, packet))
 }
 
@@ -170,6 +172,7 @@ fn read(frame: &Buffer<'_>, packet: &mut Packet, outbound: bool) -> Reason {
     packet.class = PortClass::Other;
     packet.family = Family::Other;
     packet.key.family = Family::Other as u8;
+    packet.segment.flags = TcpFlags(0);
     match read_rules(frame, packet, outbound) {
         Err(reason) if reason.verdict() == Verdict::Drop => Reason::NotFtp,
         outcome => either(outcome),

@@ -12,12 +12,15 @@ use jiff::Timestamp;
 use serde::Serialize;
 
 use super::{
-    Global, Outcome, expiry,
+    Global, Outcome,
+    ban::ban_line,
+    expiry,
     output::{counted, finish, print, print_json},
     target::Target,
 };
 use crate::control::{
     MAX_IMPORT,
+    limit_view::ProfileView,
     protocol::{EntrySettings, Failure, Prefix, Request},
     view::{AddReport, EntryView, ListReport, RemoveReport, TestReport},
 };
@@ -294,8 +297,14 @@ fn test(target: &Target, address: IpAddr, json: bool) -> Outcome {
         "not allowed"
     };
     let mut text = format!("{address}: {answer} ({})\n", report.reason);
+    if let Some(ban) = &report.ban {
+        text.push_str(&ban_line(ban));
+    }
     if let Some(entry) = &report.entry {
         text.push_str(&entry_line(entry));
+    }
+    if let Some(profile) = &report.profile {
+        text.push_str(&profile_line(profile));
     }
     print(&text)?;
     Ok(0)
@@ -306,4 +315,9 @@ pub(super) fn entry_line(entry: &EntryView) -> String {
     let state = if entry.active { "" } else { " (not in force)" };
     let (text, file, line) = (&entry.text, entry.file.display(), entry.line);
     format!("  entry: {text}{state}\n  from:  {file}:{line}\n")
+}
+
+/// What a source of a profile may, indented.
+pub(super) fn profile_line(profile: &ProfileView) -> String {
+    format!("  limits: profile {}: {profile}\n", profile.name)
 }

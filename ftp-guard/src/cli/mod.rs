@@ -2,6 +2,7 @@
 //! its control socket.
 
 mod allow;
+mod ban;
 mod check;
 mod codegen;
 mod completions;
@@ -69,6 +70,7 @@ enum Verb {
     Events(events::Args),
     Kill(kill::Args),
     Allow(allow::Args),
+    Ban(ban::Args),
     Mode(mode::Args),
     Reload(reload::Args),
     Detach(detach::Args),
@@ -97,6 +99,7 @@ pub fn main(cli: Cli) -> u8 {
         Verb::Events(args) => args.run(global),
         Verb::Kill(args) => args.run(global),
         Verb::Allow(args) => args.run(global),
+        Verb::Ban(args) => args.run(global),
         Verb::Mode(args) => args.run(global),
         Verb::Reload(args) => args.run(global),
         Verb::Detach(args) => args.run(global),

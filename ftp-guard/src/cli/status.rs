@@ -10,6 +10,7 @@ use super::{
 use crate::{
     config::Config,
     control::{
+        flood_view::FloodView,
         protocol::{EXIT_FAILED, Failure, ModeName, Request},
         view::{AllowlistView, CounterView, Status},
     },
@@ -59,6 +60,7 @@ fn observed(global: &Global, target: &Target) -> Result<Status, Failure> {
         sessions: None,
         passive_ports: None,
         tables: Vec::new(),
+        flood: None,
         counters: Vec::new(),
         egress_counters: Vec::new(),
         control_counters: Vec::new(),
@@ -160,6 +162,9 @@ fn write(text: &mut String, status: &Status) -> std::fmt::Result {
         writeln!(text, "             {entries} from {}", file.file.display())?;
     }
     connections(text, status)?;
+    if let Some(flood) = &status.flood {
+        text_of_flood(text, flood)?;
+    }
     if let Some(daemon) = &status.daemon {
         let reload = &daemon.last_reload;
         match &reload.error {
@@ -190,6 +195,56 @@ fn write(text: &mut String, status: &Status) -> std::fmt::Result {
         "read from control connections",
         &status.control_counters,
     )
+}
+
+/// Attacks, cookies, limits, bans and events.
+fn text_of_flood(text: &mut String, flood: &FloodView) -> std::fmt::Result {
+    let rates = format!(
+        "{} requests and strays a second, {} packets absorbed a second",
+        flood.packets_per_second, flood.absorbed_per_second
+    );
+    let attacks = counted(flood.attacks, "attack", "attacks");
+    match flood.since {
+        Some(since) => writeln!(
+            text,
+            "flood:       UNDER ATTACK since {}, {rates}; {attacks} so far",
+            since.strftime("%FT%TZ")
+        )?,
+        None => writeln!(text, "flood:       no attack, {rates}; {attacks} so far")?,
+    }
+    let cookies = &flood.cookies;
+    let state = match (&cookies.unavailable, cookies.engaged, cookies.sysctls_set) {
+        (Some(why), ..) => format!("none here: {why}"),
+        (None, true, _) => "engaged".to_owned(),
+        (None, false, true) => "not engaged; the sysctls are put back soon".to_owned(),
+        (None, false, false) => "not engaged".to_owned(),
+    };
+    writeln!(
+        text,
+        "SYN cookies: {}, {state}; {} sent, {} accepted, {} failed",
+        cookies.setting, cookies.sent, cookies.accepted, cookies.failed
+    )?;
+    for (title, counts) in [
+        ("limits hit: ", &flood.limit_hits),
+        ("unreported: ", &flood.events.suppressed),
+    ] {
+        let counts: Vec<String> = counts
+            .iter()
+            .map(|count| format!("{} {}", count.reason, count.packets))
+            .collect();
+        if !counts.is_empty() {
+            writeln!(text, "{title} {}", counts.join(", "))?;
+        }
+    }
+    let bans = &flood.bans;
+    if bans.cli + bans.rule + bans.exempt > 0 {
+        writeln!(
+            text,
+            "bans:        {} by command, {} by rules, {} without effect (never_ban)",
+            bans.cli, bans.rule, bans.exempt
+        )?;
+    }
+    Ok(())
 }
 
 /// Sessions, passive ports and tables.
@@ -278,6 +333,7 @@ fn counters(text: &mut String, what: &str, counters: &[CounterView]) -> std::fmt
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::control::flood_view::{CookiesView, ReasonCount};
 
     fn counter(class: &str, packets: u64) -> CounterView {
         CounterView {
@@ -305,6 +361,7 @@ mod tests {
             sessions: None,
             passive_ports: None,
             tables: Vec::new(),
+            flood: None,
             counters: Vec::new(),
             egress_counters: Vec::new(),
             control_counters: Vec::new(),
@@ -315,6 +372,53 @@ mod tests {
             "daemon:      not running, and nothing is enforced\n\
              interface:   eth0: configured, NOT guarded\n"
         );
+    }
+
+    #[test]
+    fn floods_are_told() {
+        let mut text = String::new();
+        let mut flood = FloodView {
+            attacks: 1,
+            absorbed_per_second: 7,
+            cookies: CookiesView {
+                setting: "auto".to_owned(),
+                sent: 3,
+                ..CookiesView::default()
+            },
+            ..FloodView::default()
+        };
+        text_of_flood(&mut text, &flood).unwrap();
+        assert_eq!(
+            text,
+            "flood:       no attack, 0 requests and strays a second, 7 packets absorbed a second; \
+             1 attack so far\n\
+             SYN cookies: auto, not engaged; 3 sent, 0 accepted, 0 failed\n"
+        );
+        text.clear();
+        flood.under_attack = true;
+        flood.since = Some("2026-11-22T08:40:00.5Z".parse().unwrap());
+        flood.cookies.engaged = true;
+        let count = |reason: &str| ReasonCount {
+            reason: reason.to_owned(),
+            packets: 9,
+        };
+        flood.limit_hits = vec![count("source_rate"), count("stray_ack")];
+        flood.events.suppressed = vec![count("not_listed")];
+        flood.bans.cli = 2;
+        text_of_flood(&mut text, &flood).unwrap();
+        assert_eq!(
+            text,
+            "flood:       UNDER ATTACK since 2026-11-22T08:40:00Z, 0 requests and strays a second, \
+             7 packets absorbed a second; 1 attack so far\n\
+             SYN cookies: auto, engaged; 3 sent, 0 accepted, 0 failed\n\
+             limits hit:  source_rate 9, stray_ack 9\n\
+             unreported:  not_listed 9\n\
+             bans:        2 by command, 0 by rules, 0 without effect (never_ban)\n"
+        );
+        flood.cookies.unavailable = Some("no".to_owned());
+        text.clear();
+        text_of_flood(&mut text, &flood).unwrap();
+        assert!(text.contains("auto, none here: no; "), "{text}");
     }
 
     #[test]

@@ -4,12 +4,15 @@
 //! `docs/control-protocol.md`. The server knows nothing of the guard: it hands typed requests to a
 //! [`Service`](server::Service) and writes what comes back.
 
+pub mod ban_view;
 pub mod client;
 pub mod credentials;
 pub mod event_view;
 pub mod feed;
+pub mod flood_view;
 mod following;
 pub mod import;
+pub mod limit_view;
 pub mod protocol;
 pub mod server;
 pub mod session_view;

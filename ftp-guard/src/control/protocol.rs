@@ -8,7 +8,7 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use super::VERSION;
+use super::{VERSION, ban_view::BanTerms};
 use crate::{
     diagnostic::quoted,
     engine::{allowlist::parse_prefix, sessions::view::KillTarget},
@@ -187,10 +187,33 @@ pub enum Request {
         /// Whose.
         targets: Vec<Target>,
     },
+    /// Ban sources, and end their sessions: [`BanAddReport`](super::ban_view::BanAddReport).
+    BanAdd {
+        /// The prefixes; a bare address is a host.
+        prefixes: Vec<Prefix>,
+        /// What is said of all of them.
+        #[serde(default)]
+        terms: BanTerms,
+    },
+    /// End bans: [`BanRemoveReport`](super::ban_view::BanRemoveReport).
+    BanRemove {
+        /// The prefixes, exactly as they were banned.
+        prefixes: Vec<Prefix>,
+        /// Forget the earlier bans as well, so that the next one is a first one.
+        #[serde(default)]
+        forget: bool,
+    },
+    /// The bans: parts of [`BanView`](super::ban_view::BanView), then a
+    /// [`BanListReport`](super::ban_view::BanListReport).
+    BanList {
+        /// Those that are over, instead of those in force.
+        #[serde(default)]
+        history: bool,
+    },
 }
 
 /// The verbs of the protocol, as an error names them.
-pub const VERBS: [&str; 14] = [
+pub const VERBS: [&str; 17] = [
     "status",
     "reload",
     "detach",
@@ -205,6 +228,9 @@ pub const VERBS: [&str; 14] = [
     "sources",
     "events",
     "kill",
+    "ban-add",
+    "ban-remove",
+    "ban-list",
 ];
 
 /// A prefix in a request: as in an allowlist file, a bare address is a host.

@@ -57,6 +57,22 @@ fn every_request() -> Vec<Request> {
                 .map(|text| text.parse().unwrap())
                 .into(),
         },
+        Request::BanAdd {
+            prefixes: vec![prefix],
+            terms: BanTerms {
+                seconds: Some(600),
+                until: Some("2030-01-01T00:00:00Z".parse().unwrap()),
+                forever: true,
+                reason: Some("brute force".into()),
+                by: Some("fail2ban".into()),
+                force: true,
+            },
+        },
+        Request::BanRemove {
+            prefixes: vec![prefix],
+            forget: true,
+        },
+        Request::BanList { history: true },
     ]
 }
 

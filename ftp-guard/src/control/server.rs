@@ -21,6 +21,7 @@ use tokio_util::codec::{FramedRead, LinesCodec, LinesCodecError};
 
 use super::{
     IDLE_TIMEOUT, MAX_CONNECTIONS, MAX_REQUEST_LINE, PART_BYTES, VERSION,
+    ban_view::BanView,
     credentials::Peer,
     feed::EventSink,
     following::MAX_FOLLOWERS,
@@ -39,6 +40,8 @@ pub enum Members {
     Sessions(Vec<SessionMember>),
     /// Of sources.
     Sources(Vec<SourceView>),
+    /// Of bans.
+    Bans(Vec<BanView>),
 }
 
 /// What a request that was done answers with.
@@ -243,6 +246,7 @@ impl<S: Service> Connection<S> {
             Some(Members::Entries(entries)) => self.parts(entries).await?,
             Some(Members::Sessions(sessions)) => self.parts(sessions).await?,
             Some(Members::Sources(sources)) => self.parts(sources).await?,
+            Some(Members::Bans(bans)) => self.parts(bans).await?,
             None => {}
         }
         self.send_line(&Reply::Result(answer.result)).await

@@ -7,6 +7,9 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use super::{
+    ban_view::BanView,
+    limit_view::ProfileView,
+    flood_view::FloodView,
     protocol::ModeName,
     session_view::{PassiveView, SessionCounts, TableView},
 };
@@ -30,7 +33,7 @@ pub struct InterfaceView {
 /// One counter that is not zero.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct CounterView {
-    /// `pass`, `drop` or `would_drop`.
+    /// `pass`, `drop`, `would_drop` or `answer`.
     pub verdict: String,
     /// Name of the reason, see `docs/reasons.md`.
     pub reason: String,
@@ -137,6 +140,9 @@ pub struct Status {
     /// How full the tables are; empty without a daemon.
     #[serde(default)]
     pub tables: Vec<TableView>,
+    /// Floods and what is done about them; absent without a daemon.
+    #[serde(default)]
+    pub flood: Option<FloodView>,
     /// Counters of the XDP program that are not zero.
     pub counters: Vec<CounterView>,
     /// Those of the classifier on egress; the class is that of the source port.
@@ -224,12 +230,18 @@ pub struct TestReport {
     pub address: IpAddr,
     /// Whether it may use FTP.
     pub allowed: bool,
-    /// `listed`, `not_listed`, `excluded` or `expired`. (Packets of a source whose entry has expired
+    /// `listed`, `not_listed`, `excluded`, `expired` or `banned`. (Packets of a source whose entry has expired
     /// count as `expired` until the entry is swept, a second later at most, then as `not_listed`.)
     pub reason: String,
-    /// The entry that decided; for `expired` the most specific expired one.
+    /// The entry that decided, or would without a ban; for `expired` the most specific expired one.
     #[serde(default)]
     pub entry: Option<EntryView>,
+    /// The ban that keeps it out.
+    #[serde(default)]
+    pub ban: Option<BanView>,
+    /// What the source may, or would without a ban; nothing when it is not listed.
+    #[serde(default)]
+    pub profile: Option<ProfileView>,
 }
 
 /// Result of `mode`.
@@ -291,7 +303,7 @@ pub struct Detached {
 /// Result of `explain`.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Explanation {
-    /// `pass`, `drop` or `would_drop`.
+    /// `pass`, `drop`, `would_drop` or `answer`.
     pub verdict: String,
     /// Name of the reason.
     pub reason: String,
@@ -306,6 +318,9 @@ pub struct Explanation {
     /// The allowlist entry that covers the source, whether or not it decided.
     #[serde(default)]
     pub entry: Option<EntryView>,
+    /// What the source may, if that entry allows it.
+    #[serde(default)]
+    pub profile: Option<ProfileView>,
     /// The interface that was asked about.
     #[serde(default)]
     pub interface: Option<String>,

@@ -32,8 +32,8 @@ pub async fn forward(mut reader: EventReader, sink: EventSink) {
     }
 }
 
-/// Writes drops and bans to the log while `journal` is true. The kernel's sampling bounds how many lines
-/// that are. What the daemon says of itself it logs where it happens.
+/// Writes dropped packets to the log while `journal` is true. The kernel's sampling bounds how many lines
+/// that are. What the daemon itself does it logs where it does it.
 pub async fn log(mut events: Reader, journal: watch::Receiver<bool>) {
     loop {
         events.wait().await;
@@ -48,16 +48,7 @@ pub async fn log(mut events: Reader, journal: watch::Receiver<bool>) {
 fn write(kind: &EventKind) {
     match kind {
         EventKind::TableFull(_) => tracing::warn!("{kind}"),
-        EventKind::Drop(_)
-        | EventKind::BanAdded(_)
-        | EventKind::BanProlonged(_)
-        | EventKind::BanRemoved(_)
-        | EventKind::BanExpired(_)
-        | EventKind::SessionEnded(_)
-        | EventKind::Lost(_) => tracing::info!("{kind}"),
-        EventKind::AttackBegin(_)
-        | EventKind::AttackEnd(_)
-        | EventKind::CookiesOn(_)
-        | EventKind::CookiesOff(_) => {}
+        EventKind::Drop(_) | EventKind::Lost(_) => tracing::info!("{kind}"),
+        _ => {}
     }
 }

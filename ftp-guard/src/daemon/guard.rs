@@ -13,6 +13,7 @@ use tokio::sync::watch;
 
 use super::{
     attack::Defence,
+    bans::Bans,
     inputs::{Fingerprint, Inputs},
     kernel::Kernel,
     sessions::Sessions,
@@ -62,6 +63,7 @@ pub struct Guard<K> {
     /// Index under which each interface carries the program.
     attached: BTreeMap<String, u32>,
     complaints: BTreeSet<String>,
+    pub(super) bans: Bans,
     pub(super) sessions: Sessions,
     /// Where events are published.
     pub(super) events: EventSink,
@@ -76,6 +78,7 @@ impl<K: Kernel> Guard<K> {
         kernel: K,
         inputs: Inputs,
         wanted: Wanted,
+        bans: Bans,
         sessions: Sessions,
         socket: &Path,
     ) -> Self {
@@ -112,6 +115,7 @@ impl<K: Kernel> Guard<K> {
             last_tick: now,
             attached,
             complaints: BTreeSet::new(),
+            bans,
             sessions,
             events: EventSink::default(),
             defence: Defence::default(),
@@ -139,8 +143,8 @@ impl<K: Kernel> Guard<K> {
         Watched::of(&self.config, &self.fingerprint)
     }
 
-    /// What is due every second: the programs' clock, entries that expire, interfaces that came
-    /// back, sessions that ended unseen.
+    /// What is due every second: the programs' clock, entries and bans that expire, interfaces that
+    /// came back, sessions that ended unseen.
     pub fn tick(&mut self, now: Timestamp) {
         let clock = self.kernel.refresh_clock();
         self.note("clock", clock.map_err(Failure::from));
@@ -165,6 +169,7 @@ impl<K: Kernel> Guard<K> {
         } else {
             self.last_tick = now;
         }
+        self.follow_bans(now);
         self.follow_interfaces();
         self.follow_sessions();
         self.follow_defence();
@@ -270,6 +275,7 @@ impl<K: Kernel> Guard<K> {
             egress: self.kernel.hook_counters(Hook::Egress)?,
             control: self.kernel.hook_counters(Hook::Control)?,
             live: self.live()?,
+            flood: self.flood_figures()?,
             entries,
             max_entries: self.at_start.allow.max_entries,
             missing: self.missing(&attachments),

@@ -5,6 +5,7 @@ use std::{io, net::IpAddr};
 use ftp_guard_common::{
     address::{ClientKey, EndpointKey, FlowKey, ListenKey},
     allow::AllowValue,
+    ban::BanValue,
     config::Mode,
     limits::{Attack, Opening, Profile, Source, SourceKey, Sysctls},
     ports::PortTable,
@@ -22,6 +23,7 @@ use crate::{
     },
     engine::{
         allowlist::{AllowTable, Change},
+        bans::{BanChange, BanTable},
         cookies::TcpSysctls,
     },
     netlink::{self, Interface},
@@ -89,6 +91,9 @@ pub trait Kernel: Send + 'static {
     fn absorbed(&self) -> Result<u64>;
     fn suppressed(&self) -> Result<Vec<(Reason, u64)>>;
     fn explain(&mut self, frame: &[u8]) -> Result<Judgement>;
+    fn ban_table(&self) -> Result<BanTable>;
+    fn apply_bans(&mut self, changes: &[BanChange], wanted: &BanTable) -> Result<()>;
+    fn ban_lookup(&self, source: IpAddr) -> Result<Option<(IpNet, BanValue)>>;
     fn detach_all(self) -> Result<Vec<String>>;
     /// CLOCK_MONOTONIC in nanoseconds, the clock of the state tables.
     fn now_ns(&self) -> u64;
@@ -333,6 +338,18 @@ impl Kernel for Datapath {
 
     fn explain(&mut self, frame: &[u8]) -> Result<Judgement> {
         self.explain(frame)
+    }
+
+    fn ban_table(&self) -> Result<BanTable> {
+        self.ban_table()
+    }
+
+    fn apply_bans(&mut self, changes: &[BanChange], wanted: &BanTable) -> Result<()> {
+        self.apply_bans(changes, wanted)
+    }
+
+    fn ban_lookup(&self, source: IpAddr) -> Result<Option<(IpNet, BanValue)>> {
+        self.ban_lookup(source)
     }
 
     fn detach_all(self) -> Result<Vec<String>> {

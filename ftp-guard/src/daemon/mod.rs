@@ -5,10 +5,14 @@
 //! interfaces that come and go, and the time.
 
 pub mod attack;
+mod ban_events;
+mod ban_query;
+pub mod bans;
 pub mod connections;
 pub mod edit;
 pub mod events;
 mod failure;
+mod flood;
 pub mod guard;
 pub mod inputs;
 pub mod kernel;
@@ -35,6 +39,7 @@ use tokio::{
 };
 
 use self::{
+    bans::Bans,
     guard::Guard,
     inputs::Inputs,
     kernel::Kernel,
@@ -85,9 +90,11 @@ pub fn run(options: &Options) -> Result<(), Failure> {
         &inputs.set.table(Timestamp::now()),
         config.allow.max_entries,
     )?;
+    let bans = Bans::load(config)?;
     let datapath = Datapath::open(&Settings {
         pin_path: config.bpf.pin_path.clone(),
         max_entries: config.allow.max_entries,
+        max_bans: config.bans.max_entries,
         trace: options.trace_packets,
         sessions: config.sessions.max,
         flows: config.sessions.max_data,
@@ -107,7 +114,7 @@ pub fn run(options: &Options) -> Result<(), Failure> {
         Ok(reported) => reported,
         Err(error) => return Err(abandon(datapath, adopted, error.into())),
     };
-    let guard = start::start(datapath, inputs, adopted, &socket)?;
+    let guard = start::start(datapath, inputs, bans, adopted, &socket)?;
     log_ready(&guard, adopted);
     drop(entered);
     runtime.block_on(serve(guard, reported, control, metrics, signals))

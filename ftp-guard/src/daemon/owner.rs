@@ -190,6 +190,11 @@ fn answer<K: Kernel>(guard: &mut Guard<K>, request: Request) -> Result<Answer, F
         Request::Sessions { client } => guard.session_list(client),
         Request::Sources { client } => guard.source_list(client),
         Request::Kill { targets } => guard.kill_all(&targets),
+        Request::BanAdd { prefixes, terms } => Answer::of(&guard.ban_add(&prefixes, &terms)?),
+        Request::BanRemove { prefixes, forget } => {
+            Answer::of(&guard.ban_remove(&prefixes, forget)?)
+        }
+        Request::BanList { history } => guard.ban_list(history),
         Request::AllowList => {
             let entries = guard.allow_list()?;
             let report = Answer::of(&ListReport {

@@ -8,6 +8,7 @@ use jiff::Timestamp;
 use super::{guard::Guard, kernel::Kernel};
 use crate::{
     control::{
+        limit_view::ProfileView,
         protocol::{Failure, Question},
         view::{EntryView, Explanation, TestReport},
     },
@@ -39,13 +40,19 @@ impl<K: Kernel> Guard<K> {
             .collect())
     }
 
-    /// `allow test`: the kernel's tables decide, the files tell where the entry stands.
+    /// `allow test`: the kernel's tables decide, the files tell where the entry stands. A ban goes before.
     ///
     /// # Errors
     ///
     /// The kernel refuses.
     pub fn allow_test(&self, address: IpAddr) -> Result<TestReport, DatapathError> {
-        let (reason, entry) = match self.kernel.lookup(address)? {
+        let (banned, ban) = self.ban_over(address)?;
+        let found = self.kernel.lookup(address)?;
+        let profile = found
+            .filter(|(_, value)| !value.excludes())
+            .and_then(|(_, value)| self.config.profile(value.profile))
+            .map(|(name, settings)| ProfileView::of(name, settings));
+        let (reason, entry) = match found {
             Some((prefix, value)) => {
                 let reason = match value.excludes() {
                     true => Reason::Excluded,
@@ -62,11 +69,17 @@ impl<K: Kernel> Guard<K> {
                 None => (Reason::NotListed, None),
             },
         };
+        let reason = match banned {
+            true => Reason::Banned,
+            false => reason,
+        };
         Ok(TestReport {
             address,
             allowed: reason == Reason::Listed,
             reason: reason.as_str().to_owned(),
             entry,
+            ban,
+            profile,
         })
     }
 
@@ -107,6 +120,7 @@ impl<K: Kernel> Guard<K> {
             .map(|attachment| attachment.interface)
             .collect();
         let mode: Mode = self.kernel.mode()?;
+        let TestReport { entry, profile, .. } = self.allow_test(question.source)?;
         Ok(Explanation {
             verdict: judgement.verdict.as_str().to_owned(),
             reason: judgement.reason.as_str().to_owned(),
@@ -114,7 +128,8 @@ impl<K: Kernel> Guard<K> {
             class: judgement.class.as_str().to_owned(),
             family: judgement.family.as_str().to_owned(),
             mode: mode.into(),
-            entry: self.allow_test(question.source)?.entry,
+            entry,
+            profile,
             covered: match &question.interface {
                 Some(interface) => interfaces.contains(interface),
                 None => !interfaces.is_empty(),

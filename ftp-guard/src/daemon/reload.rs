@@ -118,7 +118,7 @@ impl<K: Kernel> Guard<K> {
             restart_needed: restart_needed(&self.at_start, &inputs.config),
             warnings: Vec::new(),
         };
-        self.change_to(next)?;
+        self.reload_with_bans(&inputs.config, next)?;
         self.config = inputs.config;
         self.passive = inputs.passive;
         self.origins = inputs.origins;
@@ -167,6 +167,11 @@ pub(super) fn restart_needed(at_start: &Config, now: &Config) -> Vec<String> {
         (
             "allow.max_entries",
             at_start.allow.max_entries != now.allow.max_entries,
+        ),
+        ("bans.file", at_start.bans.file != now.bans.file),
+        (
+            "bans.max_entries",
+            at_start.bans.max_entries != now.bans.max_entries,
         ),
     ]
     .into_iter()

@@ -9,6 +9,7 @@ use ftp_guard_common::{
 use jiff::Timestamp;
 
 use super::{
+    bans::Bans,
     guard::Guard,
     inputs::Inputs,
     kernel::Kernel,
@@ -33,6 +34,7 @@ use crate::{
 pub fn start<K: Kernel>(
     mut kernel: K,
     mut inputs: Inputs,
+    mut bans: Bans,
     adopted: bool,
     socket: &Path,
 ) -> Result<Guard<K>, Failure> {
@@ -46,11 +48,12 @@ pub fn start<K: Kernel>(
     let mut sessions = Sessions::default();
     let result = require_interfaces(&kernel, &inputs.config.interfaces).and_then(|()| {
         let first = !adopted;
+        bans.settle(&mut kernel)?;
         enforce(&mut kernel, &inputs, &wanted, found, first, &mut sessions)
     });
     match result {
         Ok(()) => {
-            let mut guard = Guard::new(kernel, inputs, wanted, sessions, socket);
+            let mut guard = Guard::new(kernel, inputs, wanted, bans, sessions, socket);
             if adopted {
                 // The list may have become shorter since a predecessor looked.
                 guard.end_unlisted();

@@ -9,6 +9,7 @@ use ftp_guard_common::{
 };
 
 use super::{
+    flood::ban_tables,
     guard::{Guard, family},
     kernel::Kernel,
     reload::restart_needed,
@@ -54,6 +55,11 @@ impl<K: Kernel> Guard<K> {
             found.map_or(0, |(_, count)| *count)
         };
         let figures = &live.figures;
+        let bans = self.ban_figures()?;
+        let counters = self.kernel.counters()?;
+        let egress = self.kernel.hook_counters(Hook::Egress)?;
+        let control = self.kernel.hook_counters(Hook::Control)?;
+        let flood = self.flood_view(&bans, [&counters, &egress, &control])?;
         let mut files: BTreeMap<PathBuf, u64> = BTreeMap::new();
         for entry in self.set.iter() {
             match files.get_mut(&*entry.file) {
@@ -95,6 +101,7 @@ impl<K: Kernel> Guard<K> {
                 .tables
                 .iter()
                 .copied()
+                .chain(ban_tables(&bans))
                 .map(TableView::from)
                 .collect(),
             interfaces: attachments.into_iter().map(interface_view).collect(),
@@ -107,9 +114,10 @@ impl<K: Kernel> Guard<K> {
                     .map(|(file, entries)| FileView { file, entries })
                     .collect(),
             },
-            counters: counter_views(self.kernel.counters()?),
-            egress_counters: counter_views(self.kernel.hook_counters(Hook::Egress)?),
-            control_counters: counter_views(self.kernel.hook_counters(Hook::Control)?),
+            flood: Some(flood),
+            counters: counter_views(counters),
+            egress_counters: counter_views(egress),
+            control_counters: counter_views(control),
         })
     }
 
@@ -147,6 +155,7 @@ impl<K: Kernel> Guard<K> {
         warnings.extend(figures.tables.iter().filter_map(table_warning));
         warnings.extend(passive_warning(&figures.passive));
         warnings.extend(outside_warning(&self.config, &figures.passive));
+        warnings.extend(self.cookie_warnings());
         for key in restart_needed(&self.at_start, &self.config) {
             warnings.push(format!(
                 "{key} has changed; it takes effect at the next start"

@@ -108,6 +108,19 @@ pub enum DatapathError {
         /// `IPv4` or `IPv6`.
         family: &'static str,
     },
+    /// The bans do not fit.
+    #[error(
+        "{wanted} {family} entries of bans and of what is never banned, and the table has room for \
+         {room}: remove bans, ban wider prefixes, or raise `bans.max_entries` and restart"
+    )]
+    BansFull {
+        /// Entries that were to be in the table.
+        wanted: u32,
+        /// Entries that fit.
+        room: u32,
+        /// `IPv4` or `IPv6`.
+        family: &'static str,
+    },
     /// The kernel has no tcx links (before 6.6), so that the classifiers need a clsact qdisc.
     #[error("the kernel does not take tcx links on `{interface}` (they came with 6.6)")]
     NoTcx {

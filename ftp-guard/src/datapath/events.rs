@@ -37,7 +37,7 @@ impl EventReader {
     /// Reads all that is there.
     pub fn read(&mut self) -> Vec<Told> {
         let mut events = Vec::new();
-        let clock = Clock::now();
+        let clock = Clock::at(monotonic_ns());
         while let Some(item) = self.ring.get_mut().next() {
             events.extend(decode(&item).and_then(|event| clock.tell(&event)));
         }
@@ -62,11 +62,11 @@ pub(crate) struct Clock {
 }
 
 impl Clock {
-    /// At this moment.
-    pub(crate) fn now() -> Self {
+    /// At this moment, which is `monotonic_ns`.
+    pub(crate) fn at(monotonic_ns: u64) -> Self {
         Self {
             wall: Timestamp::now(),
-            monotonic_ns: monotonic_ns(),
+            monotonic_ns,
         }
     }
 

@@ -5,6 +5,7 @@
 
 mod attach;
 mod attack;
+mod bans;
 mod batch;
 mod btf;
 mod classify;
@@ -20,6 +21,7 @@ pub mod object;
 mod observe;
 mod pins;
 mod ports;
+mod prefixes;
 mod route;
 mod sockets;
 mod state;
@@ -35,7 +37,7 @@ use ftp_guard_common::{
     ABI_VERSION,
     allow::{AllowValue, MAX_EXPIRED_NESTING},
     config::{Mode, Role},
-    names::{ALLOW_V4_MAP, ALLOW_V6_MAP, PINNED_MAPS},
+    names::{ALLOW_V4_MAP, ALLOW_V6_MAP, BAN_V4_MAP, BAN_V6_MAP, PINNED_MAPS},
     ports::PortTable,
     stats::{Counter, StatsKey},
 };
@@ -45,6 +47,7 @@ use nix::fcntl::Flock;
 pub(crate) use self::events::Clock;
 pub use self::{
     attach::{AttachMode, Attachment, XdpChoice},
+    bans::check_ban_room,
     classify::TcKind,
     error::DatapathError,
     events::EventReader,
@@ -65,6 +68,8 @@ pub struct Settings {
     pub pin_path: PathBuf,
     /// Largest number of allowlist entries of each family.
     pub max_entries: u32,
+    /// Largest number of bans, and of prefixes that are never banned, of each family together.
+    pub max_bans: u32,
     /// Whether the programs log every packet that they drop. Needs a tokio runtime.
     pub trace: bool,
     /// Largest number of sessions; and of pinholes, named destinations, clients, sources and connections
@@ -82,6 +87,7 @@ pub struct Datapath {
     state: State,
     explainer: Option<Explainer>,
     max_entries: u32,
+    max_bans: u32,
     adopted: bool,
     _lock: Flock<File>,
 }
@@ -98,9 +104,18 @@ impl Datapath {
         let pins = Pins::at(&settings.pin_path);
         pins.create()?;
         let lock = pins.lock()?;
-        let size = table_size(settings.max_entries);
+        let (allow, bans) = (
+            table_size(settings.max_entries),
+            table_size(settings.max_bans),
+        );
+        let mut sizes = vec![
+            (ALLOW_V4_MAP, allow),
+            (ALLOW_V6_MAP, allow),
+            (BAN_V4_MAP, bans),
+            (BAN_V6_MAP, bans),
+        ];
         let adopted = adopt(&pins)?;
-        let outgrown = outgrown(&pins, size)?;
+        let outgrown = outgrown(&pins, &sizes)?;
         let kept = PINNED_MAPS
             .into_iter()
             .filter(|name| !outgrown.contains(name));
@@ -108,7 +123,6 @@ impl Datapath {
             sessions: settings.sessions,
             flows: settings.flows,
         };
-        let mut sizes = vec![(ALLOW_V4_MAP, size), (ALLOW_V6_MAP, size)];
         sizes.extend(wanted.tables());
         let globals = Globals::read()?;
         let mut ebpf = load::object(&pins, kept, settings.trace, &sizes, globals.as_ref())?;
@@ -135,6 +149,7 @@ impl Datapath {
             state,
             explainer: None,
             max_entries: settings.max_entries,
+            max_bans: settings.max_bans,
             adopted,
             _lock: lock,
         })
@@ -237,7 +252,7 @@ impl Datapath {
     ///
     /// The kernel refuses.
     pub fn allow_table(&self) -> Result<AllowTable, DatapathError> {
-        Ok(self.tables.entries()?.into_iter().collect())
+        Ok(self.tables.allow.entries()?.into_iter().collect())
     }
 
     /// Applies the changes in their order, all of them or none: when one fails, those before it are
@@ -248,34 +263,7 @@ impl Datapath {
     /// The table is too small for `wanted`; the kernel refuses.
     pub fn apply(&mut self, changes: &[Change], wanted: &AllowTable) -> Result<(), DatapathError> {
         check_room(wanted, self.max_entries)?;
-        let mut undo = Vec::new();
-        for change in changes {
-            if let Err(error) = self.apply_one(change, &mut undo) {
-                for change in undo.iter().rev() {
-                    if let Err(error) = self.apply_one(change, &mut Vec::new()) {
-                        tracing::error!("cannot take back a change of the allowlist: {error}");
-                    }
-                }
-                return Err(error);
-            }
-        }
-        Ok(())
-    }
-
-    fn apply_one(&mut self, change: &Change, undo: &mut Vec<Change>) -> Result<(), DatapathError> {
-        let prefix = match change {
-            Change::Insert(prefix, _) | Change::Remove(prefix) => *prefix,
-        };
-        let before = self.tables.exact(&prefix)?;
-        match change {
-            Change::Insert(prefix, value) => self.tables.insert(prefix, *value)?,
-            Change::Remove(prefix) => self.tables.remove(prefix)?,
-        }
-        undo.push(match before {
-            Some(value) => Change::Insert(prefix, value),
-            None => Change::Remove(prefix),
-        });
-        Ok(())
+        self.tables.allow.apply(changes)
     }
 
     /// The entry that decides about a source now, found as the program finds it: the longest prefix,
@@ -288,7 +276,7 @@ impl Datapath {
         let now = tables::unix_time_s();
         let mut prefix = IpNet::from(source);
         for _ in 0..=MAX_EXPIRED_NESTING {
-            let Some(value) = self.tables.covering(&prefix)? else {
+            let Some(value) = self.tables.allow.covering(&prefix)? else {
                 return Ok(None);
             };
             let Ok(entry) = IpNet::new(source, value.prefix_len) else {
@@ -477,13 +465,16 @@ fn adopt(pins: &Pins) -> Result<bool, DatapathError> {
     }
 }
 
-/// Pinned allowlists of another size. The running program keeps them until the new ones, filled,
-/// take their place.
-fn outgrown(pins: &Pins, size: u32) -> Result<Vec<&'static str>, DatapathError> {
+/// Pinned allowlists and ban tables of another size. The running program keeps them until the new ones,
+/// filled, take their place.
+fn outgrown(
+    pins: &Pins,
+    sizes: &[(&'static str, u32)],
+) -> Result<Vec<&'static str>, DatapathError> {
     let mut outgrown = Vec::new();
-    for name in [ALLOW_V4_MAP, ALLOW_V6_MAP] {
-        if tables::pinned_capacity(pins, name)?.is_some_and(|pinned| pinned != size) {
-            outgrown.push(name);
+    for (name, size) in sizes {
+        if tables::pinned_capacity(pins, name)?.is_some_and(|pinned| pinned != *size) {
+            outgrown.push(*name);
         }
     }
     Ok(outgrown)

@@ -67,7 +67,7 @@ pub fn observe(pin_path: &Path) -> Result<Option<Observation>, DatapathError> {
     check_abi(&pins)?;
     let tables = Tables::open(&pins)?;
     let state = State::open(&pins)?;
-    let entries = tables.entries()?;
+    let entries = tables.allow.entries()?;
     let entries_v4 = entries
         .iter()
         .filter(|(prefix, _)| matches!(prefix, IpNet::V4(_)))

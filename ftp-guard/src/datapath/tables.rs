@@ -3,26 +3,28 @@
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use aya::{
-    maps::{Array, LpmTrie, Map, MapData, MapError, MapInfo, PerCpuArray, lpm_trie::Key},
+    maps::{Array, Map, MapData, MapError, MapInfo, PerCpuArray},
     programs::TcAttachType,
 };
 use ftp_guard_common::{
     allow::AllowValue,
+    ban::BanValue,
     config::{GuardConfig, Mode, Role},
     names,
     ports::PortTable,
     stats::{Counter, StatsKey},
 };
-use ipnet::{IpNet, Ipv4Net, Ipv6Net};
 
-use super::{error::DatapathError, pins::Pins, ports::Ports};
+use super::{error::DatapathError, pins::Pins, ports::Ports, prefixes::Prefixes};
 
 /// The maps of one guard, opened by their pins.
 pub struct Tables {
     config: Array<MapData, GuardConfig>,
     ports: Ports,
-    allow_v4: LpmTrie<MapData, [u8; 4], AllowValue>,
-    allow_v6: LpmTrie<MapData, [u8; 16], AllowValue>,
+    /// The allowlist.
+    pub allow: Prefixes<AllowValue>,
+    /// The bans.
+    pub bans: Prefixes<BanValue>,
     stats: PerCpuArray<MapData, Counter>,
     stats_egress: PerCpuArray<MapData, Counter>,
     stats_control: PerCpuArray<MapData, Counter>,
@@ -98,8 +100,18 @@ impl Tables {
         Ok(Self {
             config: open(pins, names::CONFIG_MAP, Map::Array)?,
             ports: Ports::open(pins)?,
-            allow_v4: open(pins, names::ALLOW_V4_MAP, Map::LpmTrie)?,
-            allow_v6: open(pins, names::ALLOW_V6_MAP, Map::LpmTrie)?,
+            allow: Prefixes::open(
+                pins,
+                [names::ALLOW_V4_MAP, names::ALLOW_V6_MAP],
+                "the allowlist",
+                |value: &AllowValue| value.prefix_len,
+            )?,
+            bans: Prefixes::open(
+                pins,
+                [names::BAN_V4_MAP, names::BAN_V6_MAP],
+                "the bans",
+                |value: &BanValue| value.prefix_len,
+            )?,
             stats: open(pins, names::STATS_MAP, Map::PerCpuArray)?,
             stats_egress: open(pins, names::STATS_EGRESS_MAP, Map::PerCpuArray)?,
             stats_control: open(pins, names::STATS_CONTROL_MAP, Map::PerCpuArray)?,
@@ -194,68 +206,23 @@ impl Tables {
         self.ports.clear_bits(ports);
     }
 
-    /// Inserts or replaces an entry.
-    pub fn insert(&mut self, prefix: &IpNet, value: AllowValue) -> Result<(), DatapathError> {
-        match prefix {
-            IpNet::V4(net) => self.allow_v4.insert(&key_v4(net), value, 0),
-            IpNet::V6(net) => self.allow_v6.insert(&key_v6(net), value, 0),
+    /// Entries of the IPv4 and of the IPv6 ban table, as the programs are told.
+    pub fn ban_counts(&self) -> Result<(u32, u32), DatapathError> {
+        let config = self.config()?;
+        Ok((config.bans_v4, config.bans_v6))
+    }
+
+    /// Tells the programs how many entries the ban tables have.
+    pub fn set_ban_counts(&mut self, (v4, v6): (u32, u32)) -> Result<(), DatapathError> {
+        let config = self.config()?;
+        if (config.bans_v4, config.bans_v6) == (v4, v6) {
+            return Ok(());
         }
-        .map_err(|error| {
-            DatapathError::kernel(format!("insert {prefix} into the allowlist"), error)
+        self.set_config(GuardConfig {
+            bans_v4: v4,
+            bans_v6: v6,
+            ..config
         })
-    }
-
-    /// Removes an entry; one that is not there is removed already.
-    pub fn remove(&mut self, prefix: &IpNet) -> Result<(), DatapathError> {
-        let result = match prefix {
-            IpNet::V4(net) => self.allow_v4.remove(&key_v4(net)),
-            IpNet::V6(net) => self.allow_v6.remove(&key_v6(net)),
-        };
-        match result {
-            Ok(()) | Err(MapError::KeyNotFound) => Ok(()),
-            Err(error) if is_absent(&error) => Ok(()),
-            Err(error) => Err(DatapathError::kernel(
-                format!("remove {prefix} from the allowlist"),
-                error,
-            )),
-        }
-    }
-
-    /// The entry of the longest prefix that covers all of `prefix`.
-    pub fn covering(&self, prefix: &IpNet) -> Result<Option<AllowValue>, DatapathError> {
-        let result = match prefix {
-            IpNet::V4(net) => self.allow_v4.get(&key_v4(net), 0),
-            IpNet::V6(net) => self.allow_v6.get(&key_v6(net), 0),
-        };
-        match result {
-            Ok(value) => Ok(Some(value)),
-            Err(MapError::KeyNotFound) => Ok(None),
-            Err(error) if is_absent(&error) => Ok(None),
-            Err(error) => Err(DatapathError::kernel("look up the allowlist", error)),
-        }
-    }
-
-    /// The entry of exactly this prefix.
-    pub fn exact(&self, prefix: &IpNet) -> Result<Option<AllowValue>, DatapathError> {
-        let covering = self.covering(prefix)?;
-        Ok(covering.filter(|value| value.prefix_len == prefix.prefix_len()))
-    }
-
-    /// Every entry.
-    pub fn entries(&self) -> Result<Vec<(IpNet, AllowValue)>, DatapathError> {
-        let failed = |error| DatapathError::kernel("read the allowlist", error);
-        let mut entries = Vec::new();
-        for item in self.allow_v4.iter() {
-            let (key, value) = item.map_err(failed)?;
-            let net = Ipv4Net::new(key.data().into(), key.prefix_len() as u8);
-            entries.extend(net.ok().map(|net| (IpNet::V4(net), value)));
-        }
-        for item in self.allow_v6.iter() {
-            let (key, value) = item.map_err(failed)?;
-            let net = Ipv6Net::new(key.data().into(), key.prefix_len() as u8);
-            entries.extend(net.ok().map(|net| (IpNet::V6(net), value)));
-        }
-        Ok(entries)
     }
 
     /// Every counter of the XDP program that has counted, summed over the CPUs.
@@ -357,16 +324,4 @@ fn tai_offset() -> Result<i64, DatapathError> {
         return Err(DatapathError::kernel("read the clock", error));
     }
     Ok(i64::from(clock.tai) * 1_000_000_000)
-}
-
-fn key_v4(net: &Ipv4Net) -> Key<[u8; 4]> {
-    Key::new(u32::from(net.prefix_len()), net.network().octets())
-}
-
-fn key_v6(net: &Ipv6Net) -> Key<[u8; 16]> {
-    Key::new(u32::from(net.prefix_len()), net.network().octets())
-}
-
-fn is_absent(error: &MapError) -> bool {
-    super::error::errno(error) == Some(nix::errno::Errno::ENOENT)
 }

@@ -2,6 +2,7 @@
 //! out as values. Nothing here opens a file, reads a clock or knows of aya or tokio.
 
 pub mod allowlist;
+pub mod bans;
 pub mod cookies;
 pub mod events;
 pub mod sessions;

@@ -1,10 +1,12 @@
-//! Files: reading the allowlists, editing the one that belongs to the command line, writing so that
+//! Files: reading the allowlists, editing the one that belongs to the command line, the bans, writing so that
 //! a crash leaves either the old file or the new one.
 
 mod atomic;
+mod bans;
 mod cli_list;
 mod read;
 
 pub use atomic::write_atomically;
+pub use bans::{StoredBans, read_bans, write_bans};
 pub use cli_list::{add_entries, remove_prefix};
 pub use read::{StoreError, read_allowlists};

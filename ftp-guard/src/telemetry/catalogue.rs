@@ -80,7 +80,8 @@ pub(super) const TABLE_SIZE: Metric = Metric {
     name: "ftp_guard_table_size",
     kind: "gauge",
     labels: &["table"],
-    help: "Entries that the kernel's state tables have room for (sessions.max, sessions.max_data).",
+    help: "Entries that the kernel's state tables have room for (sessions.max, sessions.max_data, \
+           bans.max_entries).",
 };
 pub(super) const PASSIVE: Metric = Metric {
     name: "ftp_guard_passive_ports",
@@ -160,6 +161,68 @@ pub(super) const WOULD_END: Metric = Metric {
     labels: &["reason"],
     help: "Sessions that the guard would have ended in enforce mode, each once, by reason.",
 };
+pub(super) const ATTACK: Metric = Metric {
+    name: "ftp_guard_attack",
+    kind: "gauge",
+    labels: &[],
+    help: "1 while an attack is under way (limits.attack_rate, limits.attack_hold), else 0.",
+};
+pub(super) const ATTACKS: Metric = Metric {
+    name: "ftp_guard_attacks_total",
+    kind: "counter",
+    labels: &[],
+    help: "Attacks that have begun.",
+};
+pub(super) const ATTACK_RATE: Metric = Metric {
+    name: "ftp_guard_attack_packets_per_second",
+    kind: "gauge",
+    labels: &[],
+    help: "Connection requests of listed sources and segments of no connection, a second, in the last \
+           tenth of one: what limits.attack_rate is compared with.",
+};
+pub(super) const ABSORBED: Metric = Metric {
+    name: "ftp_guard_absorbed_packets_per_second",
+    kind: "gauge",
+    labels: &[],
+    help: "Packets from clients that were dropped, or answered with a SYN cookie, in the last second.",
+};
+pub(super) const COOKIES_AVAILABLE: Metric = Metric {
+    name: "ftp_guard_syn_cookies_available",
+    kind: "gauge",
+    labels: &[],
+    help: "1 if the guard can send SYN cookies here and limits.syn_cookies is not \"off\", else 0.",
+};
+pub(super) const COOKIES_ENGAGED: Metric = Metric {
+    name: "ftp_guard_syn_cookies_engaged",
+    kind: "gauge",
+    labels: &[],
+    help: "1 while the guard sends SYN cookies where it has to, else 0. How many it sent and took back \
+           is in ftp_guard_packets_total, reasons syn_cookie and cookie_accepted.",
+};
+pub(super) const BANS: Metric = Metric {
+    name: "ftp_guard_bans",
+    kind: "gauge",
+    labels: &["origin"],
+    help: "Bans in force, by what kind of hand they came from (cli, rule).",
+};
+pub(super) const EVENTS: Metric = Metric {
+    name: "ftp_guard_events_total",
+    kind: "counter",
+    labels: &["event"],
+    help: "Events since the daemon started, by name; dropped packets are sampled.",
+};
+pub(super) const EVENTS_LOST: Metric = Metric {
+    name: "ftp_guard_events_lost_total",
+    kind: "counter",
+    labels: &[],
+    help: "Events that a reader of `ftp-guard events --follow`, or the log, was too slow for.",
+};
+pub(super) const SUPPRESSED: Metric = Metric {
+    name: "ftp_guard_events_suppressed_total",
+    kind: "counter",
+    labels: &["reason"],
+    help: "Packets that were dropped and not reported as an event (events.per_second), by reason.",
+};
 pub(super) const BUILD: Metric = Metric {
     name: "ftp_guard_build_info",
     kind: "gauge",
@@ -168,7 +231,7 @@ pub(super) const BUILD: Metric = Metric {
 };
 
 /// All metrics of the guard; those of the process come from the `prometheus` crate.
-pub const METRICS: [Metric; 24] = [
+pub const METRICS: [Metric; 34] = [
     PACKETS,
     BYTES,
     EGRESS_PACKETS,
@@ -193,4 +256,14 @@ pub const METRICS: [Metric; 24] = [
     BUILD,
     ENDED,
     WOULD_END,
+    ATTACK,
+    ATTACKS,
+    ATTACK_RATE,
+    ABSORBED,
+    COOKIES_AVAILABLE,
+    COOKIES_ENGAGED,
+    BANS,
+    EVENTS,
+    EVENTS_LOST,
+    SUPPRESSED,
 ];

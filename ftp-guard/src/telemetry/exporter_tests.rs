@@ -26,6 +26,7 @@ fn snapshot() -> Snapshot {
         egress: Vec::new(),
         control: Vec::new(),
         live: Live::of(SessionFigures::default(), &SessionsInfo::default()),
+        flood: crate::telemetry::flood::FloodFigures::default(),
         entries: BTreeMap::new(),
         max_entries: 1,
         attached: Vec::new(),

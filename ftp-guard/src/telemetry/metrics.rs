@@ -15,10 +15,14 @@ use prometheus::{
     process_collector::ProcessCollector,
 };
 
-use super::catalogue::{
-    ATTACHED, BUILD, BYTES, CAPACITY, CONTROL_BYTES, CONTROL_PACKETS, DATA, EGRESS_BYTES,
-    EGRESS_PACKETS, ENDED, ENTRIES, EXHAUSTION, MODE, Metric, OUTSIDE, PACKETS, PASSIVE, PINHOLES,
-    RELOAD_SUCCESS, RELOAD_TIME, RELOADS, SESSIONS, TABLE_ENTRIES, TABLE_SIZE, WOULD_END,
+use super::{
+    catalogue::{
+        ATTACHED, BUILD, BYTES, CAPACITY, CONTROL_BYTES, CONTROL_PACKETS, DATA, EGRESS_BYTES,
+        EGRESS_PACKETS, ENDED, ENTRIES, EXHAUSTION, MODE, Metric, OUTSIDE, PACKETS, PASSIVE,
+        PINHOLES, RELOAD_SUCCESS, RELOAD_TIME, RELOADS, SESSIONS, TABLE_ENTRIES, TABLE_SIZE,
+        WOULD_END,
+    },
+    flood::{self, FloodFigures},
 };
 use crate::engine::sessions::view::{SessionFigures, SessionsInfo};
 
@@ -33,6 +37,8 @@ pub struct Snapshot {
     pub control: Vec<(StatsKey, Counter)>,
     /// Sessions and what belongs to them.
     pub live: Live,
+    /// Floods and what is done about them.
+    pub flood: FloodFigures,
     /// Entries in the kernel by family and kind.
     pub entries: EntryCounts,
     /// Room for entries of one family.
@@ -110,6 +116,7 @@ fn fill(registry: &Registry, snapshot: &Snapshot) -> prometheus::Result<()> {
         &snapshot.control,
     )?;
     connections(registry, snapshot)?;
+    flood::fill(registry, &snapshot.flood)?;
     state(registry, snapshot)
 }
 
@@ -162,7 +169,7 @@ fn connections(registry: &Registry, snapshot: &Snapshot) -> prometheus::Result<(
 
     let entries = gauge(registry, TABLE_ENTRIES)?;
     let sizes = gauge(registry, TABLE_SIZE)?;
-    for table in &figures.tables {
+    for table in figures.tables.iter().chain(&snapshot.flood.tables) {
         let labels = [table.name];
         let set = |family: &IntGaugeVec, value: u32| {
             let metric = family.get_metric_with_label_values(&labels)?;
@@ -262,22 +269,33 @@ pub fn kind_name(kind: EntryKind) -> &'static str {
     }
 }
 
-fn counter(registry: &Registry, metric: Metric) -> prometheus::Result<IntCounterVec> {
+pub(super) fn counter(registry: &Registry, metric: Metric) -> prometheus::Result<IntCounterVec> {
     let family = IntCounterVec::new(Opts::new(metric.name, metric.help), metric.labels)?;
     registry.register(Box::new(family.clone()))?;
     Ok(family)
 }
 
-fn gauge(registry: &Registry, metric: Metric) -> prometheus::Result<IntGaugeVec> {
+pub(super) fn gauge(registry: &Registry, metric: Metric) -> prometheus::Result<IntGaugeVec> {
     let family = IntGaugeVec::new(Opts::new(metric.name, metric.help), metric.labels)?;
     registry.register(Box::new(family.clone()))?;
     Ok(family)
 }
 
-fn plain(registry: &Registry, metric: Metric, value: f64) -> prometheus::Result<()> {
+pub(super) fn plain(registry: &Registry, metric: Metric, value: f64) -> prometheus::Result<()> {
     let gauge = prometheus::Gauge::with_opts(Opts::new(metric.name, metric.help))?;
     gauge.set(value);
     registry.register(Box::new(gauge))
+}
+
+/// A counter without labels.
+pub(super) fn plain_counter(
+    registry: &Registry,
+    metric: Metric,
+    value: u64,
+) -> prometheus::Result<()> {
+    let counter = prometheus::IntCounter::with_opts(Opts::new(metric.name, metric.help))?;
+    counter.inc_by(value);
+    registry.register(Box::new(counter))
 }
 
 fn whole(count: u64) -> i64 {

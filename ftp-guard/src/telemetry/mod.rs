@@ -2,5 +2,6 @@
 
 pub mod catalogue;
 pub mod exporter;
+pub mod flood;
 pub mod logging;
 pub mod metrics;

@@ -21,6 +21,7 @@ use crate::{
     control::protocol::Failure,
     engine::{
         allowlist::{AllowTable, Change, plan},
+        bans::keeps_out,
         sessions::{EndReason, Keeper, Listed, Outlook, Permit, Rules, Selection, watch},
     },
 };
@@ -130,6 +131,11 @@ impl Sessions {
 /// Whether the kernel's own tables let a source in, and if not, why. Should the kernel not answer, it
 /// is not listed.
 fn permit<K: Kernel>(kernel: &K, address: IpAddr) -> Result<Permit, EndReason> {
+    if let Ok(Some((_, ban))) = kernel.ban_lookup(address)
+        && keeps_out(&ban)
+    {
+        return Err(EndReason::Banned);
+    }
     match kernel.lookup(address) {
         Ok(Some((_, value))) if !value.excludes() => Ok(Permit {
             expires_s: value.expires_s,

@@ -153,7 +153,7 @@ fn without_the_means_there_are_no_cookies_and_it_is_known_why() {
     };
     let cases: [(fn(&mut Fake), bool, &str); 3] = [
         (
-            |fake| drop(fake.broken.insert("sysctls")),
+            |fake| fake.broken.extend(["sysctls"]),
             false,
             "broken on purpose",
         ),

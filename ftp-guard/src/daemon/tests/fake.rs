@@ -10,6 +10,7 @@ use std::{
 use ftp_guard_common::{
     address::{ClientKey, EndpointKey, FlowKey, ListenKey},
     allow::AllowValue,
+    ban::BanValue,
     class::{Family, PortClass},
     config::Mode,
     limits::{Attack, Opening, Profile, Source, SourceKey, Sysctls},
@@ -24,13 +25,14 @@ use ipnet::IpNet;
 use crate::{
     config::XdpChoice,
     control::protocol::{Failure, Prefix},
-    daemon::{guard::Guard, inputs::Inputs, kernel::Kernel, start::start},
+    daemon::{bans::Bans, guard::Guard, inputs::Inputs, kernel::Kernel, start::start},
     datapath::{
         AttachMode, Attachment, Capacities, DatapathError, Hook, Judgement, LimitSettings,
         SessionSettings, TcKind,
     },
     engine::{
         allowlist::{AllowTable, Change},
+        bans::{BanChange, BanTable, deciding},
         cookies::TcpSysctls,
     },
     netlink::Interface,
@@ -43,6 +45,8 @@ type Result<T> = std::result::Result<T, DatapathError>;
 #[derive(Debug, Default)]
 pub(super) struct Fake {
     pub(super) table: AllowTable,
+    pub(super) bans: BanTable,
+    pub(super) time_s: u64,
     pub(super) mode: Mode,
     pub(super) attached: BTreeMap<String, XdpChoice>,
     pub(super) pinned: BTreeSet<String>,
@@ -462,6 +466,32 @@ impl Kernel for Fake {
         })
     }
 
+    fn ban_table(&self) -> Result<BanTable> {
+        Ok(self.bans.clone())
+    }
+
+    fn apply_bans(&mut self, changes: &[BanChange], wanted: &BanTable) -> Result<()> {
+        if !changes.is_empty() {
+            self.step("apply bans", &changes.len().to_string())?;
+        }
+        for change in changes {
+            match change {
+                Change::Insert(prefix, value) => self.bans.insert(*prefix, *value),
+                Change::Remove(prefix) => self.bans.remove(prefix),
+            };
+        }
+        assert_eq!(self.bans, *wanted, "the plan leads elsewhere");
+        Ok(())
+    }
+
+    fn ban_lookup(&self, source: IpAddr) -> Result<Option<(IpNet, BanValue)>> {
+        deciding(source, self.time_s, |prefix| {
+            let covering = self.bans.iter().filter(|(entry, _)| entry.contains(prefix));
+            let longest = covering.max_by_key(|(entry, _)| entry.prefix_len());
+            Ok(longest.map(|(_, value)| *value))
+        })
+    }
+
     fn detach_all(self) -> Result<Vec<String>> {
         Ok(self.pinned.into_iter().collect())
     }
@@ -484,7 +514,8 @@ impl Kernel for Fake {
         Ok(self.tcp.iter().filter(asked).cloned().collect())
     }
 
-    /// As on a host, where the socket program closes the entry with the socket.
+    /// As on a host, where the socket program closes the entry with the socket. All its clients have one
+    /// connection of a kind.
     fn destroy(&mut self, socket: &Socket) -> io::Result<bool> {
         if self.broken.contains("destroy") {
             return Err(io::Error::other("broken on purpose"));
@@ -493,6 +524,8 @@ impl Kernel for Fake {
         let before = self.tcp.len();
         self.tcp.retain(|other| other.cookie != socket.cookie);
         let key = socket.key();
+        self.opening.remove(&key);
+        self.sources.clear();
         if let Some(session) = self.sessions.get_mut(&key)
             && session.traffic.closed_ns == 0
         {
@@ -577,10 +610,10 @@ impl Files {
     }
 
     pub(super) fn configure(&self, interfaces: &str, mode: &str) {
-        let pattern = self.path("allow.d/*.list");
+        let (pattern, bans) = (self.path("allow.d/*.list"), self.path("lib/bans.json"));
         let text = format!(
             "# kept\nmode = \"{mode}\"\ninterfaces = {interfaces}\n[ftp]\npassive_ports = []\n\
-             [allow]\nfiles = [{pattern:?}]\n"
+             [bans]\nfile = {bans:?}\n[allow]\nfiles = [{pattern:?}]\n"
         );
         std::fs::write(self.path("guard.toml"), text).unwrap();
     }
@@ -603,7 +636,8 @@ impl Files {
         adopted: bool,
     ) -> std::result::Result<Guard<Fake>, Failure> {
         let inputs = Inputs::load(&self.path("guard.toml"))?;
-        start(kernel, inputs, adopted, &self.path("guard.sock"))
+        let bans = Bans::load(&inputs.config)?;
+        start(kernel, inputs, bans, adopted, &self.path("guard.sock"))
     }
 }
 

@@ -2,10 +2,12 @@
 
 mod attack;
 mod auto;
+mod bans;
 mod connections;
 mod edit;
 mod fake;
 mod limits;
+mod overdue;
 mod sessions;
 mod state;
 mod transition;

@@ -25,7 +25,7 @@ pub use import::import_list;
 pub(crate) use line::{trailing_comment, written_entry, written_prefix};
 pub use numbers::ProfileNumbers;
 pub use plan::{AllowTable, Change, plan};
-pub use prefix::parse_prefix;
+pub use prefix::{parse_prefix, written};
 pub use set::{AllowSet, MOST_REPORTED, Profiles};
 
 #[cfg(test)]

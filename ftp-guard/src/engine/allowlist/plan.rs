@@ -9,11 +9,11 @@ use ipnet::IpNet;
 /// What the kernel's tables hold: IPv4 and IPv6 together.
 pub type AllowTable = BTreeMap<IpNet, AllowValue>;
 
-/// One step. Each is atomic in the kernel.
+/// One step in a table by prefix. Each is atomic in the kernel.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Change {
+pub enum Change<V = AllowValue> {
     /// The prefix has this value from now on, whether it was there or not.
-    Insert(IpNet, AllowValue),
+    Insert(IpNet, V),
     /// The prefix is no longer there.
     Remove(IpNet),
 }
@@ -32,7 +32,10 @@ pub enum Change {
 ///
 /// It holds at every moment at which no entry of `wanted` has expired; those of `current` may have.
 #[must_use]
-pub fn plan(current: &AllowTable, wanted: &AllowTable) -> Vec<Change> {
+pub fn plan<V: Copy + PartialEq>(
+    current: &BTreeMap<IpNet, V>,
+    wanted: &BTreeMap<IpNet, V>,
+) -> Vec<Change<V>> {
     let mut inserts: Vec<_> = wanted
         .iter()
         .filter(|(prefix, value)| current.get(*prefix) != Some(*value))

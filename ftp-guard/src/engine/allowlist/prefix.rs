@@ -59,7 +59,8 @@ pub fn parse_prefix(text: &str) -> Result<IpNet, String> {
 }
 
 /// A prefix as people write it: a host as a bare address.
-pub(super) fn written(prefix: &IpNet) -> String {
+#[must_use]
+pub fn written(prefix: &IpNet) -> String {
     if prefix.prefix_len() == prefix.max_prefix_len() {
         prefix.addr().to_string()
     } else {

@@ -119,15 +119,18 @@ pub struct TableFull {
 pub struct BanEvent {
     /// The prefix.
     pub prefix: IpNet,
-    /// From when on the ban no longer counts; absent: it has no end.
+    /// From when on the ban no longer counts; null: it has no end.
     #[serde(default)]
-    pub expires: Option<Timestamp>,
+    pub until: Option<Timestamp>,
     /// Why.
     #[serde(default)]
     pub reason: Option<String>,
-    /// Who banned: `cli`, or the name of a rule.
+    /// What kind of hand it came from: `cli` or `rule`.
     pub origin: String,
-    /// The how manieth ban of this prefix it is.
+    /// Whose hand: a name given at the command line, or that of the rule.
+    #[serde(default)]
+    pub by: String,
+    /// The how many-th ban of this prefix it is.
     #[serde(default)]
     pub count: u32,
 }

@@ -42,9 +42,10 @@ fn at(kind: EventKind) -> Event {
 fn ban() -> BanEvent {
     BanEvent {
         prefix: "192.0.2.0/24".parse().unwrap(),
-        expires: Some("2026-11-22T09:40:00Z".parse().unwrap()),
+        until: Some("2026-11-22T09:40:00Z".parse().unwrap()),
         reason: Some("brute force".into()),
         origin: "cli".into(),
+        by: "alice".into(),
         count: 2,
     }
 }
@@ -80,29 +81,29 @@ fn every_kind() -> Vec<(EventKind, &'static str, &'static str)> {
         ),
         (
             EventKind::BanAdded(ban()),
-            r#""event":"ban_added","prefix":"192.0.2.0/24","expires":"2026-11-22T09:40:00Z","reason":"brute force","origin":"cli","count":2"#,
-            "banned: 192.0.2.0/24 by cli until 2026-11-22T09:40:00Z: brute force",
+            r#""event":"ban_added","prefix":"192.0.2.0/24","until":"2026-11-22T09:40:00Z","reason":"brute force","origin":"cli","by":"alice","count":2"#,
+            "banned: 192.0.2.0/24 by alice until 2026-11-22T09:40:00Z: brute force",
         ),
         (
             EventKind::BanProlonged(BanEvent {
-                expires: None,
+                until: None,
                 ..ban()
             }),
-            r#""event":"ban_prolonged","prefix":"192.0.2.0/24","expires":null,"reason":"brute force","origin":"cli","count":2"#,
-            "ban prolonged: 192.0.2.0/24 by cli: brute force",
+            r#""event":"ban_prolonged","prefix":"192.0.2.0/24","until":null,"reason":"brute force","origin":"cli","by":"alice","count":2"#,
+            "ban prolonged: 192.0.2.0/24 by alice: brute force",
         ),
         (
             EventKind::BanRemoved(BanEvent {
                 reason: None,
                 ..ban()
             }),
-            r#""event":"ban_removed","prefix":"192.0.2.0/24","expires":"2026-11-22T09:40:00Z","reason":null,"origin":"cli","count":2"#,
-            "ban removed: 192.0.2.0/24 by cli until 2026-11-22T09:40:00Z",
+            r#""event":"ban_removed","prefix":"192.0.2.0/24","until":"2026-11-22T09:40:00Z","reason":null,"origin":"cli","by":"alice","count":2"#,
+            "ban removed: 192.0.2.0/24 by alice until 2026-11-22T09:40:00Z",
         ),
         (
             EventKind::BanExpired(ban()),
-            r#""event":"ban_expired","prefix":"192.0.2.0/24","expires":"2026-11-22T09:40:00Z","reason":"brute force","origin":"cli","count":2"#,
-            "ban expired: 192.0.2.0/24 by cli until 2026-11-22T09:40:00Z: brute force",
+            r#""event":"ban_expired","prefix":"192.0.2.0/24","until":"2026-11-22T09:40:00Z","reason":"brute force","origin":"cli","by":"alice","count":2"#,
+            "ban expired: 192.0.2.0/24 by alice until 2026-11-22T09:40:00Z: brute force",
         ),
         (
             EventKind::AttackBegin(AttackBegin {

@@ -56,9 +56,9 @@ impl Display for EventKind {
 
 impl BanEvent {
     fn write(&self, f: &mut Formatter<'_>, what: &str) -> fmt::Result {
-        write!(f, "{what}: {} by {}", self.prefix, self.origin)?;
-        if let Some(expires) = self.expires {
-            write!(f, " until {}", expires.strftime("%FT%TZ"))?;
+        write!(f, "{what}: {} by {}", self.prefix, self.by)?;
+        if let Some(until) = self.until {
+            write!(f, " until {}", until.strftime("%FT%TZ"))?;
         }
         match &self.reason {
             Some(reason) => write!(f, ": {reason}"),

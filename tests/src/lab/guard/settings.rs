@@ -28,6 +28,8 @@ pub struct Settings {
     pub role: &'static str,
     /// Lines of the section `[sessions]`.
     pub sessions: Vec<String>,
+    /// Further lines of the section `[bans]`.
+    pub bans: Vec<String>,
     /// Lines at the end, with the headings of their sections.
     pub more: Vec<String>,
 }
@@ -47,6 +49,7 @@ impl Default for Settings {
             metrics: Guard::METRICS,
             role: "host",
             sessions: Vec::new(),
+            bans: Vec::new(),
             more: Vec::new(),
         }
     }
@@ -85,6 +88,12 @@ impl Settings {
         format!("{}/ftp-guard.sock", self.name)
     }
 
+    /// The file of bans.
+    #[must_use]
+    pub fn bans_file(&self) -> String {
+        format!("{}/lib/bans.json", self.name)
+    }
+
     /// The folder of the pins.
     #[must_use]
     pub fn pins(&self) -> String {
@@ -110,6 +119,7 @@ impl Settings {
         let lists = inside(&format!("{name}/allow.d/*.list"));
         let (cli_file, socket) = (inside(&self.cli_file()), inside(&self.socket()));
         let pins = inside(&self.pins());
+        let (bans_file, bans) = (inside(&self.bans_file()), self.bans.join("\n"));
         format!(
             "mode = \"{mode}\"\n\
              interfaces = {interfaces:?}\n\
@@ -128,6 +138,10 @@ impl Settings {
              \n\
              [sessions]\n\
              {sessions}\n\
+             \n\
+             [bans]\n\
+             file = \"{bans_file}\"\n\
+             {bans}\n\
              \n\
              [metrics]\n\
              listen = \"{metrics}\"\n\
