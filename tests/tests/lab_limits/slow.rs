@@ -57,7 +57,7 @@ fn a_thousand_sessions_that_do_not_log_in() {
         println!("{SLOW} sessions after {:?}", start.elapsed());
         let mut second = [log_in(&site.stranger).context("among slow sessions")?];
 
-        let ended = in_parallel(8, &slow, |stream| ends(stream));
+        let ended = in_parallel(8, &slow, ends);
         let alive = ended.iter().filter(|ended| !**ended).count();
         println!("all ended after {:?}", start.elapsed());
         ensure!(alive == 0, "{alive} of {SLOW} sessions go on");
