@@ -121,6 +121,7 @@ fn stories() -> Vec<Story> {
     stories.extend(active::stories());
     stories.extend(egress::stories());
     stories.extend(control::stories());
+    stories.extend(cookies::stories());
     stories
 }
 
