@@ -192,16 +192,26 @@ fn good_files_pass_the_check() {
     let site = Site::new();
     let run = site.guard(&["check"]);
     assert_eq!((run.code, run.err.as_str()), (0, ""));
+    let lines: Vec<&str> = run.out.lines().collect();
     assert!(
-        run.out
-            .ends_with("guard.toml: valid; 3 allowlist entries\n"),
+        lines[0].ends_with("guard.toml: valid; 3 allowlist entries"),
         "{}",
         run.out
     );
+    assert!(
+        lines[1].starts_with("profile default: connections 100/s (burst 500), 256 sessions, "),
+        "{}",
+        run.out
+    );
+    assert!(lines[2].starts_with("limits: "), "{}", run.out);
+    assert_eq!(lines.len(), 3);
     let json: serde_json::Value =
         serde_json::from_str(&site.guard(&["check", "--json"]).out).unwrap();
     assert_eq!(json["valid"], true);
     assert_eq!(json["entries"], 3);
+    assert_eq!(json["profiles"][0]["name"], "default");
+    assert_eq!(json["profiles"][0]["idle_seconds"], 1800);
+    assert_eq!(json["limits"]["syn_cookies"], "auto");
 }
 
 /// What [`Site::configure`] writes, with the passive ports of a server's file.
@@ -230,7 +240,7 @@ fn the_check_tells_which_passive_ports_auto_finds() {
     assert_eq!((run.code, run.err.as_str()), (0, ""));
     let file = site.path("vsftpd.conf");
     let line = format!("passive ports: 2000-2010 (vsftpd, {}:1)\n", file.display());
-    assert!(run.out.ends_with(&line), "{}", run.out);
+    assert!(run.out.contains(&line), "{}", run.out);
     let json: serde_json::Value =
         serde_json::from_str(&site.guard(&["check", "--json"]).out).unwrap();
     assert_eq!(json["passive_ports"][0], "2000-2010");
@@ -339,7 +349,7 @@ fn what_is_valid_but_doubtful_is_a_warning() {
         run.err
     );
     assert!(
-        run.out.ends_with("1 allowlist entry, 1 of them expired\n"),
+        run.out.contains("1 allowlist entry, 1 of them expired\n"),
         "{}",
         run.out
     );

@@ -241,6 +241,21 @@ impl<'a> State<'a> {
         Ok(budgets.get(&index, 0)?.to_vec())
     }
 
+    /// As if this time had gone by for the XDP program's events of a reason.
+    ///
+    /// # Errors
+    ///
+    /// What the kernel says.
+    pub fn elapse_events(&mut self, reason: Reason, time_ns: u64) -> anyhow::Result<()> {
+        let mut shares = self.event_budgets(None, reason)?;
+        for share in &mut shares {
+            share.due_ns = share.due_ns.saturating_sub(time_ns);
+        }
+        let mut budgets: PerCpuArray<&mut MapData, EventBudget> =
+            self.map(names::EVENT_BUDGET_MAP)?.try_into()?;
+        Ok(budgets.set(reason as u32, shares.try_into()?, 0)?)
+    }
+
     /// Makes all budgets as if no event had been.
     ///
     /// # Errors

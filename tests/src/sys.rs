@@ -260,6 +260,17 @@ pub fn run_many(program: BorrowedFd<'_>, frame: &[u8], repeat: u32) -> io::Resul
     Ok(())
 }
 
+/// Keeps the calling thread on the CPU that it runs on.
+///
+/// # Errors
+///
+/// What the kernel says.
+pub fn stay_on_this_cpu() -> nix::Result<()> {
+    let mut cpus = nix::sched::CpuSet::new();
+    cpus.set(nix::sched::sched_getcpu()?)?;
+    nix::sched::sched_setaffinity(nix::unistd::Pid::from_raw(0), &cpus)
+}
+
 /// Seconds by which the host's CLOCK_TAI is ahead of CLOCK_REALTIME; 0 where no time daemon has told
 /// the kernel.
 ///

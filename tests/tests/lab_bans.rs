@@ -187,6 +187,7 @@ fn a_prefix_is_banned_but_for_those_who_never_are() {
         let none = guard.ask(&["ban", "list"])?;
         ensure!(none["bans"].as_array().is_some_and(Vec::is_empty), "{none}");
 
+        let spared = Download::start(&site.client, &server, Family::V4, false)?;
         let wide = ["10.231.0.0/24", "fd00:231::/64"];
         let report = guard.ask(&["ban", "add", wide[0], wide[1], "--for", "1h"])?;
         ensure!(
@@ -200,7 +201,7 @@ fn a_prefix_is_banned_but_for_those_who_never_are() {
         ensure!(session.command("NOOP")?.starts_with("200"));
         expect_control_port(&site.stranger, Answer::Nothing)?;
         expect_control_port(&site.client, Answer::Connected)?;
-        download(&site.client, &server, Family::V4)?;
+        spared.finish()?;
 
         // Without the exemption the client is as everybody.
         let folder = guard.folder();

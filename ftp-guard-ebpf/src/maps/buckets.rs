@@ -7,6 +7,7 @@
 
 use aya_ebpf::{btf_maps::Array, macros::btf_map};
 use ftp_guard_common::{
+    address::Address,
     limits::{BUCKET_ROWS, BUCKET_SLOTS, Rate, SourceKey},
     reason::Reason,
 };
@@ -112,29 +113,33 @@ impl Pair {
 /// asked for in many places.
 #[inline(never)]
 fn hash(label: u64, source: &SourceKey) -> u64 {
-    let [high, low] = words(&source.prefix);
-    keyed(high, low, label | u64::from(source.family) << 8)
+    let label = label | u64::from(source.family) << 8;
+    let [high, low] = halves(&source.prefix);
+    let hash = absorb(begin(label), high);
+    absorb(hash, low)
 }
 
-/// Mixes three words with the secret of this boot.
+/// The beginning of a hash, with the secret of this boot.
 #[inline(always)]
-pub fn keyed(a: u64, b: u64, c: u64) -> u64 {
+pub fn begin(label: u64) -> u64 {
     let [first, second] = config::secret();
-    let mut hash = first;
-    hash = mix(hash ^ a);
-    hash = mix(hash ^ b);
-    hash = mix(hash ^ c ^ second);
-    hash
+    mix(first ^ label) ^ second
 }
 
-/// An address as two words.
+/// An address in two halves.
 #[inline(always)]
-pub fn words(address: &[u8; 16]) -> [u64; 2] {
-    let [a, b, c, d, e, f, g, h, i, j, k, l, m, n, o, p] = *address;
-    [
-        u64::from_ne_bytes([a, b, c, d, e, f, g, h]),
-        u64::from_ne_bytes([i, j, k, l, m, n, o, p]),
-    ]
+pub fn halves(address: &Address) -> [&[u8; 8]; 2] {
+    let [high, low] = address.as_chunks().0 else {
+        return [&[0; 8]; 2];
+    };
+    [high, low]
+}
+
+/// Mixes eight bytes into a hash. A subprogram: inlined, the bytes of a key would all be on the stack at
+/// once.
+#[inline(never)]
+pub fn absorb(hash: u64, bytes: &[u8; 8]) -> u64 {
+    mix(hash ^ u64::from_ne_bytes(*bytes))
 }
 
 /// A bijection of 64 bits in which each bit of the input reaches each of the output (the finaliser of

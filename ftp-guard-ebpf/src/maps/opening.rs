@@ -100,12 +100,19 @@ pub fn is_expected(key: &FlowKey, acknowledgement: u32, now: u64) -> bool {
 /// A subprogram: its stack is free again when the slot is used.
 #[inline(never)]
 fn slot(key: &FlowKey) -> u32 {
-    let [a, b] = buckets::words(&key.client);
-    let [c, d] = buckets::words(&key.server);
-    let [e, f] = key.client_port;
-    let [g, h] = key.server_port;
-    let ports = u64::from_ne_bytes([e, f, g, h, 0, 0, 0, key.family]);
-    let hash = buckets::keyed(a ^ c.rotate_left(32), b ^ d.rotate_left(32), ports);
+    let ports = u32::from_ne_bytes([
+        key.client_port[0],
+        key.client_port[1],
+        key.server_port[0],
+        key.server_port[1],
+    ]);
+    let [a, b] = buckets::halves(&key.client);
+    let [c, d] = buckets::halves(&key.server);
+    let mut hash = buckets::begin(u64::from(ports) << 8 | u64::from(key.family));
+    hash = buckets::absorb(hash, a);
+    hash = buckets::absorb(hash, b);
+    hash = buckets::absorb(hash, c);
+    hash = buckets::absorb(hash, d);
     hash as u32 & (EXPECTED_SLOTS - 1)
 }
 

@@ -1,7 +1,7 @@
 //! Who may use FTP: the bans and the allowlist.
 
 use ftp_guard_common::{
-    address::{Address, FlowKey},
+    address::{Address, EndpointKey, FlowKey},
     allow::{AllowValue, EntryKind, MAX_EXPIRED_NESTING},
     ban::{BanKind, BanValue},
     class::Family,
@@ -14,13 +14,7 @@ use crate::maps;
 /// The entry that lets a client in.
 #[inline(always)]
 pub fn find(key: &FlowKey) -> Result<AllowValue, Reason> {
-    find_address(&key.client, key.family)
-}
-
-/// The entry that lets an address in.
-#[inline(always)]
-pub fn find_address(address: &Address, family: u8) -> Result<AllowValue, Reason> {
-    let outcome = look_up(address, u32::from(family));
+    let outcome = look_up(&key.client, u32::from(key.family));
     let number = outcome as u8;
     if number == 0 {
         return Ok(AllowValue {
@@ -36,6 +30,12 @@ pub fn find_address(address: &Address, family: u8) -> Result<AllowValue, Reason>
         EXPIRED => Reason::Expired,
         _ => Reason::NotListed,
     })
+}
+
+/// Whether a destination may use FTP itself.
+#[inline(always)]
+pub fn is_listed(destination: &EndpointKey) -> bool {
+    look_up(&destination.address, u32::from(destination.family)) as u8 == 0
 }
 
 // What `look_up` returns in its lowest byte: functions that are not inlined return plain numbers.

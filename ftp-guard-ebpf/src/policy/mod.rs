@@ -14,7 +14,7 @@ use ftp_guard_common::{
     reason::{Reason, Verdict},
 };
 
-pub use allow::find_address as find_listed;
+pub use allow::is_listed;
 
 use crate::{
     access::{Access, Buffer},

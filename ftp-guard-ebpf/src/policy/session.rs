@@ -136,7 +136,7 @@ fn open(packet: &Packet, tls: u32, now: u64) -> Reason {
     };
     let adopting = maps::config::adopting(now);
     // One whose beginning nobody saw: it was given up, or there was no room for it.
-    let adopted = adopting || maps::opening::get(key).is_none();
+    let adopted = maps::opening::get(key).is_none();
     scratch.session = Session {
         id: maps::sessions::next_id(),
         traffic: traffic::begin(now, entry.expires_s),

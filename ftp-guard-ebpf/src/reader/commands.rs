@@ -13,7 +13,7 @@ use crate::{
     access::{Access as _, Buffer},
     maps::{self, scratch::Packet},
     parse::Segment,
-    policy::find_listed,
+    policy::is_listed,
     wire::Port,
 };
 
@@ -126,25 +126,26 @@ fn active(walk: &mut Walk<'_>, address: Address, family: u8, port: Port) {
     let Some(config) = maps::config::get() else {
         return;
     };
-    let key = EndpointKey {
+    // The session's own room for it: the stack is too small.
+    let session = &mut walk.scratch.session;
+    session.named = EndpointKey {
         address,
         server: maps::config::role().scope(walk.key.server),
         port: port.to_key(),
         family,
         reserved: 0,
     };
-    let own = address == walk.key.client && family == walk.key.family;
-    let reason = if !own && (config.flags & FLAG_FXP == 0 || find_listed(&address, family).is_err())
-    {
+    session.named_at = session.commands;
+    let key = &session.named;
+    let own = key.address == walk.key.client && key.family == walk.key.family;
+    let fxp = config.flags & FLAG_FXP != 0;
+    let reason = if !own && !(fxp && is_listed(key)) {
         Reason::Bounce
     } else if port.is_low() {
         Reason::ActiveLowPort
     } else {
         Reason::ActiveNamed
     };
-    let session = &mut walk.scratch.session;
-    session.named = key;
-    session.named_at = session.commands;
     let named = Named {
         session: session.id,
         expires_ns: walk.now + config.pinhole_ns,
@@ -153,5 +154,5 @@ fn active(walk: &mut Walk<'_>, address: Address, family: u8, port: Port) {
     };
     // A full table costs the connection its place in the session, and a bounce is still one from an active
     // data port.
-    let _ = maps::negotiated::name(&key, &named);
+    let _ = maps::negotiated::name(key, &named);
 }

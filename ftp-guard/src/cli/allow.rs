@@ -20,6 +20,7 @@ use super::{
 };
 use crate::control::{
     MAX_IMPORT,
+    limit_view::ProfileView,
     protocol::{EntrySettings, Failure, Prefix, Request},
     view::{AddReport, EntryView, ListReport, RemoveReport, TestReport},
 };
@@ -302,6 +303,9 @@ fn test(target: &Target, address: IpAddr, json: bool) -> Outcome {
     if let Some(entry) = &report.entry {
         text.push_str(&entry_line(entry));
     }
+    if let Some(profile) = &report.profile {
+        text.push_str(&profile_line(profile));
+    }
     print(&text)?;
     Ok(0)
 }
@@ -311,4 +315,9 @@ pub(super) fn entry_line(entry: &EntryView) -> String {
     let state = if entry.active { "" } else { " (not in force)" };
     let (text, file, line) = (&entry.text, entry.file.display(), entry.line);
     format!("  entry: {text}{state}\n  from:  {file}:{line}\n")
+}
+
+/// What a source of a profile may, indented.
+pub(super) fn profile_line(profile: &ProfileView) -> String {
+    format!("  limits: profile {}: {profile}\n", profile.name)
 }

@@ -10,7 +10,11 @@ use super::{
     output::{counted, print, print_json},
 };
 use crate::{
-    control::protocol::{DiagnosticView, Failure},
+    config::Config,
+    control::{
+        limit_view::{LimitsView, ProfileView},
+        protocol::{DiagnosticView, Failure},
+    },
     daemon::inputs::Inputs,
     netlink,
 };
@@ -40,6 +44,10 @@ struct Report {
     passive_ports: Vec<String>,
     /// For `auto`: each setting with the server and the place that it was found in.
     passive_ports_found: Vec<String>,
+    /// The profiles, the default one first.
+    profiles: Vec<ProfileView>,
+    /// The other limits.
+    limits: Option<LimitsView>,
 }
 
 impl Args {
@@ -56,6 +64,8 @@ impl Args {
             warnings: warnings(&inputs),
             passive_ports: strings(&inputs.passive),
             passive_ports_found: strings(&inputs.origins),
+            profiles: ProfileView::all(&inputs.config),
+            limits: Some(LimitsView::of(&inputs.config.limits)),
             ..Report::default()
         };
         if self.json {
@@ -78,6 +88,14 @@ impl Args {
         for found in &report.passive_ports_found {
             // As above.
             let _ = writeln!(text, "passive ports: {found}");
+        }
+        for profile in &report.profiles {
+            // As above.
+            let _ = writeln!(text, "profile {}: {profile}", profile.name);
+        }
+        if let Some(limits) = &report.limits {
+            // As above.
+            let _ = writeln!(text, "limits: {limits}");
         }
         print(&text)?;
         Ok(0)
@@ -122,5 +140,72 @@ fn warnings(inputs: &Inputs) -> Vec<String> {
     if inputs.set.table(Timestamp::now()).is_empty() {
         warnings.push("the allowlist is empty: nobody may use FTP in enforce mode".to_owned());
     }
+    warnings.extend(useless_limits(config));
     warnings
+}
+
+/// Limits that others make meaningless.
+fn useless_limits(config: &Config) -> Vec<String> {
+    let mut found = Vec::new();
+    let network = config.limits.network_connections_per_second;
+    for (name, profile) in &config.profiles {
+        let rate = profile.connections_per_second;
+        if network > 0 && rate > network {
+            found.push(format!(
+                "profile {name} permits {rate} connections a second, \
+                 limits.network_connections_per_second only {network}"
+            ));
+        }
+        if profile.idle_time > Some(config.sessions.idle_timeout) {
+            found.push(format!(
+                "profile {name} ends no idle session: it is forgotten before, after \
+                 sessions.idle_timeout"
+            ));
+        }
+    }
+    let total = config.limits.total_connections_per_second;
+    if total > 0 && network > total {
+        found.push(format!(
+            "limits.network_connections_per_second is {network}, \
+             limits.total_connections_per_second only {total}"
+        ));
+    }
+    found
+}
+
+#[cfg(test)]
+mod tests {
+    use std::path::Path;
+
+    use super::*;
+
+    fn told(lines: &str) -> Vec<String> {
+        let text = format!("interfaces = [\"eth0\"]\n[ftp]\npassive_ports = []\n{lines}");
+        useless_limits(&Config::parse(Path::new("x"), &text).unwrap())
+    }
+
+    #[test]
+    fn limits_that_others_make_meaningless_are_told() {
+        assert_eq!(told(""), Vec::<String>::new());
+        assert_eq!(
+            told("[limits]\nnetwork_connections_per_second = 99\n"),
+            ["profile default permits 100 connections a second, \
+                 limits.network_connections_per_second only 99"]
+        );
+        assert_eq!(
+            told("[limits]\nnetwork_connections_per_second = 6000\n"),
+            ["limits.network_connections_per_second is 6000, \
+                 limits.total_connections_per_second only 5000"]
+        );
+        assert_eq!(
+            told("[profile.slow]\nidle_time = \"3h\"\n[profile.none]\nidle_time = \"off\"\n"),
+            [
+                "profile slow ends no idle session: it is forgotten before, after \
+                 sessions.idle_timeout"
+            ]
+        );
+        let unlimited = "[limits]\nnetwork_connections_per_second = 0\n\
+                         [profile.default]\nconnections_per_second = 0\n";
+        assert!(told(unlimited).is_empty());
+    }
 }

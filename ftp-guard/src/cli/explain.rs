@@ -4,7 +4,7 @@ use std::net::IpAddr;
 
 use super::{
     Global, Outcome,
-    allow::entry_line,
+    allow::{entry_line, profile_line},
     output::{print, print_json},
     target::Target,
 };
@@ -79,6 +79,9 @@ fn text(source: IpAddr, port: u16, flags: TcpFlags, explanation: &Explanation) -
         Some(entry) => text.push_str(&entry_line(entry)),
         None => text.push_str("  entry: none covers the source\n"),
     }
+    if let Some(profile) = &explanation.profile {
+        text.push_str(&profile_line(profile));
+    }
     if explanation.mode == ModeName::Monitor && explanation.verdict == "would_drop" {
         text.push_str("  mode:  monitor: the packet passes; enforce mode would drop it\n");
     } else if explanation.mode == ModeName::Monitor {
@@ -114,6 +117,7 @@ mod tests {
             family: "ipv4".into(),
             mode,
             entry: None,
+            profile: None,
             interface: Some("eth1".into()),
             covered,
             interfaces: vec!["eth0".into()],

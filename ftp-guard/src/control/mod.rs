@@ -12,6 +12,7 @@ pub mod feed;
 pub mod flood_view;
 mod following;
 pub mod import;
+pub mod limit_view;
 pub mod protocol;
 pub mod server;
 pub mod session_view;

@@ -8,6 +8,7 @@ use serde::{Deserialize, Serialize};
 
 use super::{
     ban_view::BanView,
+    limit_view::ProfileView,
     flood_view::FloodView,
     protocol::ModeName,
     session_view::{PassiveView, SessionCounts, TableView},
@@ -238,6 +239,9 @@ pub struct TestReport {
     /// The ban that keeps it out.
     #[serde(default)]
     pub ban: Option<BanView>,
+    /// What the source may, or would without a ban; nothing when it is not listed.
+    #[serde(default)]
+    pub profile: Option<ProfileView>,
 }
 
 /// Result of `mode`.
@@ -314,6 +318,9 @@ pub struct Explanation {
     /// The allowlist entry that covers the source, whether or not it decided.
     #[serde(default)]
     pub entry: Option<EntryView>,
+    /// What the source may, if that entry allows it.
+    #[serde(default)]
+    pub profile: Option<ProfileView>,
     /// The interface that was asked about.
     #[serde(default)]
     pub interface: Option<String>,

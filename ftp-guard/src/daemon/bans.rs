@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 
 use ipnet::IpNet;
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 
 use super::{ban_events::ban_event, guard::Guard, kernel::Kernel, wanted::Wanted};
 use crate::{
@@ -34,6 +34,8 @@ pub struct Bans {
     max_entries: u32,
     /// The file does not say yet what the book says.
     unwritten: bool,
+    /// When it was written last.
+    written: Timestamp,
     /// Neither does the kernel.
     unsettled: bool,
 }
@@ -81,6 +83,7 @@ impl Bans {
             file: settings.file.clone(),
             max_entries: settings.max_entries,
             unwritten: false,
+            written: Timestamp::UNIX_EPOCH,
             unsettled: false,
         })
     }
@@ -106,12 +109,24 @@ impl Bans {
         Ok(changes.iter().any(|change| shuts_out(&from, change)))
     }
 
-    fn write(&mut self) -> Result<(), Failure> {
+    /// Whether enough time has passed since the last time; a clock that was set back does not count.
+    fn may_write(&self, now: Timestamp) -> bool {
+        now < self.written || now.duration_since(self.written) >= SWEEP_WRITES
+    }
+
+    fn write(&mut self, now: Timestamp) -> Result<(), Failure> {
         let written = store::write_bans(&self.file, &self.book);
         self.unwritten = written.is_err();
+        if written.is_ok() {
+            self.written = now;
+        }
         written.map_err(|error| Failure::failed(error.to_string()))
     }
 }
+
+/// How often the file is written for bans that are over. Nothing is lost with them: whoever reads a ban
+/// whose time is over knows that it is.
+const SWEEP_WRITES: SignedDuration = SignedDuration::from_secs(60);
 
 fn shuts_out(from: &BanTable, change: &BanChange) -> bool {
     match change {
@@ -192,7 +207,7 @@ impl<K: Kernel> Guard<K> {
     /// banned now.
     fn commit_bans(&mut self, next: BanBook, now: Timestamp) -> Result<(), Failure> {
         let before = std::mem::replace(&mut self.bans.book, next);
-        if let Err(failure) = self.bans.write() {
+        if let Err(failure) = self.bans.write(now) {
             self.bans.book = before;
             return Err(failure);
         }
@@ -206,7 +221,7 @@ impl<K: Kernel> Guard<K> {
             }
             Err(error) => {
                 self.bans.book = before;
-                if let Err(failure) = self.bans.write() {
+                if let Err(failure) = self.bans.write(now) {
                     tracing::error!("the kernel refused the bans in the file: {failure}");
                 }
                 Err(error.into())
@@ -239,8 +254,8 @@ impl<K: Kernel> Guard<K> {
             }
             self.note("bans", result.map(drop).map_err(Failure::from));
         }
-        if self.bans.unwritten {
-            let result = self.bans.write();
+        if self.bans.unwritten && self.bans.may_write(now) {
+            let result = self.bans.write(now);
             self.note("file of bans", result);
         }
     }

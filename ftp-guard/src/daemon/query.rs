@@ -8,6 +8,7 @@ use jiff::Timestamp;
 use super::{guard::Guard, kernel::Kernel};
 use crate::{
     control::{
+        limit_view::ProfileView,
         protocol::{Failure, Question},
         view::{EntryView, Explanation, TestReport},
     },
@@ -46,7 +47,12 @@ impl<K: Kernel> Guard<K> {
     /// The kernel refuses.
     pub fn allow_test(&self, address: IpAddr) -> Result<TestReport, DatapathError> {
         let (banned, ban) = self.ban_over(address)?;
-        let (reason, entry) = match self.kernel.lookup(address)? {
+        let found = self.kernel.lookup(address)?;
+        let profile = found
+            .filter(|(_, value)| !value.excludes())
+            .and_then(|(_, value)| self.config.profile(value.profile))
+            .map(|(name, settings)| ProfileView::of(name, settings));
+        let (reason, entry) = match found {
             Some((prefix, value)) => {
                 let reason = match value.excludes() {
                     true => Reason::Excluded,
@@ -73,6 +79,7 @@ impl<K: Kernel> Guard<K> {
             reason: reason.as_str().to_owned(),
             entry,
             ban,
+            profile,
         })
     }
 
@@ -113,6 +120,7 @@ impl<K: Kernel> Guard<K> {
             .map(|attachment| attachment.interface)
             .collect();
         let mode: Mode = self.kernel.mode()?;
+        let TestReport { entry, profile, .. } = self.allow_test(question.source)?;
         Ok(Explanation {
             verdict: judgement.verdict.as_str().to_owned(),
             reason: judgement.reason.as_str().to_owned(),
@@ -120,7 +128,8 @@ impl<K: Kernel> Guard<K> {
             class: judgement.class.as_str().to_owned(),
             family: judgement.family.as_str().to_owned(),
             mode: mode.into(),
-            entry: self.allow_test(question.source)?.entry,
+            entry,
+            profile,
             covered: match &question.interface {
                 Some(interface) => interfaces.contains(interface),
                 None => !interfaces.is_empty(),

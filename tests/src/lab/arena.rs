@@ -23,8 +23,8 @@ use crate::{packet::Macs, sys};
 /// ```
 ///
 /// and the same numbers below fd00:231:: and fd00:232::. The server's default route leads to the
-/// attacker, who throws away all that comes: answers to addresses that do not exist end there, and those
-/// that an XDP program sends back find the program at veth's other end that they need.
+/// attacker, who throws away all that comes: answers to addresses that do not exist end there. Frames that
+/// an XDP program sends back get lost on a veth whose other end has no program: here both have one.
 pub struct Arena {
     /// The lab that the hosts are in.
     pub lab: Lab,
@@ -34,8 +34,8 @@ pub struct Arena {
     pub partner: Host,
     /// The attacker.
     pub attacker: Host,
-    // Attached as long as it is open.
-    _sink: OwnedFd,
+    // Attached as long as they are open.
+    _links: [OwnedFd; 2],
 }
 
 /// Whose addresses a flood pretends to come from.
@@ -93,14 +93,17 @@ impl Arena {
         ethtool.args(["-K", far, "gro", "on"]);
         let output = server.run(ethtool, Duration::from_secs(10))?;
         ensure!(output.success(), "ethtool: {}", output.stderr);
-        let sink = attach(&attacker, far, &sys::load_drop_program()?)?;
+        let links = [
+            attach(&attacker, far, &sys::load_drop_program()?)?,
+            attach(&partner, near, &sys::load_pass_program()?)?,
+        ];
         accounts::install(&lab)?;
         Ok(Self {
             lab,
             server,
             partner,
             attacker,
-            _sink: sink,
+            _links: links,
         })
     }
 

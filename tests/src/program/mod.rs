@@ -203,6 +203,19 @@ impl Guard {
             .try_into()?)
     }
 
+    /// A classifier, to attach it.
+    ///
+    /// # Errors
+    ///
+    /// The object has no such program.
+    pub fn classifier(&mut self, hook: Hook) -> anyhow::Result<&mut SchedClassifier> {
+        Ok(self
+            .ebpf
+            .program_mut(hook.program())
+            .with_context(|| format!("the object has no program {}", hook.program()))?
+            .try_into()?)
+    }
+
     /// Runs the program on a frame; returns whether it passes.
     ///
     /// # Errors

@@ -23,6 +23,10 @@ impl Tables {
         if step.is_syn() {
             return (self.open(step, class), class);
         }
+        if step.flags.contains(TcpFlags::SYN) {
+            let number = step.sequence.wrapping_add(1);
+            self.expected.insert(step.ends, number);
+        }
         if class == PortClass::Control {
             return (self.control_out(step), class);
         }
@@ -59,8 +63,12 @@ impl Tables {
         // A server that has accepted its one connection listens no more.
         let (_, encrypted) = self.client(step.ends.0.ip(), step.ends.1.ip());
         let may = self.pinholes.contains_key(&pinhole) || encrypted > 0;
-        if !starts || !may {
+        let client = step.ends.0.ip();
+        if !starts || !may || self.admit(client).is_err() {
             return Reason::ServerAnswer;
+        }
+        if !self.has_room_for_data(client) {
+            return Reason::DataLimit;
         }
         self.establish(step.ends);
         let role = self.role;
@@ -80,8 +88,12 @@ impl Tables {
     }
 
     fn insert_flow(&mut self, ends: super::Ends, kind: FlowKind, is_established: bool) {
+        let life = Life {
+            generation: self.generation,
+            ..Life::default()
+        };
         let flow = Flow {
-            life: Life::default(),
+            life,
             kind,
             is_established,
         };
@@ -93,9 +105,11 @@ impl Tables {
         let (to, from) = step.ends;
         let named = self.named.get(&self.named_key(from.ip(), to)).copied();
         let has_session = self.client(to.ip(), from.ip()).0 > 0;
+        let is_admitted = self.admit(to.ip()).is_ok();
         let reason = match (named, class) {
+            (Some(Reason::ActiveNamed), _) if !is_admitted => Reason::Bounce,
             (Some(reason), _) => reason,
-            (None, PortClass::ActiveData) if !has_session => Reason::Bounce,
+            (None, PortClass::ActiveData) if !has_session || !is_admitted => Reason::Bounce,
             (None, PortClass::ActiveData) if to.port() < 1024 => Reason::ActiveLowPort,
             (None, PortClass::ActiveData) => Reason::ActiveClient,
             (None, PortClass::PassiveData) => Reason::Outgoing,
@@ -106,6 +120,11 @@ impl Tables {
             Reason::ActiveNamed | Reason::ActiveClient => FlowKind::Active,
             _ => return reason,
         };
+        let is_known = self.flows.get(&step.ends);
+        let is_known = is_known.is_some_and(|flow| !flow.life.is_closed);
+        if kind == FlowKind::Active && !is_known && !self.has_room_for_data(to.ip()) {
+            return Reason::DataLimit;
+        }
         if class == PortClass::Other {
             self.active_ports.insert(from.port());
         }
@@ -116,15 +135,27 @@ impl Tables {
     fn control_out(&mut self, step: &Step) -> Reason {
         let role = self.role;
         let has_payload = !step.payload.is_empty();
-        let is_listed = self.listed.contains(&step.ends.0.ip());
+        let is_admitted = self.admit(step.ends.0.ip()).is_ok();
+        let ends = step.flags.contains(TcpFlags::RST) || step.flags.contains(TcpFlags::FIN);
         let session = match self.sessions.entry(step.ends) {
             Entry::Occupied(session) => session.into_mut(),
-            Entry::Vacant(place) if has_payload && is_listed => place.insert(greeted(step)),
-            Entry::Vacant(_) => return Reason::ServerAnswer,
+            Entry::Vacant(place) if has_payload && is_admitted => {
+                self.openings.remove(&step.ends);
+                let mut session = greeted(step);
+                session.life.generation = self.generation;
+                place.insert(session)
+            }
+            Entry::Vacant(_) => {
+                if ends {
+                    self.openings.remove(&step.ends);
+                }
+                return Reason::ServerAnswer;
+            }
         };
         if session.life.is_killed {
             return Reason::Killed;
         }
+        session.catch_up(step);
         let new = match in_order(session.next.0, step) {
             _ if !has_payload => &[],
             Some(new) => new,
@@ -163,10 +194,19 @@ fn greeted(step: &Step) -> Session {
         passive: (0, 0),
         auth_asked: false,
         named: None,
+        rated: 0,
     }
 }
 
 impl Session {
+    /// What the server has acknowledged has come to it, whatever the guard has read of it.
+    fn catch_up(&mut self, step: &Step) {
+        let ahead = step.acknowledgement.wrapping_sub(self.next.1);
+        if step.flags.contains(TcpFlags::ACK) && ahead <= u32::MAX / 2 {
+            self.next.1 = step.acknowledgement;
+        }
+    }
+
     /// New bytes of the server: the ports that they name, and the destination that they refuse.
     fn say(&mut self, new: &[u8]) -> (Vec<u16>, Vec<SocketAddr>) {
         let (mut ports, mut refused) = (Vec::new(), Vec::new());

@@ -9,7 +9,7 @@ use ftp_guard_common::{
     session::{FlowKind, Tls},
 };
 
-use super::{Ends, Judged, Session, Step, Tables, class};
+use super::{Ends, Judged, Session, Step, Tables, class, sources::count};
 use crate::replies::{Asked, client};
 
 /// What follows the TLS record types (RFC 8446, section 5.1) is no command.
@@ -20,49 +20,78 @@ impl Tables {
     pub fn xdp(&mut self, step: &Step) -> Judged {
         let (client, server) = step.ends;
         let class = class(server.port());
-        let is_listed = self.listed.contains(&client.ip());
+        let admitted = self.admit(client.ip());
+        let role = self.role;
         if class == PortClass::Control {
-            let role = self.role;
-            let session = self.sessions.get_mut(&step.ends);
-            return match session {
-                Some(session) if session.life.is_killed => (Reason::Killed, class),
-                Some(session) if !step.is_syn() => {
-                    session.life.note(step, role);
-                    (Reason::Session, class)
+            let session = self.sessions.get(&step.ends).filter(|_| !step.is_syn());
+            let reason = match session.cloned() {
+                Some(mut session) => {
+                    let judged = self.in_session(&mut session, step);
+                    if judged.is_ok() {
+                        session.life.note(step, role);
+                    }
+                    self.sessions.insert(step.ends, session);
+                    judged.map_or_else(|reason| reason, |()| Reason::Session)
                 }
-                _ if is_listed => (Reason::Listed, class),
-                _ => (Reason::NotListed, class),
+                None => match admitted {
+                    Ok(()) => self.outside_sessions(step),
+                    Err(reason) => reason,
+                },
             };
+            return (reason, class);
         }
         if class == PortClass::Other && !self.active_ports.contains(&server.port()) {
             return (Reason::NotFtp, class);
         }
-        let role = self.role;
-        if let Some(flow) = self.flows.get_mut(&step.ends).filter(|_| !step.is_syn()) {
+        let flow = self.flows.get(&step.ends).filter(|_| !step.is_syn());
+        if let Some(mut flow) = flow.copied() {
             // An outgoing connection to where a session named is still an active one.
             let class = match class {
                 PortClass::Other => PortClass::ActiveData,
                 class => class,
             };
+            if flow.kind != FlowKind::Outgoing
+                && let Err(reason) = self.recheck(&mut flow.life, client.ip())
+            {
+                return (reason, class);
+            }
             if flow.life.is_killed {
+                self.flows.insert(step.ends, flow);
                 return (Reason::Killed, class);
             }
             // The client answers the server's SYN: the other way of a proven handshake.
             flow.is_established |= !step.flags.contains(TcpFlags::RST);
             flow.life.note(step, role);
+            self.flows.insert(step.ends, flow);
             return match flow.kind {
                 FlowKind::Outgoing => (Reason::Outgoing, class),
                 _ => (Reason::DataFlow, class),
             };
         }
-        let reason = match class {
-            PortClass::Other => Reason::NotFtp,
-            _ if !is_listed => Reason::NotListed,
-            PortClass::ActiveData if step.is_syn() => Reason::ActiveDataSyn,
-            PortClass::ActiveData => Reason::NoFlow,
-            _ => self.passive(step),
+        let reason = match (class, admitted) {
+            (PortClass::Other, _) => Reason::NotFtp,
+            (_, Err(reason)) => reason,
+            (PortClass::ActiveData, _) if step.is_syn() => Reason::ActiveDataSyn,
+            (PortClass::ActiveData, _) => Reason::NoFlow,
+            _ => match self.passive(step) {
+                Reason::Pinhole | Reason::TlsListening
+                    if step.is_syn() && !self.has_room_for_data(client.ip()) =>
+                {
+                    Reason::DataLimit
+                }
+                reason => reason,
+            },
         };
         (reason, class)
+    }
+
+    /// Whether a client's segment on a session may pass.
+    fn in_session(&self, session: &mut Session, step: &Step) -> Result<(), Reason> {
+        self.recheck(&mut session.life, step.ends.0.ip())?;
+        if session.life.is_killed {
+            return Err(Reason::Killed);
+        }
+        count(&mut session.rated, self.limits.packets).ok_or(Reason::ControlRate)
     }
 
     /// A segment of a listed client to a passive port, of no data connection.

@@ -5,6 +5,7 @@
 
 mod egress;
 mod ingress;
+mod sources;
 mod tables;
 mod world;
 
@@ -22,6 +23,7 @@ use ftp_guard_common::{
 };
 
 pub use self::{
+    sources::{Limits, source},
     tables::compare,
     world::{Event, World},
 };
@@ -65,6 +67,8 @@ pub struct Life {
     pub received: (u64, u64),
     /// What the server has acknowledged last.
     pub acknowledged: u32,
+    /// Which allowlist and bans it has passed.
+    pub generation: u32,
 }
 
 impl Life {
@@ -109,6 +113,8 @@ pub struct Session {
     auth_asked: bool,
     /// The last named destination, and the number of its command.
     named: Option<(SocketAddr, usize)>,
+    /// Segments of the client that counted to their rate.
+    rated: u64,
 }
 
 /// A data connection.
@@ -129,6 +135,16 @@ pub struct Tables {
     pub role: Role,
     /// Who is listed.
     pub listed: BTreeSet<IpAddr>,
+    /// Who is banned.
+    pub banned: BTreeSet<IpAddr>,
+    /// Raised with each change of the bans.
+    pub generation: u32,
+    /// What sources may.
+    pub limits: Limits,
+    /// The number that is to end a connection's handshake.
+    pub expected: BTreeMap<Ends, u32>,
+    /// Control connections before their greeting, and how many segments counted to the rate of each.
+    pub openings: BTreeMap<Ends, u64>,
     /// Sessions by their ends.
     pub sessions: BTreeMap<Ends, Session>,
     /// Data connections by their ends.
@@ -152,6 +168,11 @@ impl Tables {
         Self {
             role,
             listed,
+            banned: BTreeSet::new(),
+            generation: 0,
+            limits: Limits::default(),
+            expected: BTreeMap::new(),
+            openings: BTreeMap::new(),
             sessions: BTreeMap::new(),
             flows: BTreeMap::new(),
             pinholes: BTreeMap::new(),

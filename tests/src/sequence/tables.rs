@@ -8,7 +8,7 @@ use std::{
 use anyhow::{Result, ensure};
 use ftp_guard_common::{address::to_ip, class::Family, session::Tls};
 
-use super::{Ends, Tables};
+use super::{Ends, Tables, source};
 use crate::program::Guard;
 
 /// Whether the kernel's tables hold what the model's hold.
@@ -138,7 +138,34 @@ pub fn compare(model: &Tables, guard: &mut Guard) -> Result<()> {
             (key, model.client(client.ip(), server.ip()))
         })
         .collect();
-    same("clients", &kernel, &plain)
+    same("clients", &kernel, &plain)?;
+
+    let kernel: BTreeMap<_, _> = state
+        .opening()?
+        .entries()?
+        .into_iter()
+        .map(|(key, _)| ((key.client(), key.server()), ()))
+        .collect();
+    let plain = model.openings.keys().map(|ends| (*ends, ()));
+    same("openings", &kernel, &plain.collect())?;
+
+    let kernel: BTreeMap<_, _> = state
+        .sources()?
+        .entries()?
+        .into_iter()
+        .map(|(key, source)| {
+            let figures = (source.sessions, source.opening, source.data);
+            (to_ip(key.prefix, key.family), figures)
+        })
+        .filter(|(_, figures)| *figures != (0, 0, 0))
+        .collect();
+    let clients = model.sessions.keys().chain(model.openings.keys());
+    let clients = clients.chain(model.flows.keys()).map(|ends| ends.0.ip());
+    let plain: BTreeMap<_, _> = clients
+        .map(|client| (source(client), model.figures(client)))
+        .filter(|(_, figures)| *figures != (0, 0, 0))
+        .collect();
+    same("sources", &kernel, &plain)
 }
 
 /// Whether neither side of a control connection has ended it.

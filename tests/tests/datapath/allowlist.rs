@@ -26,7 +26,7 @@ pub(crate) fn tables() -> Vec<Table> {
 }
 
 /// A SYN from this source to port 21, and the same to port 22.
-fn rows(rows: &mut Vec<Row>, what: &str, source: IpAddr, wanted: Wanted) {
+pub(crate) fn rows(rows: &mut Vec<Row>, what: &str, source: IpAddr, wanted: Wanted) {
     let (family, destination): (_, IpAddr) = match source {
         IpAddr::V4(_) => (Family::Ipv4, Ipv4Addr::new(192, 0, 2, 1).into()),
         IpAddr::V6(_) => (Family::Ipv6, "2001:db8::1".parse().unwrap()),

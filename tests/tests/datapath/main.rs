@@ -8,11 +8,15 @@
 
 mod active;
 mod allowlist;
+mod attack;
+mod bans;
+mod buckets;
 mod cases;
 mod clock;
 mod control;
 mod cookies;
 mod egress;
+mod events;
 mod fragments;
 mod ipv4;
 mod ipv6;
@@ -47,6 +51,7 @@ fn tables() -> Vec<Table> {
     tables.push(ipv4::table());
     tables.push(ipv6::table());
     tables.extend(allowlist::tables());
+    tables.extend(bans::tables());
     tables
 }
 
@@ -85,6 +90,7 @@ const CLASSIFIERS: [(At, &[Reason]); 2] = [
             Reason::PinholeLimit,
             Reason::PinholeTableFull,
             Reason::Bounce,
+            Reason::DataLimit,
             Reason::ActiveLowPort,
             Reason::ControlGap,
             Reason::OutsideRange,
@@ -110,6 +116,8 @@ fn stories() -> Vec<Story> {
     stories.extend(room::stories());
     stories.extend(numbers::stories());
     stories.extend(strays::stories());
+    stories.extend(attack::stories());
+    stories.extend(bans::stories());
     stories.extend(active::stories());
     stories.extend(egress::stories());
     stories.extend(control::stories());

@@ -105,15 +105,15 @@ impl Story {
                     guard.allow_generation = 0;
                     guard.adopt_until_ns = 0;
                     guard.install(&policy).unwrap();
-                    let counted = At::ALL.map(|at| guard.table_of(at.counters()).unwrap());
                     let mut scene = Scene {
                         guard: &mut *guard,
                         policy,
                         family,
                         name: self.name,
                         told: &mut *told,
-                        counted,
+                        counted: [const { Vec::new() }; 3],
                     };
+                    scene.recount();
                     (self.tell)(&mut scene);
                     scene.settle();
                 }
@@ -231,6 +231,11 @@ impl Scene<'_> {
         assert_eq!(passed, passes, "{}: {what}", self.name);
         self.told.reasons.insert((at, wanted.reason));
         self.told.rows += 1;
+    }
+
+    /// Takes for counted what frames beside the rows have led to.
+    pub(crate) fn recount(&mut self) {
+        self.counted = At::ALL.map(|at| self.guard.table_of(at.counters()).unwrap());
     }
 
     /// The cells of a program's counters that hold more than they must.

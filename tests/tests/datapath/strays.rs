@@ -8,7 +8,7 @@ use ftp_guard_common::{
     config::Role,
     limits::{EXPECTED_S, OPENING_NS, Opening, Source},
     reason::Reason,
-    session::Tls,
+    session::{LINGER_NS, Tls},
 };
 use ftp_guard_tests::conversation::{Conversation, DATA, FIN_ACK, RST_ACK, SYN_ACK};
 
@@ -37,7 +37,7 @@ const STRAYS: [(&str, TcpFlags, &[u8], Wanted); 8] = [
 ];
 
 pub(crate) fn stories() -> Vec<Story> {
-    let stories: [(&str, &[Role], Tell); 14] = [
+    let stories: [(&str, &[Role], Tell); 15] = [
         ("strays of a source have a rate", ANYWHERE, of_a_source),
         ("strays of all have a rate", HOST, of_all),
         ("strays and requests have buckets of their own", HOST, kinds),
@@ -57,6 +57,7 @@ pub(crate) fn stories() -> Vec<Story> {
         ("the greeting of an opening", ANYWHERE, greeting),
         ("an opening that the server refuses", ANYWHERE, refused),
         ("the ports of a session once more", ROUTER, again),
+        ("a refused opening on ports of old", ANYWHERE, refused_again),
         ("a full table of openings", HOST, openings_full),
         ("a full table of sources", HOST, sources_full),
         ("openings that are over make room", HOST, reclaimed),
@@ -350,6 +351,28 @@ fn again(scene: &mut Scene<'_>) {
     assert_eq!(scene.counts(source), Some((1, 0, 0)));
     assert_eq!(scene.openings(), 0);
     scene.command(&mut again, "USER x\r\n");
+}
+
+/// An old session of these ports is in its table until the daemon comes by.
+fn refused_again(scene: &mut Scene<'_>) {
+    scene.limit(|_| ());
+    let source = scene.source(1, 1);
+    let control = scene.greet(source, 30_000);
+    scene.close(&control);
+    let long_ago = monotonic_ns() - LINGER_NS - SECOND;
+    scene.change_session(&control, |session| session.traffic.closed_ns = long_ago);
+    let mut again = Conversation {
+        client_next: 7,
+        server_next: 9,
+        ..control
+    };
+    scene.prove(&mut again, LISTED);
+    assert_eq!(scene.counts(source), Some((0, 1, 0)));
+    let reset = again.server_at(again.server_next, RST_ACK, b"");
+    scene.guard.run_egress(&reset).unwrap();
+    scene.recount();
+    assert_eq!(scene.counts(source), Some((0, 0, 0)));
+    assert_eq!(scene.openings(), 0);
 }
 
 /// Fills the table of openings with such of this age.

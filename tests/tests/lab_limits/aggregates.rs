@@ -5,6 +5,7 @@ use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use anyhow::{Context, Result, ensure};
 use ftp_guard_tests::lab::{
     Host, SERVER, Site,
+    guard::Guard,
     servers::{self, FtpServer, Make},
 };
 use socket2::{Domain, Socket, Type};
@@ -69,7 +70,7 @@ fn new_connections_of_all() {
 }
 
 /// Knocks until the bucket, which fills up by one a second, is empty.
-fn ensure_refused_soon(guard: &ftp_guard_tests::lab::guard::Guard, host: &Host) -> Result<()> {
+fn ensure_refused_soon(guard: &Guard, host: &Host) -> Result<()> {
     let mut last = Ok(());
     for _ in 0..5 {
         last = ensure_refused(guard, host, control(), "total_rate");

@@ -4,7 +4,6 @@
 mod aggregates;
 mod profiles;
 mod puppet;
-mod slow;
 mod tables;
 
 use std::{

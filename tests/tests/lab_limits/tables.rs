@@ -1,19 +1,16 @@
 //! Tables at their limit: what is new is refused by a reason that names the table, what lives goes on.
 
-use std::net::TcpStream;
-
 use anyhow::{Result, ensure};
 use ftp_guard_tests::lab::{
-    Family, SERVER, Site,
+    CLIENT, Family, STRANGER, Site,
+    clients::session::Session,
     guard::{self, Guard},
     metrics::Scrape,
     servers::{self, FtpServer, Make},
     wait_until,
 };
 
-use crate::{
-    LIMIT, connect, control, dropped_for, ensure_alive, log_in, log_in_times, puppet::Puppet,
-};
+use crate::{LIMIT, connect, control, ensure_alive, log_in, log_in_times, puppet::Puppet};
 
 /// A guard whose tables have few places; one source may take them all.
 fn small(site: &Site, places: u32) -> Result<Guard> {
@@ -25,7 +22,7 @@ fn small(site: &Site, places: u32) -> Result<Guard> {
         ],
         ..guard::Settings::default()
     }
-    .listing(&[ftp_guard_tests::lab::CLIENT, ftp_guard_tests::lab::STRANGER]);
+    .listing(&[CLIENT, STRANGER]);
     Guard::start(&site.server, settings)
 }
 
@@ -72,7 +69,7 @@ fn sources() {
         // Sources are addresses: the client's two take both places.
         let mut sessions = vec![
             log_in(&site.client)?,
-            ftp_guard_tests::lab::clients::session::Session::log_in(&site.client, Family::V6, 21)?,
+            Session::log_in(&site.client, Family::V6, 21)?,
         ];
         let _third = connect(&site.stranger, control())?;
         ensure_told(site, &guard, "source_table_full")?;
@@ -98,11 +95,7 @@ fn ensure_told(site: &Site, guard: &Guard, reason: &str) -> Result<()> {
     let scrape = Scrape::of(&site.server, Guard::METRICS)?;
     ensure!(scrape.text().contains(reason), "no metric names {reason}");
     wait_until(&format!("an event that names {reason}"), LIMIT, || {
-        let events = guard.cli(&["events", "--json"])?;
+        let events = guard.cli(&["events", "--json", "--reason", reason])?;
         Ok(events.text().contains(reason).then_some(()))
-    })?;
-    let _ = dropped_for(guard, reason)?;
-    let _: Option<TcpStream> = None;
-    let _ = SERVER;
-    Ok(())
+    })
 }

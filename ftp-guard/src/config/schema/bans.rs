@@ -7,8 +7,8 @@ pub(in crate::config) const FILE: Key = Key {
     name: "file",
     kind: "absolute path",
     default: Default::Value(r#""/var/lib/ftp-guard/bans.json""#),
-    doc: "Where bans are kept over restarts. It is written by the daemon; `ftp-guard ban` \
-          changes it.",
+    doc: "Where bans are kept over restarts. The daemon writes it; `ftp-guard ban` changes it. \
+          A change takes effect at the next start of the daemon.",
 };
 
 pub(in crate::config) const NEVER_BAN: Key = Key {
@@ -17,8 +17,8 @@ pub(in crate::config) const NEVER_BAN: Key = Key {
     kind: "list of addresses and prefixes",
     default: Default::Value("[]"),
     doc: "Sources that no ban covers, by whatever rule or command: partners, and the addresses \
-          from which administrators work. The longest prefix decides, so that a ban of a \
-          narrower prefix inside one of these would count; it is refused.",
+          from which administrators work. A ban of a prefix inside one of these is refused, and \
+          a ban of a wider one leaves them out.",
 };
 
 pub(in crate::config) const DEFAULT_TIME: Key = Key {
@@ -61,6 +61,6 @@ pub(in crate::config) const BAN_ENTRIES: Key = Key {
     kind: "integer from 1 to 1000000",
     default: Default::Value("65536"),
     doc: "Size of the kernel's ban tables: so many entries for IPv4 and as many for IPv6, those \
-          of `bans.never_ban` included. When it is full, one more ban is refused; none is \
-          forgotten for it.",
+          of `bans.never_ban` included. When one is full, a further ban is refused; none is \
+          forgotten for it. A change takes effect at the next start of the daemon.",
 };

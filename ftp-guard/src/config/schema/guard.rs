@@ -162,8 +162,9 @@ pub(in crate::config) const MAX_PINHOLES: Key = Key {
     kind: "integer from 1 to 1000",
     default: Default::Value("16"),
     doc: "How many passive ports a session can negotiate without using them, within \
-          `sessions.pinhole_timeout`. The server's reply to one more is dropped (`pinhole_limit`), \
-          so that a client that asks without end does not use up the passive range.",
+          `sessions.pinhole_timeout`. The server's reply to one more is dropped (`pinhole_limit`) \
+          and the session is ended (`ports_held`), so that a client that asks without end does not \
+          use up the passive range.",
 };
 
 pub(in crate::config) const FILES: Key = Key {

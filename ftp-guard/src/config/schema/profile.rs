@@ -44,9 +44,12 @@ pub(in crate::config) const LOGIN_TIME: Key = Key {
     name: "login_time",
     kind: "duration from `\"1s\"` to `\"30d\"`; `\"0s\"` or `\"off\"`: no limit",
     default: Default::Value(r#""2m""#),
-    doc: "A session that is not logged in so long after the server's greeting is ended. On \
-          encrypted control connections nobody but server and client sees a login: there the \
-          server's own time-out counts.",
+    doc: "How long a control connection may wait for the server's greeting, and how long after \
+          it until somebody has logged in: else it is ended (`login_timeout`). That a login \
+          succeeds is read from the server's replies. Under TLS they cannot be read: there a \
+          session counts as logged in once it has, or has had, a data connection, or its client \
+          has sent six segments with payload, more than a handshake, a name and a password \
+          need. So does a session that was taken over in its middle.",
 };
 
 pub(in crate::config) const IDLE_TIME: Key = Key {
@@ -54,11 +57,11 @@ pub(in crate::config) const IDLE_TIME: Key = Key {
     name: "idle_time",
     kind: "duration from `\"1s\"` to `\"30d\"`; `\"0s\"` or `\"off\"`: no limit",
     default: Default::Value(r#""30m""#),
-    doc: "A session is ended when for so long no packet passed on its control connection nor on \
-          its data connections. It differs from `sessions.idle_timeout`, which makes the guard \
-          forget what it has seen nothing of and on a host ends nothing: this one ends the \
-          connection, so that it no longer occupies the server. It should be shorter than that \
-          one.",
+    doc: "A session is ended (`idle_timeout`) when for so long no packet passed on its control \
+          connection nor on its data connections. It differs from `sessions.idle_timeout`, \
+          after which the guard forgets a session, and which on a host ends nothing: this one \
+          ends the connection, so that it no longer occupies the server. It must be shorter \
+          than that one to have an effect.",
 };
 
 pub(in crate::config) const DATA_IDLE_TIME: Key = Key {
@@ -66,7 +69,9 @@ pub(in crate::config) const DATA_IDLE_TIME: Key = Key {
     name: "data_idle_time",
     kind: "duration from `\"1s\"` to `\"30d\"`; `\"0s\"` or `\"off\"`: no limit",
     default: Default::Value(r#""15m""#),
-    doc: "A data connection is ended when for so long no packet passed on it.",
+    doc: "A data connection is ended (`data_idle_timeout`) when for so long it carried no \
+          payload. Probes and keep-alives are none: a peer that never reads answers them \
+          without end.",
 };
 
 pub(in crate::config) const CONTROL_PACKETS_PER_SECOND: Key = Key {

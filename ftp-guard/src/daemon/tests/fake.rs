@@ -514,7 +514,8 @@ impl Kernel for Fake {
         Ok(self.tcp.iter().filter(asked).cloned().collect())
     }
 
-    /// As on a host, where the socket program closes the entry with the socket.
+    /// As on a host, where the socket program closes the entry with the socket. All its clients have one
+    /// connection of a kind.
     fn destroy(&mut self, socket: &Socket) -> io::Result<bool> {
         if self.broken.contains("destroy") {
             return Err(io::Error::other("broken on purpose"));
@@ -523,6 +524,8 @@ impl Kernel for Fake {
         let before = self.tcp.len();
         self.tcp.retain(|other| other.cookie != socket.cookie);
         let key = socket.key();
+        self.opening.remove(&key);
+        self.sources.clear();
         if let Some(session) = self.sessions.get_mut(&key)
             && session.traffic.closed_ns == 0
         {

@@ -7,6 +7,7 @@ mod connections;
 mod edit;
 mod fake;
 mod limits;
+mod overdue;
 mod sessions;
 mod state;
 mod transition;

@@ -1,16 +1,13 @@
 //! All bans.
 
-use std::{
-    collections::{BTreeMap, BTreeSet},
-    net::Ipv6Addr,
-    time::Duration,
-};
+use std::{collections::BTreeMap, net::Ipv6Addr, time::Duration};
 
 use ipnet::IpNet;
 use jiff::Timestamp;
 
 use super::{
     ban::{Ban, End, Origin, Past, later},
+    never::NeverBan,
     request::{BanRequest, Outcome, Refusal, Term},
     table::{BanTable, never},
     terms::Terms,
@@ -21,7 +18,7 @@ use crate::engine::allowlist::expires_s;
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct BanBook {
     terms: Terms,
-    never: BTreeSet<IpNet>,
+    never: NeverBan,
     bans: BTreeMap<IpNet, Ban>,
     history: BTreeMap<IpNet, Past>,
     /// When a sweep has something to do; nothing is lost when it comes too early.
@@ -72,7 +69,7 @@ impl BanBook {
 
     /// Other settings from now on. Bans that began keep their end.
     pub fn set_terms(&mut self, terms: Terms) {
-        self.never = terms.never.iter().map(IpNet::trunc).collect();
+        self.never = NeverBan::new(&terms.never);
         self.terms = terms;
         self.reckon();
     }
@@ -232,22 +229,12 @@ impl BanBook {
     /// The widest prefix that is never banned and that covers all of this one.
     #[must_use]
     pub fn never_over(&self, prefix: &IpNet) -> Option<IpNet> {
-        if self.never.is_empty() {
-            return None;
-        }
-        (0..=prefix.prefix_len())
-            .filter_map(|length| IpNet::new(prefix.addr(), length).ok())
-            .map(|wider| wider.trunc())
-            .find(|wider| self.never.contains(wider))
+        self.never.over(prefix)
     }
 
     /// The prefixes inside this one that are never banned.
     pub fn never_inside(&self, prefix: &IpNet) -> impl Iterator<Item = IpNet> {
-        let (prefix, last) = (prefix.trunc(), prefix.broadcast());
-        self.never
-            .range(prefix..)
-            .take_while(move |net| net.network() <= last)
-            .copied()
+        self.never.inside(prefix)
     }
 
     /// Whether a ban is in force at `now`: neither over nor inside what is never banned.
@@ -331,7 +318,7 @@ impl BanBook {
 
     fn require_room(&self, now: Timestamp, prefix: &IpNet) -> Result<(), Refusal> {
         let live = self.bans.values().filter(|ban| !ban.is_over(now));
-        let (v4, v6) = family_counts(live.map(|ban| &ban.prefix).chain(&self.never));
+        let (v4, v6) = family_counts(live.map(|ban| &ban.prefix).chain(self.never.iter()));
         let (family, entries) = match prefix {
             IpNet::V4(_) => ("IPv4", v4),
             IpNet::V6(_) => ("IPv6", v6),

@@ -6,6 +6,7 @@
 
 mod ban;
 mod book;
+mod never;
 mod request;
 mod table;
 mod terms;

@@ -29,6 +29,8 @@ pub enum Event {
     Closed(Ends),
     /// `kill` on a connection.
     Killed(Ends),
+    /// The bans change: this address is banned from now on, or not any more.
+    Banned(IpAddr, bool),
 }
 
 enum Kind {
@@ -59,6 +61,8 @@ pub struct World {
     everybody: Vec<IpAddr>,
     lines: Vec<Line>,
     next_port: u16,
+    /// Whether bans come and go.
+    pub has_bans: bool,
 }
 
 impl World {
@@ -77,6 +81,7 @@ impl World {
             everybody,
             lines: Vec::new(),
             next_port: 40_000,
+            has_bans: false,
         }
     }
 
@@ -106,6 +111,10 @@ impl World {
         let busy: Vec<usize> = (0..self.lines.len())
             .filter(|at| !self.lines[*at].queue.is_empty())
             .collect();
+        if self.has_bans && rng.random_range(0..100) < 2 {
+            let client = *self.everybody.choose(rng).expect("not empty");
+            return vec![Event::Banned(client, rng.random_bool(0.6))];
+        }
         let is_new = busy.is_empty() || rng.random_range(0..100) < 25;
         if is_new {
             return self.begin(rng);
@@ -205,7 +214,19 @@ impl World {
         if self.listed.contains(&client) {
             line.put(false, SYN_ACK, b"");
             line.put(true, TcpFlags::ACK, b"");
-            if is_tls {
+            if rng.random_bool(0.1) {
+                // The server is full.
+                let flags = if rng.random() { RST_ACK } else { FIN_ACK };
+                line.put(false, flags, b"");
+                if self.role == Role::Host {
+                    line.queue.push_back(Next::Closed);
+                }
+                line.put(true, TcpFlags::ACK, b"");
+                line.kind = Kind::Control {
+                    is_tls,
+                    is_over: true,
+                };
+            } else if is_tls {
                 line.put(true, DATA, b"\x16\x03\x01hello");
                 line.put(false, DATA, b"\x16\x03\x03hello");
             } else {

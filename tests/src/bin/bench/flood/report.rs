@@ -187,8 +187,8 @@ fn as_markdown(rows: &[Row], long: Option<&(Duration, Measured)>, rounds: usize)
     }
     text += "\n\"Offered\" has in brackets what the attacker managed to send: the CPU that sends takes and judges \
              the frames too, and who takes long over each is sent fewer. What is offered and not taken was lost in \
-             the cable's queue. What the partner sends has wire size with every contender: where there is no \
-             guard, a program that passes all is on the partner's interface.\n";
+             the cable's queue. Segments have wire size with every contender: where \
+             there is no guard, a program that passes all is on the partner's interface.\n";
     text
 }
 

@@ -1,0 +1,414 @@
+//! Events of drops: what each says, and that what is not reported is counted.
+
+use std::collections::BTreeMap;
+
+use ftp_guard::{
+    datapath::{Hook, monotonic_ns},
+    frame::TcpFlags,
+};
+use ftp_guard_common::{
+    address::FlowKey,
+    ban::BanKind,
+    class::{Family, PortClass},
+    config::{GuardConfig, Mode},
+    event::{EVENTS_BYTES, Event},
+    limits::Rate,
+    names::{STATS_CONTROL_MAP, STATS_EGRESS_MAP, STATS_MAP},
+    reason::{Reason, Verdict},
+    stats::StatsKey,
+};
+use ftp_guard_tests::{
+    conversation::{Conversation, DATA},
+    packet::{C_TAG, Macs, ethernet},
+    policy::Policy,
+    program::Guard,
+    sys,
+};
+
+use crate::{
+    cases::{self, Flow},
+    sources::{HOUR, connections, rate, tagged},
+    tcp,
+};
+
+/// Each event is reported.
+const ALL: Rate = Rate {
+    interval_ns: 1,
+    burst_ns: HOUR,
+};
+
+fn guard(policy: &Policy) -> Guard {
+    // Budgets are of a CPU.
+    sys::stay_on_this_cpu().unwrap();
+    let mut guard = Guard::with(policy).unwrap();
+    guard.state().clear_events().unwrap();
+    guard
+}
+
+fn policy(events: Rate) -> Policy {
+    let mut policy = cases::policy();
+    policy.limits.events = events;
+    policy
+}
+
+fn conversation(client: &str, port: u16) -> Conversation {
+    let client: std::net::IpAddr = client.parse().unwrap();
+    let server = if client.is_ipv6() {
+        "2001:db8::1"
+    } else {
+        "192.0.2.1"
+    };
+    Conversation::new(
+        (client, 40_000).into(),
+        (server.parse::<std::net::IpAddr>().unwrap(), port).into(),
+    )
+}
+
+fn syn(client: &str, port: u16) -> Vec<u8> {
+    conversation(client, port).client_at(1, TcpFlags::SYN, b"")
+}
+
+/// What an event must say, but for its time.
+fn wanted(frame: &[u8], reason: Reason, class: PortClass, conversation: &Conversation) -> Event {
+    let key = conversation.key();
+    Event {
+        time_ns: 0,
+        suppressed: 0,
+        key,
+        bytes: frame.len() as u32,
+        reason: reason as u8,
+        verdict: Verdict::Drop as u8,
+        class: class as u8,
+        family: key.family,
+        hook: 0,
+        flags: TcpFlags::SYN.0,
+        reserved: [0; 6],
+    }
+}
+
+/// The one event there is, without its time, which is now.
+fn only(guard: &mut Guard) -> Event {
+    let events = guard.state().events().unwrap();
+    let [event] = events[..] else {
+        panic!("{} events", events.len())
+    };
+    assert!(monotonic_ns().abs_diff(event.time_ns) < 5_000_000_000);
+    Event {
+        time_ns: 0,
+        ..event
+    }
+}
+
+#[test]
+fn an_event_says_what_was_dropped() {
+    for mode in [Mode::Enforce, Mode::Monitor] {
+        let mut policy = policy(ALL);
+        policy.mode = mode;
+        policy.profiles.insert(0, connections(1));
+        policy.limits.strays = rate(1);
+        for prefix in ["203.0.113.9/32", "2001:db8:2::9/128"] {
+            policy.ban(prefix.parse().unwrap(), BanKind::Ban, 0);
+        }
+        let mut guard = guard(&policy);
+        for (listed, stranger, banned) in [
+            ("198.51.100.7", "203.0.113.7", "203.0.113.9"),
+            ("2001:db8:1::7", "2001:db8:2::7", "2001:db8:2::9"),
+        ] {
+            // One SYN and one stray pass.
+            assert!(guard.run(&syn(listed, 21)).unwrap());
+            let stray = conversation(listed, 21);
+            assert!(guard.run(&stray.client_at(1, DATA, b"x")).unwrap());
+            let control = PortClass::Control;
+            for (client, port, flags, payload, reason, class) in [
+                (
+                    stranger,
+                    21,
+                    TcpFlags::SYN,
+                    &b""[..],
+                    Reason::NotListed,
+                    control,
+                ),
+                (stranger, 990, DATA, b"abc", Reason::NotListed, control),
+                (
+                    stranger,
+                    50_000,
+                    TcpFlags::ACK,
+                    b"",
+                    Reason::NotListed,
+                    PortClass::PassiveData,
+                ),
+                (
+                    stranger,
+                    20,
+                    TcpFlags::RST,
+                    b"",
+                    Reason::NotListed,
+                    PortClass::ActiveData,
+                ),
+                (banned, 21, TcpFlags::SYN, b"", Reason::Banned, control),
+                (listed, 21, TcpFlags::SYN, b"", Reason::SourceRate, control),
+                (listed, 21, TcpFlags::ACK, b"", Reason::StrayAck, control),
+                (listed, 21, DATA, b"hello", Reason::StrayData, control),
+                (
+                    listed,
+                    50_000,
+                    TcpFlags::SYN,
+                    b"",
+                    Reason::NoSession,
+                    PortClass::PassiveData,
+                ),
+            ] {
+                let from = conversation(client, port);
+                let frame = from.client_at(1, flags, payload);
+                for frame in [frame.clone(), tagged(&frame)] {
+                    let passed = guard.run(&frame).unwrap();
+                    assert_eq!(passed, mode == Mode::Monitor);
+                    let verdict = match mode {
+                        Mode::Enforce => Verdict::Drop,
+                        Mode::Monitor => Verdict::WouldDrop,
+                    };
+                    let wanted = Event {
+                        verdict: verdict as u8,
+                        flags: flags.0,
+                        ..wanted(&frame, reason, class, &from)
+                    };
+                    assert_eq!(only(&mut guard), wanted, "{}", reason.as_str());
+                }
+            }
+        }
+    }
+}
+
+#[test]
+fn what_passes_is_no_event() {
+    let mut guard = guard(&policy(ALL));
+    for frame in [
+        syn("198.51.100.7", 21),
+        syn("2001:db8:1::7", 21),
+        syn("203.0.113.7", 22),
+        conversation("198.51.100.7", 21).client_at(1, DATA, b"x"),
+        vec![0; 60],
+    ] {
+        assert!(guard.run(&frame).unwrap());
+        assert!(guard.run_control(&frame).unwrap());
+        assert!(guard.run_egress(&frame).unwrap());
+    }
+    assert_eq!(guard.state().events().unwrap(), []);
+}
+
+#[test]
+fn each_hook_reports_as_itself() {
+    let mut policy = policy(ALL);
+    policy.sessions.role = ftp_guard_common::config::Role::Router;
+    let mut guard = guard(&policy);
+    for client in ["198.51.100.7", "2001:db8:1::7"] {
+        let mut control = conversation(client, 21);
+        control.server_next = 1;
+        assert!(
+            guard
+                .run_egress(&control.server(DATA, b"220 ready\r\n"))
+                .unwrap()
+        );
+        // Bytes are missing before it.
+        let gap = control.client_at(control.client_next + 100, DATA, b"NOOP\r\n");
+        assert!(!guard.run_control(&gap).unwrap());
+        let event = Event {
+            hook: 2,
+            flags: DATA.0,
+            ..wanted(&gap, Reason::ControlGap, PortClass::Control, &control)
+        };
+        assert_eq!(only(&mut guard), event);
+        let gap = control.server_at(control.server_next + 100, DATA, b"200 ok\r\n");
+        assert!(!guard.run_egress(&gap).unwrap());
+        let event = Event {
+            hook: 1,
+            flags: DATA.0,
+            ..wanted(&gap, Reason::ControlGap, PortClass::Control, &control)
+        };
+        assert_eq!(only(&mut guard), event);
+        let mut bounce = conversation(client, 20);
+        bounce.client.set_ip(match client {
+            "198.51.100.7" => "203.0.113.7".parse().unwrap(),
+            _ => "2001:db8:2::7".parse().unwrap(),
+        });
+        let syn = bounce.server_at(1, TcpFlags::SYN, b"");
+        assert!(!guard.run_egress(&syn).unwrap());
+        let event = Event {
+            hook: 1,
+            ..wanted(&syn, Reason::Bounce, PortClass::ActiveData, &bounce)
+        };
+        assert_eq!(only(&mut guard), event);
+    }
+}
+
+/// Frames whose connection cannot be read have none in their event, whatever was judged before them.
+#[test]
+fn a_malformed_frame_has_no_connection() {
+    let mut guard = guard(&policy(ALL));
+    for family in [Family::Ipv4, Family::Ipv6] {
+        for listed in [false, true] {
+            let flow = Flow {
+                family,
+                listed,
+                port: 21,
+            };
+            let packet = flow.plain(tcp::syn(&flow));
+            let deep = ethernet(Macs::default(), &[C_TAG; 5], flow.ethertype(), &packet);
+            let before = syn("203.0.113.7", 21);
+            assert!(!guard.run(&before).unwrap());
+            guard.state().events().unwrap();
+            assert!(!guard.run(&deep).unwrap());
+            let event = Event {
+                bytes: deep.len() as u32,
+                reason: Reason::VlanTooDeep as u8,
+                verdict: Verdict::Drop as u8,
+                ..Event::default()
+            };
+            assert_eq!(only(&mut guard), event);
+        }
+    }
+}
+
+/// Whatever the TCP header says that is wrong, the event says it, or nothing; never what another packet
+/// said.
+#[test]
+fn a_malformed_header_is_not_the_one_before_it() {
+    let mut guard = guard(&policy(ALL));
+    for (flags, reason) in [
+        (0_u8, Reason::TcpNull),
+        (0x29, Reason::TcpXmas),
+        (0x03, Reason::TcpSynFin),
+        (0x06, Reason::TcpSynRst),
+    ] {
+        for client in ["203.0.113.7", "2001:db8:2::7"] {
+            let before = conversation("198.51.100.99", 50_000);
+            assert!(!guard.run(&before.client_at(1, DATA, b"")).unwrap());
+            guard.state().events().unwrap();
+            let from = conversation(client, 21);
+            let frame = from.client_at(1, TcpFlags(flags), b"");
+            assert!(!guard.run(&frame).unwrap());
+            let event = only(&mut guard);
+            assert_eq!(event.reason, reason as u8);
+            assert_eq!(event.class, PortClass::Control as u8);
+            let told = (event.key, event.flags);
+            assert!(
+                told == (from.key(), flags) || told == (FlowKey::default(), 0),
+                "{}: {event:?}",
+                reason.as_str()
+            );
+            // It ends before its flags.
+            assert!(!guard.run(&before.client_at(1, DATA, b"")).unwrap());
+            guard.state().events().unwrap();
+            let cut = &frame[..frame.len() - 8];
+            assert!(!guard.run(cut).unwrap());
+            let event = only(&mut guard);
+            assert_eq!(event.reason, Reason::TcpTruncated as u8);
+            assert_eq!(event.flags, 0, "{event:?}");
+        }
+    }
+}
+
+/// How many packets of a reason a hook has dropped.
+fn dropped(guard: &Guard, stats: &str, reason: Reason) -> u64 {
+    let table = guard.table_of(stats).unwrap();
+    StatsKey::all()
+        .filter(|key| key.reason == reason)
+        .filter(|key| matches!(key.verdict, Verdict::Drop | Verdict::WouldDrop))
+        .map(|key| table[key.index() as usize].packets)
+        .sum()
+}
+
+fn unreported(guard: &mut Guard, hook: Option<Hook>, reason: Reason) -> (u64, u64) {
+    let budgets = guard.state().event_budgets(hook, reason).unwrap();
+    budgets.iter().fold((0, 0), |(waiting, all), budget| {
+        (waiting + budget.suppressed, all + budget.suppressed_total)
+    })
+}
+
+#[test]
+fn what_is_not_reported_is_counted() {
+    let burst = 5;
+    let mut guard = guard(&policy(rate(burst)));
+    let frames = [
+        (syn("203.0.113.7", 21), Reason::NotListed),
+        (syn("2001:db8:2::7", 990), Reason::NotListed),
+        (syn("198.51.100.7", 20), Reason::ActiveDataSyn),
+        (syn("198.51.100.7", 50_000), Reason::NoSession),
+    ];
+    let mut sent: BTreeMap<Reason, u64> = BTreeMap::new();
+    let mut reported: BTreeMap<u8, u64> = BTreeMap::new();
+    for round in 0..50 {
+        for (frame, reason) in &frames {
+            assert!(!guard.run(frame).unwrap());
+            *sent.entry(*reason).or_default() += 1;
+        }
+        // Somebody else's drops, on another hook.
+        let bounce = conversation("203.0.113.7", 20).server_at(1, TcpFlags::SYN, b"");
+        assert!(!guard.run_egress(&bounce).unwrap(), "{round}");
+        for event in guard.state().events().unwrap() {
+            assert_eq!(event.suppressed, 0, "{event:?}");
+            *reported.entry(event.reason).or_default() += 1;
+        }
+    }
+    for (reason, sent) in sent {
+        assert_eq!(dropped(&guard, STATS_MAP, reason), sent);
+        assert_eq!(reported[&(reason as u8)], burst, "{}", reason.as_str());
+        let wanted = sent - burst;
+        assert_eq!(unreported(&mut guard, None, reason), (wanted, wanted));
+    }
+    assert_eq!(dropped(&guard, STATS_EGRESS_MAP, Reason::Bounce), 50);
+    assert_eq!(reported[&(Reason::Bounce as u8)], burst);
+    let wanted = (50 - burst, 50 - burst);
+    assert_eq!(
+        unreported(&mut guard, Some(Hook::Egress), Reason::Bounce),
+        wanted
+    );
+    assert_eq!(unreported(&mut guard, None, Reason::Bounce), (0, 0));
+    assert_eq!(dropped(&guard, STATS_CONTROL_MAP, Reason::Bounce), 0);
+
+    // An hour later the next event says how many there were.
+    guard
+        .state()
+        .elapse_events(Reason::ActiveDataSyn, HOUR)
+        .unwrap();
+    let (frame, reason) = &frames[2];
+    assert!(!guard.run(frame).unwrap());
+    assert!(!guard.run(frame).unwrap());
+    assert_eq!(only(&mut guard).suppressed, 50 - burst);
+    let (waiting, all) = unreported(&mut guard, None, *reason);
+    assert_eq!((waiting, all), (1, 51 - burst));
+}
+
+/// Where nobody reads, nothing is lost but the events themselves.
+#[test]
+fn a_full_ring_is_counted() {
+    let mut guard = guard(&policy(ALL));
+    let frame = syn("203.0.113.7", 21);
+    // An event has a header of 8 bytes in the ring.
+    let room = u64::from(EVENTS_BYTES) / (size_of::<Event>() as u64 + 8);
+    let sent = room + 500;
+    for _ in 0..sent {
+        assert!(!guard.run(&frame).unwrap());
+    }
+    let reason = Reason::NotListed;
+    let (waiting, all) = unreported(&mut guard, None, reason);
+    let events = guard.state().events().unwrap();
+    assert!(events.len() as u64 <= room && events.len() as u64 > room - 10);
+    assert_eq!(events.len() as u64 + all, sent);
+    assert_eq!(waiting, all);
+    assert!(events.iter().all(|event| event.suppressed == 0));
+    assert!(!guard.run(&frame).unwrap());
+    assert_eq!(only(&mut guard).suppressed, all);
+    assert_eq!(unreported(&mut guard, None, reason), (0, all));
+}
+
+/// A rate of zero reports nothing, and counts everything: no limit would let a flood cost the daemon.
+#[test]
+fn no_rate_reports_nothing() {
+    let mut guard = guard(&policy(GuardConfig::default().events));
+    for _ in 0..20 {
+        assert!(!guard.run(&syn("203.0.113.7", 21)).unwrap());
+    }
+    assert_eq!(guard.state().events().unwrap(), []);
+    assert_eq!(unreported(&mut guard, None, Reason::NotListed), (20, 20));
+}

@@ -1,1 +1,0 @@
-//! Those who take their time: sessions without a login, many of them, and wrong passwords.
