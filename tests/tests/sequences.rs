@@ -129,7 +129,7 @@ impl Run<'_> {
         }
         self.guard.allow_generation += 1;
         self.model.generation = self.guard.allow_generation;
-        self.guard.install(self.policy)
+        self.guard.install_bans(self.policy)
     }
 
     /// Counts a connection that begins or ends, as the program on sockets does.

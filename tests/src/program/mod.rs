@@ -145,21 +145,31 @@ impl Guard {
     ///
     /// A map that is missing or of another kind, or what the kernel says.
     pub fn install(&mut self, policy: &Policy) -> anyhow::Result<()> {
-        self.set_config(GuardConfig {
-            tai_offset_ns: sys::tai_offset_s()? * 1_000_000_000,
-            allow_generation: self.allow_generation,
-            adopt_until_ns: self.adopt_until_ns,
-            ..policy.config()
-        })?;
+        self.install_bans(policy)?;
         let mut ports: Array<&mut MapData, PortTable> =
             map_mut(&mut self.ebpf, names::PORTS_MAP)?.try_into()?;
         ports.set(0, *policy.ports, 0)?;
 
         let tries = (names::ALLOW_V4_MAP, names::ALLOW_V6_MAP);
         follow(&mut self.ebpf, tries, &mut self.installed, &policy.allow)?;
-        let tries = (names::BAN_V4_MAP, names::BAN_V6_MAP);
-        follow(&mut self.ebpf, tries, &mut self.banned, &policy.bans)?;
         self.install_profiles(&policy.profiles)
+    }
+
+    /// As [`Guard::install`], of the configuration block and the bans alone: what the programs have noted
+    /// in the port table stays.
+    ///
+    /// # Errors
+    ///
+    /// As [`Guard::install`].
+    pub fn install_bans(&mut self, policy: &Policy) -> anyhow::Result<()> {
+        self.set_config(GuardConfig {
+            tai_offset_ns: sys::tai_offset_s()? * 1_000_000_000,
+            allow_generation: self.allow_generation,
+            adopt_until_ns: self.adopt_until_ns,
+            ..policy.config()
+        })?;
+        let tries = (names::BAN_V4_MAP, names::BAN_V6_MAP);
+        follow(&mut self.ebpf, tries, &mut self.banned, &policy.bans)
     }
 
     fn install_profiles(&mut self, wanted: &BTreeMap<u16, Profile>) -> anyhow::Result<()> {

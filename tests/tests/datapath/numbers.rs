@@ -286,8 +286,8 @@ fn of_sessions(scene: &mut Scene<'_>) {
         // What the daemon has not corrected yet: a source has at least one session here.
         (0, 1, PINHOLE),
         (0, 2, DATA_LIMIT),
-        (3, u32::MAX, DATA_LIMIT),
-        (u32::MAX, 5, PINHOLE),
+        (3, 1_000_000, DATA_LIMIT),
+        (1_000_000, 5, PINHOLE),
     ] {
         let counts = Source {
             sessions,
