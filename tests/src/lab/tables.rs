@@ -133,12 +133,16 @@ pub fn attack(guard: &Guard) -> Result<Attack> {
 /// When the map is not pinned, or is of another layout.
 pub fn wait_for_adoption(guard: &Guard) -> Result<()> {
     let pins = guard.folder().outside(&guard.settings().pins());
-    wait_until("the guard has adopted what there was", ADOPTION_LIMIT, || {
-        let map = Map::Array(MapData::from_pin(pins.join(names::CONFIG_MAP))?);
-        let config = Array::<_, GuardConfig>::try_from(map)?.get(&0, 0)?;
-        let now = Duration::from(clock_gettime(ClockId::CLOCK_MONOTONIC)?);
-        Ok((now.as_nanos() > u128::from(config.adopt_until_ns)).then_some(()))
-    })
+    wait_until(
+        "the guard has adopted what there was",
+        ADOPTION_LIMIT,
+        || {
+            let map = Map::Array(MapData::from_pin(pins.join(names::CONFIG_MAP))?);
+            let config = Array::<_, GuardConfig>::try_from(map)?.get(&0, 0)?;
+            let now = Duration::from(clock_gettime(ClockId::CLOCK_MONOTONIC)?);
+            Ok((now.as_nanos() > u128::from(config.adopt_until_ns)).then_some(()))
+        },
+    )
 }
 
 /// All values of a pinned hash. One that goes while it is read is left out.

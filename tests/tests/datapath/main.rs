@@ -12,6 +12,7 @@ mod attack;
 mod bans;
 mod buckets;
 mod cases;
+mod challenges;
 mod clock;
 mod control;
 mod cookies;
@@ -117,6 +118,7 @@ fn stories() -> Vec<Story> {
     stories.extend(numbers::stories());
     stories.extend(strays::stories());
     stories.extend(attack::stories());
+    stories.extend(challenges::stories());
     stories.extend(bans::stories());
     stories.extend(active::stories());
     stories.extend(egress::stories());

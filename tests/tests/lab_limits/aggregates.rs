@@ -42,7 +42,10 @@ fn new_connections_of_a_network() {
         for _ in 0..3 {
             connect_from(&site.client, ELSEWHERE.into())?;
         }
-        ensure!(dropped_for(&guard, "network_rate")? == before, "the other network waits");
+        ensure!(
+            dropped_for(&guard, "network_rate")? == before,
+            "the other network waits"
+        );
         ensure_alive(&mut sessions)
     });
 }
@@ -80,8 +83,10 @@ fn ensure_refused_soon(guard: &ftp_guard_tests::lab::guard::Guard, host: &Host) 
 /// Gives the client the other address.
 fn elsewhere(site: &Site) -> Result<()> {
     let interface = Site::INTERFACE;
-    site.client.ip(&[format!("addr add {ELSEWHERE}/32 dev {interface}")])?;
-    site.server.ip(&[format!("route add {ELSEWHERE}/32 dev {interface}")])
+    site.client
+        .ip(&[format!("addr add {ELSEWHERE}/32 dev {interface}")])?;
+    site.server
+        .ip(&[format!("route add {ELSEWHERE}/32 dev {interface}")])
 }
 
 /// Connects to the control port from one of the host's addresses.

@@ -37,7 +37,9 @@ fn guard(site: &Site, profile: &[&str], more: &[&str]) -> Result<Guard> {
         ..guard::Settings::default()
     }
     .listing(&[STRANGER]);
-    let clients = CLIENT.ips().map(|address| format!("{address} profile=tried"));
+    let clients = CLIENT
+        .ips()
+        .map(|address| format!("{address} profile=tried"));
     settings.list.extend(clients);
     Guard::start(&site.server, settings)
 }

@@ -14,9 +14,7 @@ use ftp_guard_tests::lab::{
 
 use crate::{
     LIMIT, connect, control, dropped_for, ensure_alive, ensure_refused, guard, log_in,
-    log_in_times,
-    puppet::Puppet,
-    wait_for_room,
+    log_in_times, puppet::Puppet, wait_for_room,
 };
 
 fn vsftpd(site: &Site) -> Result<FtpServer> {
@@ -53,7 +51,9 @@ fn a_profile_is_changed_by_reload() {
         ensure_refused(&running, &site.client, control(), "session_limit")?;
         let folder = running.folder();
         let settings = running.settings().clone();
-        let text = settings.toml(&folder).replace("max_sessions = 1", "max_sessions = 2");
+        let text = settings
+            .toml(&folder)
+            .replace("max_sessions = 1", "max_sessions = 2");
         folder.write(&settings.file(), text)?;
         running.cli(&["reload"])?.expect(0)?;
         sessions.push(log_in(&site.client)?);
@@ -121,7 +121,10 @@ fn packets_of_a_control_connection() {
     const COMMANDS: usize = 60;
     Site::test(|site| {
         let _ftp = vsftpd(site)?;
-        let limits = ["control_packets_per_second = 20", "control_packets_burst = 20"];
+        let limits = [
+            "control_packets_per_second = 20",
+            "control_packets_burst = 20",
+        ];
         let guard = guard(site, &limits, &[])?;
         let mut refused = [0, 0];
         for (host, refused) in [&site.client, &site.stranger].into_iter().zip(&mut refused) {
@@ -140,12 +143,19 @@ fn packets_of_a_control_connection() {
             for number in 0..COMMANDS {
                 line.clear();
                 stream.read_line(&mut line)?;
-                ensure!(line.starts_with('5'), "answer {number} before a login: {line:?}");
+                ensure!(
+                    line.starts_with('5'),
+                    "answer {number} before a login: {line:?}"
+                );
             }
             *refused = dropped_for(&guard, "control_rate")? - before;
         }
         ensure!(refused[0] > 0, "no segment of the client was refused");
-        ensure!(refused[1] == 0, "{} of the stranger's were refused", refused[1]);
+        ensure!(
+            refused[1] == 0,
+            "{} of the stranger's were refused",
+            refused[1]
+        );
         Ok(())
     });
 }

@@ -19,7 +19,10 @@ use crate::{
 fn small(site: &Site, places: u32) -> Result<Guard> {
     let settings = guard::Settings {
         sessions: vec![format!("max = {places}")],
-        more: vec!["[profile.default]".to_owned(), "max_sessions = 0".to_owned()],
+        more: vec![
+            "[profile.default]".to_owned(),
+            "max_sessions = 0".to_owned(),
+        ],
         ..guard::Settings::default()
     }
     .listing(&[ftp_guard_tests::lab::CLIENT, ftp_guard_tests::lab::STRANGER]);
@@ -75,7 +78,9 @@ fn sources() {
         ensure_told(site, &guard, "source_table_full")?;
         ensure_alive(&mut sessions)?;
         drop(sessions);
-        wait_until("the places are free", LIMIT, || Ok(log_in(&site.stranger).ok()))?;
+        wait_until("the places are free", LIMIT, || {
+            Ok(log_in(&site.stranger).ok())
+        })?;
         Ok(())
     });
 }
@@ -85,7 +90,10 @@ fn ensure_told(site: &Site, guard: &Guard, reason: &str) -> Result<()> {
     wait_until(&format!("a drop as {reason}"), LIMIT, || {
         let egress = guard.status()?;
         let all = ["counters", "egress_counters"].map(|name| egress[name].to_string());
-        Ok(all.iter().any(|counters| counters.contains(reason)).then_some(()))
+        Ok(all
+            .iter()
+            .any(|counters| counters.contains(reason))
+            .then_some(()))
     })?;
     let scrape = Scrape::of(&site.server, Guard::METRICS)?;
     ensure!(scrape.text().contains(reason), "no metric names {reason}");
