@@ -25,6 +25,7 @@ mod limits;
 mod link;
 mod multibuffer;
 mod numbers;
+mod openings;
 mod passive;
 mod room;
 mod row;
@@ -32,9 +33,12 @@ mod scene;
 mod sessions;
 mod sources;
 mod strays;
+mod tally;
 mod tcp;
 mod tls;
+mod transfers;
 mod truncation;
+mod unreported;
 
 use std::{
     collections::BTreeSet,
@@ -116,7 +120,9 @@ fn stories() -> Vec<Story> {
     stories.extend(limits::stories());
     stories.extend(room::stories());
     stories.extend(numbers::stories());
+    stories.extend(transfers::stories());
     stories.extend(strays::stories());
+    stories.extend(openings::stories());
     stories.extend(attack::stories());
     stories.extend(challenges::stories());
     stories.extend(bans::stories());
