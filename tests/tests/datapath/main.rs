@@ -32,6 +32,7 @@ mod row;
 mod scene;
 mod sessions;
 mod sources;
+mod speed;
 mod strays;
 mod tally;
 mod tcp;

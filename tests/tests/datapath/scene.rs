@@ -95,7 +95,7 @@ impl Story {
     /// Tells the story in all its forms.
     pub(crate) fn run(&self, guard: &mut Guard, told: &mut Told) {
         for role in self.roles {
-            for mode in modes() {
+            for mode in crate::speed::modes() {
                 for family in [Family::Ipv4, Family::Ipv6] {
                     let mut policy = crate::cases::policy();
                     policy.mode = *mode;
@@ -119,15 +119,6 @@ impl Story {
                 }
             }
         }
-    }
-}
-
-/// Both modes; on an emulated processor, some fifty times slower, the one that drops. The other one goes
-/// the same ways through the programs up to their exit, and the rows of single frames have it there.
-fn modes() -> &'static [Mode] {
-    match std::env::var_os("FTP_GUARD_EMULATED") {
-        Some(_) => &[Mode::Enforce],
-        None => &[Mode::Enforce, Mode::Monitor],
     }
 }
 
