@@ -8,8 +8,8 @@ use serde::{Deserialize, Serialize};
 
 use super::{
     ban_view::BanView,
-    limit_view::ProfileView,
     flood_view::FloodView,
+    limit_view::ProfileView,
     protocol::ModeName,
     session_view::{PassiveView, SessionCounts, TableView},
 };

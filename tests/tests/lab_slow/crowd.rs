@@ -12,8 +12,7 @@ use std::{
 
 use anyhow::{Context, Result, ensure};
 use ftp_guard_tests::lab::{
-    Site,
-    in_parallel,
+    Site, in_parallel,
     servers::{self, FtpServer, Make},
     wait_until,
 };
