@@ -76,7 +76,9 @@ pub trait Kernel: Send + 'static {
     fn remove_client(&mut self, key: &ClientKey) -> Result<bool>;
     fn set_listener(&mut self, key: &ListenKey, value: &Listener) -> Result<()>;
     fn remove_listener(&mut self, key: &ListenKey, since_ns: u64) -> Result<bool>;
-    fn set_source(&mut self, key: &SourceKey, value: &Source) -> Result<()>;
+    fn source(&self, key: &SourceKey) -> Result<Option<Source>>;
+    fn set_source(&mut self, key: &SourceKey, seen: Option<Source>, value: &Source)
+    -> Result<bool>;
     fn remove_source(&mut self, key: &SourceKey) -> Result<bool>;
     fn remove_opening(&mut self, key: &FlowKey) -> Result<bool>;
     fn capacities(&self) -> Capacities;
@@ -280,8 +282,17 @@ impl Kernel for Datapath {
         self.remove_listener(key, since_ns)
     }
 
-    fn set_source(&mut self, key: &SourceKey, value: &Source) -> Result<()> {
-        self.set_source(key, value)
+    fn source(&self, key: &SourceKey) -> Result<Option<Source>> {
+        self.source(key)
+    }
+
+    fn set_source(
+        &mut self,
+        key: &SourceKey,
+        seen: Option<Source>,
+        value: &Source,
+    ) -> Result<bool> {
+        self.set_source(key, seen, value)
     }
 
     fn remove_source(&mut self, key: &SourceKey) -> Result<bool> {

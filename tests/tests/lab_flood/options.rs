@@ -113,7 +113,14 @@ fn of_socket(stream: &TcpStream) -> Result<Agreed> {
 /// The same of the server's socket, as `ss` prints it.
 fn of_server(scene: &Scene<'_>, family: Family, client: SocketAddr) -> Result<Agreed> {
     let mut command = Command::new("ss");
-    command.args(["--tcp", "--info", "--numeric", "--no-header", "--oneline"]);
+    command.args([
+        "--tcp",
+        "--info",
+        "--options",
+        "--numeric",
+        "--no-header",
+        "--oneline",
+    ]);
     command.arg(format!("dport = :{}", client.port()));
     let output = scene.arena.server.run(command, Duration::from_secs(10))?;
     ensure!(output.success(), "ss: {}", output.stderr);

@@ -4,6 +4,7 @@
 mod aggregates;
 mod profiles;
 mod puppet;
+mod slow;
 mod tables;
 
 use std::{

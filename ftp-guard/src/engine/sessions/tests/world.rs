@@ -383,8 +383,13 @@ impl World {
                     self.opening.remove(key).unwrap();
                     count(key, &|source| source.opening(-1));
                 }
-                Command::SetSource(key, source) => drop(self.sources.insert(*key, *source)),
-                Command::RemoveSource(key) => drop(self.sources.remove(key)),
+                Command::SetSource(key, seen, source) => {
+                    assert_eq!(self.sources.get(key), seen.as_ref());
+                    self.sources.insert(*key, *source);
+                }
+                Command::RemoveSource(key) => {
+                    assert_eq!(self.sources.remove(key), Some(Source::default()));
+                }
                 Command::RemovePinhole(key) => drop(self.pinholes.remove(key).unwrap()),
                 Command::RemoveNamed(key) => drop(self.named.remove(key).unwrap()),
                 Command::SetClient(key, client) => drop(self.clients.insert(*key, *client)),
@@ -442,9 +447,9 @@ impl World {
             return;
         }
         let key = self.rules().source(key);
-        match delta.applied(key, self.sources.get(&key).copied()) {
-            Command::SetSource(key, source) => drop(self.sources.insert(key, source)),
-            _ => drop(self.sources.remove(&key)),
+        let seen = self.sources.get(&key).copied();
+        if let Some(Command::SetSource(key, _, source)) = delta.applied(key, seen) {
+            self.sources.insert(key, source);
         }
     }
 
