@@ -19,7 +19,7 @@ use crate::{
     config::XdpChoice,
     datapath::{
         Attachment, Capacities, Datapath, DatapathError, Hook, Judgement, LimitSettings,
-        SessionSettings, SysctlFiles, monotonic_ns,
+        SessionSettings, SysctlFiles, cannot_answer, monotonic_ns,
     },
     engine::{
         allowlist::{AllowTable, Change},
@@ -109,7 +109,7 @@ pub trait Kernel: Send + 'static {
     fn set_sysctls(&mut self, values: TcpSysctls) -> io::Result<()>;
     /// Whether they could be set.
     fn sysctls_writable(&self) -> io::Result<()>;
-    /// Why a program on this interface cannot answer packets, if it cannot.
+    /// Why a native program on this interface cannot answer packets, if it cannot.
     fn cannot_answer(&self, interface: &str) -> Option<String>;
     /// The host's interfaces.
     fn interfaces(&self) -> io::Result<Vec<Interface>>;
@@ -391,8 +391,8 @@ impl Kernel for Datapath {
         SysctlFiles::default().writable()
     }
 
-    fn cannot_answer(&self, _: &str) -> Option<String> {
-        None
+    fn cannot_answer(&self, interface: &str) -> Option<String> {
+        cannot_answer(interface)
     }
 
     fn interfaces(&self) -> io::Result<Vec<Interface>> {
