@@ -21,6 +21,9 @@ use crate::{
     counted, ended_after, join, settings, shown,
 };
 
+/// A client: what it does, and when it expects its end.
+type Case = fn() -> Result<()>;
+
 const LOGIN: u64 = 3;
 const IDLE: u64 = 4;
 const DATA_IDLE: u64 = 2;
@@ -140,7 +143,7 @@ fn each_ends_with_its_reason_and_a_partner_goes_on() {
         let partner = site
             .stranger
             .thread(move || download("partner.bin", &copy).map(drop));
-        let cases: [(&str, fn() -> Result<()>); 8] = [
+        let cases: [(&str, Case); 8] = [
             ("unheard", unheard),
             ("says nothing", says_nothing),
             ("guesses", guesses),
