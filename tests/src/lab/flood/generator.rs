@@ -18,6 +18,7 @@ use aya::{
 };
 use nix::{
     sched::{CpuSet, sched_setaffinity},
+    time::{ClockId, clock_gettime},
     unistd::Pid,
 };
 
@@ -76,6 +77,7 @@ impl Offered {
 pub struct Generator {
     stop: Arc<AtomicBool>,
     sent: Arc<AtomicU64>,
+    spent_ns: Arc<AtomicU64>,
     thread: Option<JoinHandle<Result<Duration>>>,
 }
 
@@ -104,7 +106,9 @@ impl Generator {
 
         let stop = Arc::new(AtomicBool::new(false));
         let sent = Arc::new(AtomicU64::new(1));
+        let spent_ns = Arc::new(AtomicU64::new(0));
         let (stopped, counter) = (Arc::clone(&stop), Arc::clone(&sent));
+        let spent = Arc::clone(&spent_ns);
         let thread = host.thread(move || {
             if let Some(cpu) = cpu {
                 stay_on(cpu)?;
@@ -124,12 +128,15 @@ impl Generator {
                 }
                 send(&mut ebpf, length, frames)?;
                 counter.fetch_add(frames.into(), Ordering::Relaxed);
+                let time = Duration::from(clock_gettime(ClockId::CLOCK_THREAD_CPUTIME_ID)?);
+                spent.store(u64::try_from(time.as_nanos())?, Ordering::Relaxed);
             }
             Ok(start.elapsed())
         });
         Ok(Self {
             stop,
             sent,
+            spent_ns,
             thread: Some(thread),
         })
     }
@@ -138,6 +145,13 @@ impl Generator {
     #[must_use]
     pub fn sent(&self) -> u64 {
         self.sent.load(Ordering::Relaxed)
+    }
+
+    /// Processor time that it has spent so far. The peer of a veth takes the frames in that time too, but
+    /// for those that the kernel leaves to its thread for such work.
+    #[must_use]
+    pub fn spent(&self) -> Duration {
+        Duration::from_nanos(self.spent_ns.load(Ordering::Relaxed))
     }
 
     /// Whether it still sends.

@@ -83,6 +83,9 @@ pub struct Measured {
     /// Frames a second that the server's interface took; what is missing was lost before, in the
     /// cable's queue, for want of processor time.
     pub taken: f64,
+    /// Frames taken in a second of processor time, of making and taking them: what other programs on the
+    /// machine do not change.
+    pub taken_per_cpu: f64,
     /// Of those, frames that a program on the interface dropped.
     pub dropped: f64,
     /// Of those, frames that a program on the interface answered.
@@ -145,7 +148,7 @@ pub fn measure(
 
     let start = Instant::now();
     let frames_before = Frames::read(&arena)?;
-    let sent_before = flood.sent();
+    let (sent_before, spent_before) = (flood.sent(), spent(&flood, flood_cpu)?);
     let cpu_before = pid.map(cpu_seconds).transpose()?;
     let goodput = download.rate_over(extent.download);
     drop(download);
@@ -160,6 +163,7 @@ pub fn measure(
     ensure!(flood.is_running(), "the flood ended too soon");
     let seconds = start.elapsed().as_secs_f64();
     let (sent, frames) = (flood.sent(), Frames::read(&arena)?);
+    let spent = spent(&flood, flood_cpu)? - spent_before;
     let daemon = match (pid, cpu_before, rss_before) {
         (Some(pid), Some(cpu_before), Some(rss_before)) => Some(Daemon {
             cpu: (cpu_seconds(pid)? - cpu_before) / seconds,
@@ -175,6 +179,7 @@ pub fn measure(
     Ok(Measured {
         offered: (sent - sent_before) as f64 / seconds,
         taken: (frames.taken - frames_before.taken) as f64 / seconds,
+        taken_per_cpu: (frames.taken - frames_before.taken) as f64 / spent,
         dropped: (frames.dropped - frames_before.dropped) as f64 / seconds,
         answered: (frames.answered - frames_before.answered) as f64 / seconds,
         goodput,
@@ -206,6 +211,24 @@ impl Frames {
             answered: sum("_xdp_tx"),
         })
     }
+}
+
+/// Processor time of a flood and of the kernel's thread that takes its frames where the flood itself
+/// does not, in seconds.
+fn spent(flood: &Generator, cpu: Option<usize>) -> Result<f64> {
+    let mut seconds = flood.spent().as_secs_f64();
+    let name = format!("ksoftirqd/{}\n", cpu.unwrap_or_default());
+    for process in fs::read_dir("/proc")?.flatten() {
+        let id = process.file_name();
+        let Some(id) = id.to_str().and_then(|id| id.parse().ok()) else {
+            continue;
+        };
+        // A process may end between two looks.
+        if fs::read_to_string(process.path().join("comm")).is_ok_and(|found| found == name) {
+            seconds += cpu_seconds(id)?;
+        }
+    }
+    Ok(seconds)
 }
 
 /// Processor time of a process, proc(5).

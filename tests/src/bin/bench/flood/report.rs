@@ -117,7 +117,8 @@ fn as_markdown(rows: &[Row], long: Option<&(Duration, Measured)>, rounds: usize)
     );
     text += &format!(
         "The guard, as ratio to each contender in the same round. Frames taken at full speed (aim: \
-         {DROP_AIM} of XDP_DROP), and goodput of the partner's download (aim: {GOODPUT_AIM} of XDP_DROP).\n\n\
+         {DROP_AIM} of XDP_DROP), in a second and in a second of processor time, which others on the machine \
+         do not change; and goodput of the partner's download (aim: {GOODPUT_AIM} of XDP_DROP).\n\n\
          | flood | rate | ratio of |"
     );
     let others: Vec<_> = Contender::ALL
@@ -141,21 +142,25 @@ fn as_markdown(rows: &[Row], long: Option<&(Duration, Measured)>, rounds: usize)
         };
         if row.rate == Rate::Full {
             line("frames taken", |measured| measured.taken);
+            line("frames taken per CPU second", |measured| {
+                measured.taken_per_cpu
+            });
         }
         line("goodput", |measured| measured.goodput);
     }
 
-    text += "\n| flood | offered | contender | taken Mpps | dropped in XDP | answered in XDP | logins | median ms | \
+    text += "\n| flood | offered | contender | taken Mpps | per CPU second | dropped in XDP | answered in XDP | logins | median ms | \
              95 % ms | goodput MiB/s | daemon CPU | its memory |\n\
-             | --- | --- | --- | ---: | ---: | ---: | ---: | ---: | ---: | ---: | ---: | ---: |\n";
+             | --- | --- | --- | ---: | ---: | ---: | ---: | ---: | ---: | ---: | ---: | ---: | ---: |\n";
     for row in rows {
         text += &format!(
-            "| {} | {} ({:.2}) | {} | {:.2} | {:.2} | {:.2} | {} of {} | {} | {} | {:.0} | {} | {} |\n",
+            "| {} | {} ({:.2}) | {} | {:.2} | {:.2} | {:.2} | {:.2} | {} of {} | {} | {} | {:.0} | {} | {} |\n",
             row.scenario,
             name(row.rate),
             row.median(|measured| measured.offered) / 1e6,
             row.contender,
             row.median(|measured| measured.taken) / 1e6,
+            row.median(|measured| measured.taken_per_cpu) / 1e6,
             row.median(|measured| measured.dropped) / 1e6,
             row.median(|measured| measured.answered) / 1e6,
             row.succeeded(),
@@ -209,6 +214,7 @@ fn as_json(rows: &[Row], long: Option<&(Duration, Measured)>, rounds: usize) -> 
                 "flood": row.scenario.to_string(),
                 "rate": name(row.rate),
                 "contender": row.contender.to_string(),
+                "taken_per_cpu_to_xdp_drop": to_drop.map(|other| row.ratio_to(other, |one| one.taken_per_cpu)),
                 "taken_to_xdp_drop": to_drop.map(|other| row.ratio_to(other, |one| one.taken)),
                 "goodput_to_xdp_drop": to_drop.map(|other| row.ratio_to(other, |one| one.goodput)),
                 "logins": row.tried(),
@@ -236,6 +242,7 @@ fn measured_json(measured: &Measured) -> Value {
     json!({
         "offered_pps": measured.offered,
         "taken_pps": measured.taken,
+        "taken_per_cpu_second": measured.taken_per_cpu,
         "xdp_dropped_pps": measured.dropped,
         "xdp_answered_pps": measured.answered,
         "goodput_bytes_s": measured.goodput,
