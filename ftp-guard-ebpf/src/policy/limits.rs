@@ -34,7 +34,6 @@ pub fn request(packet: &mut Packet, profile: u16, now: u64) -> Reason {
 fn request_rules(packet: &mut Packet, profile: u16, now: u64) -> Result<Reason, Reason> {
     packet.name_source();
     packet.name_network();
-    let packet = &*packet;
     let Some((config, profile)) = settings(profile) else {
         return Ok(Reason::Listed);
     };
@@ -56,7 +55,10 @@ fn request_rules(packet: &mut Packet, profile: u16, now: u64) -> Result<Reason, 
     if ready && !lives {
         match cookies::challenge(config, &packet.key, now) {
             Challenge::Answer => return Ok(Reason::SynCookie),
-            Challenge::Prime => return Ok(Reason::Listed),
+            Challenge::Prime => {
+                packet.primes = true;
+                return Ok(Reason::Listed);
+            }
             Challenge::Unavailable => {}
         }
     }
