@@ -208,7 +208,8 @@ reasons! {
     SourceTableFull = 58, "source_table_full", Drop;
     /// The end of a handshake, and the table of connections that wait for their greeting is full.
     OpeningTableFull = 59, "opening_table_full", Drop;
-    /// A SYN that was to be answered with a SYN cookie, which could not be made.
+    /// A SYN that was to be answered with a SYN cookie, which could not be made; or that was to pass so that the
+    /// server's stack makes one, and its checksum is wrong.
     CookieFailed = 60, "cookie_failed", Drop;
 }
 

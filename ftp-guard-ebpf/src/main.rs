@@ -30,7 +30,7 @@ use aya_ebpf::{
     macros::{btf_tracepoint, classifier, xdp},
     programs::{BtfTracePointContext, TcContext, XdpContext},
 };
-use ftp_guard_common::reason::{Reason, Verdict};
+use ftp_guard_common::reason::Verdict;
 
 use crate::{
     access::{Access, Buffer, Linear, Scattered},
@@ -94,9 +94,7 @@ fn act(verdict: Verdict) -> i32 {
 #[inline(always)]
 fn judge<A: Access>(ctx: &XdpContext, frame: &A) -> Verdict {
     let mut judgement = policy::judge(frame);
-    if judgement.reason == Reason::SynCookie && !policy::answered(ctx) {
-        judgement.reason = Reason::CookieFailed;
-    }
+    judgement.reason = policy::settle(ctx, judgement.reason);
     let verdict = exit::finish(Hook::Ingress, frame.len(), &judgement);
     trace::judged(ctx, verdict, &judgement);
     verdict

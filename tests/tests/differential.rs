@@ -18,7 +18,7 @@ use rand::{Rng, SeedableRng, rngs::StdRng};
 const FRAMES: u64 = 200_000;
 /// The reasons that the XDP program gives where nobody has a session; the suite `sequences` leads to the
 /// others.
-const WITHOUT_SESSIONS: [Reason; 23] = [
+const WITHOUT_SESSIONS: [Reason; 24] = [
     Reason::NotIp,
     Reason::NotTcp,
     Reason::NotFtp,
@@ -42,6 +42,7 @@ const WITHOUT_SESSIONS: [Reason; 23] = [
     Reason::TcpSynData,
     Reason::NoFlow,
     Reason::NoSession,
+    Reason::Banned,
 ];
 /// Frames under one policy.
 const ROUND: u64 = 10_000;

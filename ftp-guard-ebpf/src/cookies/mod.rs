@@ -7,6 +7,7 @@
 
 mod answer;
 mod options;
+mod primer;
 
 use aya_ebpf::helpers::{bpf_tcp_raw_check_syncookie_ipv4, bpf_tcp_raw_check_syncookie_ipv6};
 use ftp_guard_common::{
@@ -16,7 +17,7 @@ use ftp_guard_common::{
     limits::{PRIME_EVERY_NS, PRIMED_NS},
 };
 
-pub use self::answer::answer;
+pub use self::{answer::answer, primer::prime};
 use crate::{
     access::{Access as _, Buffer},
     maps::{
@@ -46,7 +47,7 @@ const TCP_LEN: usize = 20;
 pub enum Challenge {
     /// The guard answers it.
     Answer,
-    /// It passes, so that the listener stays primed.
+    /// It passes if [`prime`] takes it, so that the listener stays primed.
     Prime,
     /// There are no cookies for this listener now: limits decide.
     Unavailable,
@@ -68,7 +69,6 @@ pub fn challenge(config: &GuardConfig, key: &FlowKey, now: u64) -> Challenge {
         && now.saturating_sub(primed.cookie_ns) < PRIMED_NS;
     let every = if answers { PRIME_EVERY_NS } else { RETRY_NS };
     if primed.primed_ns < since || now.saturating_sub(primed.primed_ns) >= every {
-        primed.primed_ns = now;
         Challenge::Prime
     } else if answers {
         Challenge::Answer

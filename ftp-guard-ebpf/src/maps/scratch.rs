@@ -54,6 +54,8 @@ pub struct Packet {
     pub network: usize,
     /// Offset of the TCP header in the frame.
     pub transport: usize,
+    /// Whether it is to pass only as the primer of a listener.
+    pub primes: bool,
     /// The port of the guarded end.
     pub port: Port,
     /// The class of that port; `Other` until the port has been read.

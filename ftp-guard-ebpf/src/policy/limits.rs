@@ -34,7 +34,6 @@ pub fn request(packet: &mut Packet, profile: u16, now: u64) -> Reason {
 fn request_rules(packet: &mut Packet, profile: u16, now: u64) -> Result<Reason, Reason> {
     packet.name_source();
     packet.name_network();
-    let packet = &*packet;
     let Some((config, profile)) = settings(profile) else {
         return Ok(Reason::Listed);
     };
@@ -56,7 +55,10 @@ fn request_rules(packet: &mut Packet, profile: u16, now: u64) -> Result<Reason, 
     if ready && !lives {
         match cookies::challenge(config, &packet.key, now) {
             Challenge::Answer => return Ok(Reason::SynCookie),
-            Challenge::Prime => return Ok(Reason::Listed),
+            Challenge::Prime => {
+                packet.primes = true;
+                return Ok(Reason::Listed);
+            }
             Challenge::Unavailable => {}
         }
     }
@@ -96,7 +98,7 @@ fn proven_fit(
 fn at_session_limit(profile: &Profile, source: &SourceKey) -> Result<(), Reason> {
     if profile.sessions != 0
         && let Some(source) = maps::sources::get(source)
-        && source.sessions.wrapping_add(source.opening) >= profile.sessions
+        && figure(source.sessions) + figure(source.opening) >= u64::from(profile.sessions)
     {
         return Err(Reason::SessionLimit);
     }
@@ -291,7 +293,7 @@ pub fn data_fits(source: &SourceKey, profile: u16) -> Result<(), Reason> {
     if let Some(profile) = maps::profiles::get(profile)
         && profile.data != 0
         && let Some(source) = maps::sources::get(source)
-        && u64::from(source.data) >= u64::from(profile.data) * u64::from(source.sessions.max(1))
+        && figure(source.data) >= u64::from(profile.data) * figure(source.sessions).max(1)
     {
         return Err(Reason::DataLimit);
     }
@@ -311,6 +313,13 @@ fn take(
         return Ok(());
     }
     buckets::of(kind, source, extra).take(rate, now, reason)
+}
+
+/// A figure of a source. The daemon corrects figures while programs count, so that one may be a step too
+/// low for a moment: below 0 is 0.
+#[inline(always)]
+fn figure(count: u32) -> u64 {
+    (count as i32).max(0) as u64
 }
 
 #[inline(always)]

@@ -69,14 +69,19 @@ pub fn judge<A: Access>(frame: &A) -> Judgement {
     Judgement::of(packet, reason)
 }
 
-/// Answers the connection request that was judged last; whether that succeeded. Monitor mode answers none
-/// and lets it pass.
+/// What becomes of a request that a cookie is asked for, now that the frame is at hand. Monitor mode answers
+/// none and lets it pass.
 #[inline(always)]
-pub fn answered(ctx: &XdpContext) -> bool {
-    if maps::config::mode() == Mode::Monitor {
-        return true;
-    }
-    maps::scratch::packet(Hook::Ingress).is_some_and(|packet| cookies::answer(ctx, packet))
+pub fn settle(ctx: &XdpContext, reason: Reason) -> Reason {
+    let Some(packet) = maps::scratch::packet(Hook::Ingress) else {
+        return reason;
+    };
+    let done = match reason {
+        Reason::SynCookie => maps::config::mode() == Mode::Monitor || cookies::answer(ctx, packet),
+        Reason::Listed if packet.primes => cookies::prime(ctx, packet),
+        _ => true,
+    };
+    if done { reason } else { Reason::CookieFailed }
 }
 
 /// What [`examine`] and [`read`] return when the rules have the word. A packet of which that is all that
@@ -90,6 +95,7 @@ fn examine<A: Access>(frame: &A, packet: &mut Packet) -> Reason {
     packet.family = Family::Other;
     packet.key.family = Family::Other as u8;
     packet.segment.flags = TcpFlags(0);
+    packet.primes = false;
     either(examine_rules(frame, packet))
 }
 

@@ -93,7 +93,7 @@ fn outbound_rules(frame: &Buffer<'_>, packet: &mut Packet) -> Result<Reason, Rea
             }
         }
     }
-    let Some(session) = maps::sessions::get(key) else {
+    let Some(session) = maps::sessions::get(key).filter(|session| !session.is_over(now)) else {
         if segment.flags.0 & (TcpFlags::RST | TcpFlags::FIN) != 0 {
             maps::opening::remove(key, &packet.source);
         }

@@ -139,7 +139,7 @@ fn active(walk: &mut Walk<'_>, address: Address, family: u8, port: Port) {
     let key = &session.named;
     let own = key.address == walk.key.client && key.family == walk.key.family;
     let fxp = config.flags & FLAG_FXP != 0;
-    let reason = if !own && !(fxp && is_listed(key)) {
+    let reason = if !own && (!fxp || !is_listed(key)) {
         Reason::Bounce
     } else if port.is_low() {
         Reason::ActiveLowPort

@@ -88,6 +88,13 @@ fn observed(global: &Global, target: &Target) -> Result<Status, Failure> {
     status.interfaces = attachments.into_iter().map(interface_view).collect();
     status.allowlist.ipv4 = observation.entries_v4 as u64;
     status.allowlist.ipv6 = observation.entries_v6 as u64;
+    if observation.sysctls_set {
+        status.warnings.push(
+            "net.ipv4.tcp_syncookies and net.ipv4.tcp_timestamps are set for SYN cookies; the next \
+             daemon puts them back in time, `ftp-guard detach` at once"
+                .to_owned(),
+        );
+    }
     status.counters = observation.counters.into_iter().map(counter_view).collect();
     Ok(status)
 }

@@ -267,7 +267,7 @@ pub struct ReloadReport {
     pub mode: Option<ModeName>,
     /// Whether the port classes changed.
     pub ports_changed: bool,
-    /// Whether profiles or limits changed.
+    /// Whether profiles, limits, or settings of bans and events changed.
     #[serde(default)]
     pub limits_changed: bool,
     /// Interfaces that the program was attached to.

@@ -12,6 +12,7 @@ use super::{guard::Guard, kernel::Kernel};
 use crate::{
     config::Config,
     control::protocol::Failure,
+    datapath::{AttachMode, Attachment},
     engine::{
         cookies::{AttackWatch, Change, Command, Keeper, Phase, Scene, TcpSysctls, rate, restored},
         events::{AttackBegin, AttackEnd, CookiesOff, CookiesOn, EventKind},
@@ -241,10 +242,13 @@ impl<K: Kernel> Guard<K> {
         if let Err(error) = self.kernel.sysctls_writable() {
             return Some(error.to_string());
         }
-        self.wanted
-            .interfaces
+        // In generic mode the stack sends what a program answers, whatever the driver.
+        let native = |attachment: &Attachment| attachment.mode == AttachMode::Native;
+        let attachments = self.kernel.attachments().unwrap_or_default();
+        attachments
             .iter()
-            .find_map(|interface| self.kernel.cannot_answer(interface))
+            .filter(|attachment| native(attachment))
+            .find_map(|attachment| self.kernel.cannot_answer(&attachment.interface))
     }
 
     /// Packets a second of those that attacks are made of, and how many attacks there were.

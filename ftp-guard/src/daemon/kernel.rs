@@ -19,7 +19,7 @@ use crate::{
     config::XdpChoice,
     datapath::{
         Attachment, Capacities, Datapath, DatapathError, Hook, Judgement, LimitSettings,
-        SessionSettings, SysctlFiles, monotonic_ns,
+        SessionSettings, SysctlFiles, cannot_answer, monotonic_ns,
     },
     engine::{
         allowlist::{AllowTable, Change},
@@ -76,7 +76,9 @@ pub trait Kernel: Send + 'static {
     fn remove_client(&mut self, key: &ClientKey) -> Result<bool>;
     fn set_listener(&mut self, key: &ListenKey, value: &Listener) -> Result<()>;
     fn remove_listener(&mut self, key: &ListenKey, since_ns: u64) -> Result<bool>;
-    fn set_source(&mut self, key: &SourceKey, value: &Source) -> Result<()>;
+    fn source(&self, key: &SourceKey) -> Result<Option<Source>>;
+    fn set_source(&mut self, key: &SourceKey, seen: Option<Source>, value: &Source)
+    -> Result<bool>;
     fn remove_source(&mut self, key: &SourceKey) -> Result<bool>;
     fn remove_opening(&mut self, key: &FlowKey) -> Result<bool>;
     fn capacities(&self) -> Capacities;
@@ -107,7 +109,7 @@ pub trait Kernel: Send + 'static {
     fn set_sysctls(&mut self, values: TcpSysctls) -> io::Result<()>;
     /// Whether they could be set.
     fn sysctls_writable(&self) -> io::Result<()>;
-    /// Why a program on this interface cannot answer packets, if it cannot.
+    /// Why a native program on this interface cannot answer packets, if it cannot.
     fn cannot_answer(&self, interface: &str) -> Option<String>;
     /// The host's interfaces.
     fn interfaces(&self) -> io::Result<Vec<Interface>>;
@@ -280,8 +282,17 @@ impl Kernel for Datapath {
         self.remove_listener(key, since_ns)
     }
 
-    fn set_source(&mut self, key: &SourceKey, value: &Source) -> Result<()> {
-        self.set_source(key, value)
+    fn source(&self, key: &SourceKey) -> Result<Option<Source>> {
+        self.source(key)
+    }
+
+    fn set_source(
+        &mut self,
+        key: &SourceKey,
+        seen: Option<Source>,
+        value: &Source,
+    ) -> Result<bool> {
+        self.set_source(key, seen, value)
     }
 
     fn remove_source(&mut self, key: &SourceKey) -> Result<bool> {
@@ -380,8 +391,8 @@ impl Kernel for Datapath {
         SysctlFiles::default().writable()
     }
 
-    fn cannot_answer(&self, _: &str) -> Option<String> {
-        None
+    fn cannot_answer(&self, interface: &str) -> Option<String> {
+        cannot_answer(interface)
     }
 
     fn interfaces(&self) -> io::Result<Vec<Interface>> {

@@ -134,11 +134,14 @@ impl<K: Kernel> Guard<K> {
         })
     }
 
-    /// Whether profiles or limits are other than those in force, here or in the kernel.
+    /// Whether profiles, limits, or settings of bans and events are other than those in force, here or
+    /// in the kernel.
     fn limits_change(&self, config: &Config, next: &Wanted) -> bool {
         let profile_changed = |(number, profile)| self.wanted.profiles.get(number) != Some(profile);
         config.profiles != self.config.profiles
             || config.limits != self.config.limits
+            || config.bans != self.config.bans
+            || config.events != self.config.events
             || self.wanted.limits != next.limits
             || next.profiles.iter().any(profile_changed)
     }

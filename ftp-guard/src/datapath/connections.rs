@@ -179,22 +179,44 @@ impl Datapath {
         self.state.clients.remove(key)
     }
 
-    /// Says what the connections of a source amount to.
+    /// What the connections of one source amount to.
+    ///
+    /// # Errors
+    ///
+    /// The kernel refuses.
+    pub fn source(&self, key: &SourceKey) -> Result<Option<Source>, DatapathError> {
+        self.state.sources.get(key)
+    }
+
+    /// Says what the connections of a source amount to; false: they no longer amount to what was `seen`,
+    /// and nothing was written. Between this look and the writing lie microseconds, in which a program may
+    /// still count.
     ///
     /// # Errors
     ///
     /// [`DatapathError::StateFull`]; the kernel refuses.
-    pub fn set_source(&mut self, key: &SourceKey, value: &Source) -> Result<(), DatapathError> {
-        self.state.sources.set(key, value)
+    pub fn set_source(
+        &mut self,
+        key: &SourceKey,
+        seen: Option<Source>,
+        value: &Source,
+    ) -> Result<bool, DatapathError> {
+        if self.state.sources.get(key)? != seen {
+            return Ok(false);
+        }
+        self.state.sources.set(key, value).map(|()| true)
     }
 
-    /// Forgets a source; false: it was not known.
+    /// Forgets a source; false: it was not known, or has connections.
     ///
     /// # Errors
     ///
     /// The kernel refuses.
     pub fn remove_source(&mut self, key: &SourceKey) -> Result<bool, DatapathError> {
-        self.state.sources.remove(key)
+        match self.state.sources.get(key)? {
+            Some(source) if source == Source::default() => self.state.sources.remove(key),
+            _ => Ok(false),
+        }
     }
 
     /// Removes a control connection from those that wait for their greeting; false: it was not among

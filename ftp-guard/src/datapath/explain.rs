@@ -1,27 +1,29 @@
 //! A second instance of the XDP program, to ask what the guard would do with a packet.
 //!
 //! It shares what only the daemon and other programs write: configuration, ports, allowlists, listening
-//! sockets, negotiated ports. What the XDP program itself writes is the instance's own: the counters, and
-//! the tables of sessions, data connections, pinholes and clients, into which goes a copy of what the
-//! program would look up for the packet at hand. So a question neither moves a counter nor touches a
-//! connection, and is answered as the packet would be.
+//! sockets, negotiated ports, bans, profiles. What the XDP program itself writes is the instance's own: the
+//! counters, the events, and the tables of connections, of what was negotiated and of sources, into which
+//! goes a copy of what the program would look up for the packet at hand. So a question neither moves a
+//! counter nor touches a connection, and is answered as the packet would be. Only what others have used of
+//! the rates it does not know: the instance has buckets of its own.
 
 use std::net::{IpAddr, SocketAddr};
 
 use aya::{
     Ebpf, Pod, TestRun, TestRunOptions,
-    maps::{HashMap, MapData, PerCpuArray},
+    maps::{Array, HashMap, MapData, PerCpuArray},
     programs::Xdp,
 };
 use etherparse::{NetSlice, SlicedPacket, TransportSlice};
 use ftp_guard_common::{
-    address::FlowKey,
+    address::{FlowKey, ListenKey},
     class::{Family, PortClass},
-    config::Role,
+    config::{GuardConfig, Role},
+    limits::{Attack, SourceKey},
     names::{
         ATTACK_MAP, BUCKETS_MAP, CLIENTS_MAP, EVENT_BUDGET_MAP, EVENTS_MAP, EXPECTED_MAP,
-        FLOWS_MAP, NAMED_MAP, OPENING_MAP, PINHOLES_MAP, PINNED_MAPS, SEQUENCE_MAP, SESSIONS_MAP,
-        SOURCES_MAP, STATS_CONTROL_MAP, STATS_EGRESS_MAP, STATS_MAP, XDP_PROGRAM,
+        FLOWS_MAP, NAMED_MAP, OPENING_MAP, PINHOLES_MAP, PINNED_MAPS, PRIMED_MAP, SEQUENCE_MAP,
+        SESSIONS_MAP, SOURCES_MAP, STATS_CONTROL_MAP, STATS_EGRESS_MAP, STATS_MAP, XDP_PROGRAM,
     },
     reason::{Reason, Verdict},
     stats::{Counter, StatsKey},
@@ -36,7 +38,7 @@ use super::{
 };
 
 /// The maps of the instance's own, and how many entries they need: one packet's.
-const OWN: [(&str, Option<u32>); 16] = [
+const OWN: [(&str, Option<u32>); 17] = [
     (SESSIONS_MAP, Some(ROOM)),
     (FLOWS_MAP, Some(ROOM)),
     (PINHOLES_MAP, Some(ROOM)),
@@ -51,6 +53,7 @@ const OWN: [(&str, Option<u32>); 16] = [
     (OPENING_MAP, Some(ROOM)),
     (EXPECTED_MAP, None),
     (ATTACK_MAP, None),
+    (PRIMED_MAP, Some(ROOM)),
     (EVENTS_MAP, None),
     (EVENT_BUDGET_MAP, None),
 ];
@@ -95,16 +98,28 @@ impl Explainer {
         &mut self,
         frame: &[u8],
         state: &State,
-        role: Role,
+        config: &GuardConfig,
+        attack: Attack,
     ) -> Result<Judgement, DatapathError> {
         let Some(key) = connection(frame) else {
             return self.run(frame);
         };
-        let scope = role.scope(key.server);
+        let scope = Role::from_number(config.role).scope(key.server);
         self.lend(&state.sessions, SESSIONS_MAP, &key)?;
         self.lend(&state.flows, FLOWS_MAP, &key)?;
         self.lend(&state.pinholes, PINHOLES_MAP, &key.pinhole_key(scope))?;
         self.lend(&state.clients, CLIENTS_MAP, &key.client_key(scope))?;
+        self.lend(&state.opening, OPENING_MAP, &key)?;
+        let source = SourceKey::of(key.client, key.family, config.source_bits_v6);
+        self.lend(&state.sources, SOURCES_MAP, &source)?;
+        let listener = ListenKey {
+            address: key.server,
+            port: key.server_port,
+            family: key.family,
+            reserved: 0,
+        };
+        self.lend(&state.primed, PRIMED_MAP, &listener)?;
+        self.lend_attack(attack)?;
         self.run(frame)
     }
 
@@ -126,6 +141,24 @@ impl Explainer {
             own.insert(key, value, 0).map_err(failed)?;
         }
         Ok(())
+    }
+
+    /// Gives the instance what is known of attacks, but for the buckets of all sources: a question is not
+    /// refused for what others ask.
+    fn lend_attack(&mut self, attack: Attack) -> Result<(), DatapathError> {
+        let failed = |error| DatapathError::kernel(format!("prepare the map {ATTACK_MAP}"), error);
+        let map = self
+            .ebpf
+            .map_mut(ATTACK_MAP)
+            .ok_or_else(|| load::missing(ATTACK_MAP))?;
+        let mut own: Array<&mut MapData, Attack> = map.try_into().map_err(failed)?;
+        let attack = Attack {
+            requests_due_ns: 0,
+            proven_due_ns: 0,
+            strays_due_ns: 0,
+            ..attack
+        };
+        own.set(0, attack, 0).map_err(failed)
     }
 
     fn run(&self, frame: &[u8]) -> Result<Judgement, DatapathError> {

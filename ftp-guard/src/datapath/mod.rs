@@ -14,6 +14,7 @@ mod connections;
 mod error;
 mod events;
 mod explain;
+mod features;
 pub mod interfaces;
 mod limits;
 mod load;
@@ -36,7 +37,7 @@ use aya::Ebpf;
 use ftp_guard_common::{
     ABI_VERSION,
     allow::{AllowValue, MAX_EXPIRED_NESTING},
-    config::{Mode, Role},
+    config::Mode,
     names::{ALLOW_V4_MAP, ALLOW_V6_MAP, BAN_V4_MAP, BAN_V6_MAP, PINNED_MAPS},
     ports::PortTable,
     stats::{Counter, StatsKey},
@@ -52,6 +53,7 @@ pub use self::{
     error::DatapathError,
     events::EventReader,
     explain::Judgement,
+    features::cannot_answer,
     limits::{HANDSHAKES, LimitSettings, kernel_profile},
     observe::{Observation, detach_pinned, observe},
     state::{Capacities, monotonic_ns},
@@ -391,12 +393,12 @@ impl Datapath {
     ///
     /// A frame of fewer than 14 bytes; the kernel refuses.
     pub fn explain(&mut self, frame: &[u8]) -> Result<Judgement, DatapathError> {
+        let (config, attack) = (self.tables.config()?, self.attack()?);
         let explainer = match &mut self.explainer {
             Some(explainer) => explainer,
             none => none.insert(Explainer::open(&self.pins)?),
         };
-        let role = Role::from_number(self.tables.config()?.role);
-        explainer.judge(frame, &self.state, role)
+        explainer.judge(frame, &self.state, &config, attack)
     }
 
     /// Takes the guard off all interfaces and removes its pins; returns the interfaces.

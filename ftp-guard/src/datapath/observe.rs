@@ -45,6 +45,8 @@ pub struct Observation {
     pub clients: Vec<(ClientKey, Client)>,
     /// How many entries the state tables take.
     pub capacities: Capacities,
+    /// Whether a daemon has set the sysctls that SYN cookies need, and not put them back.
+    pub sysctls_set: bool,
 }
 
 /// Reads the state of the guard whose pins are in `pin_path`; nothing when there are none.
@@ -83,6 +85,7 @@ pub fn observe(pin_path: &Path) -> Result<Option<Observation>, DatapathError> {
         pinholes: state.pinholes.entries()?,
         clients: state.clients.entries()?,
         capacities: state.capacities(),
+        sysctls_set: sysctl::saved(&pins)?.is_some(),
     }))
 }
 

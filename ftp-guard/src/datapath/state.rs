@@ -11,7 +11,7 @@ use aya::{
 };
 use ftp_guard_common::{
     address::{ClientKey, EndpointKey, FlowKey, ListenKey},
-    limits::{Opening, Source, SourceKey},
+    limits::{Opening, Primed, Source, SourceKey},
     names,
     session::{Client, Flow, Listener, Named, Pinhole, Session},
 };
@@ -158,6 +158,7 @@ pub struct State {
     pub clients: Table<ClientKey, Client>,
     pub sources: Table<SourceKey, Source>,
     pub opening: Table<FlowKey, Opening>,
+    pub primed: Table<ListenKey, Primed>,
     pub listeners: Table<ListenKey, Listener>,
 }
 
@@ -172,6 +173,7 @@ impl State {
             clients: Table::open(pins, names::CLIENTS_MAP)?,
             sources: Table::open(pins, names::SOURCES_MAP)?,
             opening: Table::open(pins, names::OPENING_MAP)?,
+            primed: Table::open(pins, names::PRIMED_MAP)?,
             listeners: Table::open(pins, names::LISTEN_MAP)?,
         })
     }

@@ -94,21 +94,26 @@ fn told(path: &Path, error: &io::Error) -> io::Error {
     io::Error::new(error.kind(), format!("{}: {error}", path.display()))
 }
 
-/// Puts the sysctls back as the pinned map remembers them, if a daemon has changed them.
-pub(super) fn restore(pins: &Pins) -> Result<(), DatapathError> {
+/// The sysctls as they were before a daemon changed them, if one did, as the pinned map remembers them.
+pub(super) fn saved(pins: &Pins) -> Result<Option<Sysctls>, DatapathError> {
     let pin = pins.map(SYSCTLS_MAP);
     // Pins of an earlier version do not have it, and its daemon changed nothing.
     if !pin.exists() {
-        return Ok(());
+        return Ok(None);
     }
     let failed = |error: MapError| DatapathError::kernel("read the remembered sysctls", error);
     let map: Array<MapData, Sysctls> = MapData::from_pin(&pin)
         .and_then(|data| Array::try_from(Map::Array(data)))
         .map_err(failed)?;
     let saved = map.get(&0, 0).map_err(failed)?;
-    if saved.changed == 0 {
+    Ok((saved.changed != 0).then_some(saved))
+}
+
+/// Puts the sysctls back, if a daemon has changed them.
+pub(super) fn restore(pins: &Pins) -> Result<(), DatapathError> {
+    let Some(saved) = saved(pins)? else {
         return Ok(());
-    }
+    };
     let files = SysctlFiles::default();
     let put_back = files
         .read()

@@ -4,6 +4,7 @@
 //! the verdict table, so that the two can be held against each other.
 
 mod allowlist;
+mod bans;
 mod headers;
 #[cfg(test)]
 mod tests;
@@ -114,6 +115,9 @@ fn reason(frame: &[u8], policy: &Policy, now_s: u64, seen: &mut Seen) -> Reason 
         Ok(opens) => opens,
         Err(reason) => return reason,
     };
+    if bans::has(&policy.bans, network.source, now_s) {
+        return Reason::Banned;
+    }
     if let Err(reason) = allowlist::admit(&policy.allow, network.source, now_s) {
         return reason;
     }

@@ -1,10 +1,11 @@
 //! The embedded kernel programs with private maps, run frame by frame through `BPF_PROG_TEST_RUN`.
 
+mod counters;
 mod tries;
 
-use std::{collections::BTreeMap, os::fd::AsFd};
+use std::collections::BTreeMap;
 
-use anyhow::{Context, bail, ensure};
+use anyhow::{Context, bail};
 use aya::{
     Ebpf, EbpfLoader, TestRun, TestRunOptions,
     maps::{Array, Map, MapData},
@@ -18,11 +19,11 @@ use ftp_guard_common::{
     limits::Profile,
     names,
     ports::PortTable,
-    stats::{Counter, STATS_LEN, StatsKey},
     trace::{TRACE_GLOBAL, TRACE_OFF},
 };
 use ipnet::IpNet;
 
+pub use self::counters::Outcome;
 use self::tries::follow;
 use crate::{policy::Policy, state::State, sys};
 
@@ -44,36 +45,6 @@ pub struct Ran {
     pub action: u32,
     /// The frame as it left it.
     pub frame: Vec<u8>,
-}
-
-/// What a program did with a frame.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Outcome {
-    /// Whether it let the frame go on; else it discarded it, or answered it.
-    pub passed: bool,
-    /// By how much each counter cell moved, by index; cells that did not move are left out.
-    pub moved: BTreeMap<u32, Counter>,
-}
-
-impl Outcome {
-    /// The one cell that moved, and by how much.
-    ///
-    /// # Errors
-    ///
-    /// Another number of cells moved, or the cell belongs to no key.
-    pub fn only_cell(&self) -> anyhow::Result<(StatsKey, Counter)> {
-        ensure!(
-            self.moved.len() == 1,
-            "{} counter cells moved: {:?}",
-            self.moved.len(),
-            self.moved
-        );
-        let (index, counter) = self.moved.iter().next().context("no cell")?;
-        let key = StatsKey::all()
-            .find(|key| key.index() == *index)
-            .with_context(|| format!("cell {index} belongs to no key"))?;
-        Ok((key, *counter))
-    }
 }
 
 /// The loaded programs with maps of their own; nothing is pinned or attached. The program on sockets has
@@ -145,21 +116,31 @@ impl Guard {
     ///
     /// A map that is missing or of another kind, or what the kernel says.
     pub fn install(&mut self, policy: &Policy) -> anyhow::Result<()> {
-        self.set_config(GuardConfig {
-            tai_offset_ns: sys::tai_offset_s()? * 1_000_000_000,
-            allow_generation: self.allow_generation,
-            adopt_until_ns: self.adopt_until_ns,
-            ..policy.config()
-        })?;
+        self.install_bans(policy)?;
         let mut ports: Array<&mut MapData, PortTable> =
             map_mut(&mut self.ebpf, names::PORTS_MAP)?.try_into()?;
         ports.set(0, *policy.ports, 0)?;
 
         let tries = (names::ALLOW_V4_MAP, names::ALLOW_V6_MAP);
         follow(&mut self.ebpf, tries, &mut self.installed, &policy.allow)?;
-        let tries = (names::BAN_V4_MAP, names::BAN_V6_MAP);
-        follow(&mut self.ebpf, tries, &mut self.banned, &policy.bans)?;
         self.install_profiles(&policy.profiles)
+    }
+
+    /// As [`Guard::install`], of the configuration block and the bans alone: what the programs have noted
+    /// in the port table stays.
+    ///
+    /// # Errors
+    ///
+    /// As [`Guard::install`].
+    pub fn install_bans(&mut self, policy: &Policy) -> anyhow::Result<()> {
+        self.set_config(GuardConfig {
+            tai_offset_ns: sys::tai_offset_s()? * 1_000_000_000,
+            allow_generation: self.allow_generation,
+            adopt_until_ns: self.adopt_until_ns,
+            ..policy.config()
+        })?;
+        let tries = (names::BAN_V4_MAP, names::BAN_V6_MAP);
+        follow(&mut self.ebpf, tries, &mut self.banned, &policy.bans)
     }
 
     fn install_profiles(&mut self, wanted: &BTreeMap<u16, Profile>) -> anyhow::Result<()> {
@@ -312,116 +293,6 @@ impl Guard {
             TC_ACT_SHOT => Ok(false),
             other => bail!("{} returned {other}", hook.program()),
         }
-    }
-
-    /// Runs the egress classifier on a frame and compares its counters before and after.
-    ///
-    /// # Errors
-    ///
-    /// As [`Guard::run_egress`].
-    pub fn observe_egress(&self, frame: &[u8]) -> anyhow::Result<Outcome> {
-        self.observe_hook(names::STATS_EGRESS_MAP, |guard| guard.run_egress(frame))
-    }
-
-    /// Runs the ingress classifier on a frame and compares its counters before and after.
-    ///
-    /// # Errors
-    ///
-    /// As [`Guard::run_control`].
-    pub fn observe_control(&self, frame: &[u8]) -> anyhow::Result<Outcome> {
-        self.observe_hook(names::STATS_CONTROL_MAP, |guard| guard.run_control(frame))
-    }
-
-    /// All counter cells of the XDP program, added up over the CPUs; [`STATS_LEN`] of them.
-    ///
-    /// # Errors
-    ///
-    /// What the kernel says.
-    pub fn table(&self) -> anyhow::Result<Vec<Counter>> {
-        self.table_of(names::STATS_MAP)
-    }
-
-    /// All counter cells of a table, as [`Guard::table`].
-    ///
-    /// # Errors
-    ///
-    /// There is no such table, or what the kernel says.
-    pub fn table_of(&self, name: &str) -> anyhow::Result<Vec<Counter>> {
-        sys::counters(self.stats(name)?.fd().as_fd(), self.cpus).context("cannot read the counters")
-    }
-
-    /// One counter cell of the XDP program, added up over the CPUs.
-    ///
-    /// # Errors
-    ///
-    /// What the kernel says.
-    pub fn cell(&self, key: StatsKey) -> anyhow::Result<Counter> {
-        self.cell_of(names::STATS_MAP, key)
-    }
-
-    /// One counter cell of a table, added up over the CPUs.
-    ///
-    /// # Errors
-    ///
-    /// There is no such table, or what the kernel says.
-    pub fn cell_of(&self, stats: &str, key: StatsKey) -> anyhow::Result<Counter> {
-        let map: aya::maps::PerCpuArray<_, Counter> =
-            aya::maps::PerCpuArray::try_from(self.map(stats)?)?;
-        let mut sum = Counter::default();
-        for share in map.get(&key.index(), 0)?.iter() {
-            sum.packets += share.packets;
-            sum.bytes += share.bytes;
-        }
-        Ok(sum)
-    }
-
-    /// Runs the program on a frame and compares the whole counter table before and after.
-    ///
-    /// # Errors
-    ///
-    /// As [`Guard::run`].
-    pub fn observe(&self, frame: &[u8]) -> anyhow::Result<Outcome> {
-        self.observe_run(|guard| guard.run(frame))
-    }
-
-    /// Compares the whole counter table of the XDP program before and after `run`.
-    ///
-    /// # Errors
-    ///
-    /// What `run` or the kernel says, or a counter that went backwards.
-    pub fn observe_run(
-        &self,
-        run: impl FnOnce(&Self) -> anyhow::Result<bool>,
-    ) -> anyhow::Result<Outcome> {
-        self.observe_hook(names::STATS_MAP, run)
-    }
-
-    fn observe_hook(
-        &self,
-        stats: &str,
-        run: impl FnOnce(&Self) -> anyhow::Result<bool>,
-    ) -> anyhow::Result<Outcome> {
-        let before = self.table_of(stats)?;
-        let passed = run(self)?;
-        let after = self.table_of(stats)?;
-        let mut moved = BTreeMap::new();
-        for index in 0..STATS_LEN {
-            let (before, after) = (before[index as usize], after[index as usize]);
-            if before != after {
-                ensure!(
-                    after.packets >= before.packets && after.bytes >= before.bytes,
-                    "cell {index} went backwards: {before:?}, then {after:?}"
-                );
-                moved.insert(
-                    index,
-                    Counter {
-                        packets: after.packets - before.packets,
-                        bytes: after.bytes - before.bytes,
-                    },
-                );
-            }
-        }
-        Ok(Outcome { passed, moved })
     }
 
     fn map(&self, name: &str) -> anyhow::Result<&Map> {

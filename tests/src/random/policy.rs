@@ -1,4 +1,4 @@
-use ftp_guard_common::{allow::EntryKind, class::PortClass, config::Mode};
+use ftp_guard_common::{allow::EntryKind, ban::BanKind, class::PortClass, config::Mode};
 use ipnet::{IpNet, Ipv4Net, Ipv6Net};
 use rand::{Rng, rngs::StdRng, seq::IndexedRandom};
 
@@ -6,7 +6,7 @@ use crate::policy::Policy;
 
 /// A policy whose entries stand close together and inside one another: prefixes of every length
 /// around a few addresses, some exclusions, some expired since long, some to expire much later, now
-/// and then deep nests of expired ones; extra port ranges; sometimes monitor mode.
+/// and then deep nests of expired ones; some of them banned; extra port ranges; sometimes monitor mode.
 #[must_use]
 pub fn policy(rng: &mut StdRng, now_s: u64) -> Policy {
     let mut policy = Policy::new();
@@ -47,9 +47,35 @@ pub fn policy(rng: &mut StdRng, now_s: u64) -> Policy {
                 (false, false) => 0,
             };
             policy.entry(prefix, kind, expires_s);
+            if rng.random_bool(0.15) {
+                ban(rng, &mut policy, prefix, now_s);
+            }
         }
     }
     policy
+}
+
+/// Bans a prefix of the allowlist, or one around it; or protects it. At most three have expired, over whose
+/// nest the programs step.
+fn ban(rng: &mut StdRng, policy: &mut Policy, near: IpNet, now_s: u64) {
+    let shorter = near
+        .prefix_len()
+        .saturating_sub(rng.random_range(0..4))
+        .max(1);
+    let prefix = IpNet::new(near.addr(), shorter).unwrap_or(near);
+    let kind = if rng.random_bool(0.7) {
+        BanKind::Ban
+    } else {
+        BanKind::Never
+    };
+    let is_past = |expires_s: u32| expires_s != 0 && u64::from(expires_s) <= now_s;
+    let expired = policy.bans.values().filter(|ban| is_past(ban.expires_s));
+    let expires_s = match (expired.count() < 3, rng.random_range(0..3)) {
+        (true, 0) => rng.random_range(1..now_s as u32 - 86_400),
+        (_, 1) => rng.random_range(now_s as u32 + 86_400..=u32::MAX),
+        _ => 0,
+    };
+    policy.ban(prefix, kind, expires_s);
 }
 
 /// Mostly the lengths that people write; sometimes any.

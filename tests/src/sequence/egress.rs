@@ -226,15 +226,16 @@ impl Session {
                 }
                 Said::Passive(_) | Said::End(100..=199) => {}
                 Said::End(code) => {
+                    // A reply to no command, as 421 may be, refuses nothing.
                     if self.counts.1 < self.counts.0 {
                         self.counts.1 += 1;
-                    }
-                    if let Some((to, number)) = self.named
-                        && number == self.counts.1
-                        && code >= 400
-                    {
-                        refused.push(to);
-                        self.named = None;
+                        if let Some((to, _)) = self
+                            .named
+                            .filter(|(_, number)| *number == self.counts.1 && code >= 400)
+                        {
+                            refused.push(to);
+                            self.named = None;
+                        }
                     }
                     if code == 234 && self.auth_asked {
                         self.tls = Tls::Encrypted;

@@ -48,14 +48,6 @@ fn anybody(rng: &mut StdRng) -> IpAddr {
     }
 }
 
-/// On an emulated processor a tenth of it.
-fn scaled(number: u32) -> u32 {
-    match std::env::var_os("FTP_GUARD_EMULATED") {
-        Some(_) => number / 10,
-        None => number,
-    }
-}
-
 /// Makes these sources use up their buckets, each with one SYN: the next one may come in nine hours.
 fn exhaust(guard: &mut Guard, sources: impl Iterator<Item = IpAddr>) {
     guard
@@ -81,7 +73,7 @@ fn used_up(guard: &mut Guard) -> [f64; 2] {
 fn strangers_seldom_pay_for_others() {
     let mut guard = Guard::with(&policy(Rate::UNLIMITED)).unwrap();
     let mut rng = StdRng::seed_from_u64(4);
-    let probes = scaled(20_000);
+    let probes = crate::speed::scaled(20_000);
     for at_limit in [1_000, 10_000] {
         guard.state().clear_limits().unwrap();
         exhaust(&mut guard, (0..at_limit).map(|_| anybody(&mut rng)));
@@ -159,7 +151,7 @@ fn assert_spread(row: &[u64], sources: u32, what: &str) {
 #[test]
 fn addresses_in_a_row_spread() {
     let mut guard = Guard::with(&policy(Rate::UNLIMITED)).unwrap();
-    let number = scaled(10_000);
+    let number = crate::speed::scaled(10_000);
     let from = |text: &str| text.parse::<Ipv6Addr>().unwrap().to_bits();
     let v4 = u32::from(Ipv4Addr::new(10, 0, 0, 0));
     let v6 = from("2001:db8::");
@@ -252,7 +244,9 @@ fn another_secret_gives_other_buckets() {
 fn partners_in_a_bucket_change_with_the_secret() {
     let mut guard = Guard::with(&policy(Rate::UNLIMITED)).unwrap();
     let mut rng = StdRng::seed_from_u64(5);
-    let sources: Vec<IpAddr> = (0..scaled(4_000)).map(|_| anybody(&mut rng)).collect();
+    let sources: Vec<IpAddr> = (0..crate::speed::scaled(4_000))
+        .map(|_| anybody(&mut rng))
+        .collect();
     let mut refused = Vec::new();
     for secret in [[1, 2], [3, 4]] {
         let mut policy = policy(rate(1));

@@ -12,6 +12,7 @@ mod attack;
 mod bans;
 mod buckets;
 mod cases;
+mod challenges;
 mod clock;
 mod control;
 mod cookies;
@@ -24,16 +25,21 @@ mod limits;
 mod link;
 mod multibuffer;
 mod numbers;
+mod openings;
 mod passive;
 mod room;
 mod row;
 mod scene;
 mod sessions;
 mod sources;
+mod speed;
 mod strays;
+mod tally;
 mod tcp;
 mod tls;
+mod transfers;
 mod truncation;
+mod unreported;
 
 use std::{
     collections::BTreeSet,
@@ -115,12 +121,16 @@ fn stories() -> Vec<Story> {
     stories.extend(limits::stories());
     stories.extend(room::stories());
     stories.extend(numbers::stories());
+    stories.extend(transfers::stories());
     stories.extend(strays::stories());
+    stories.extend(openings::stories());
     stories.extend(attack::stories());
+    stories.extend(challenges::stories());
     stories.extend(bans::stories());
     stories.extend(active::stories());
     stories.extend(egress::stories());
     stories.extend(control::stories());
+    stories.extend(cookies::stories());
     stories
 }
 

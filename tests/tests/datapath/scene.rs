@@ -10,17 +10,19 @@ use ftp_guard_common::{
     class::{Family, PortClass},
     config::{Mode, Role},
     names::{STATS_CONTROL_MAP, STATS_EGRESS_MAP, STATS_MAP},
-    reason::{Reason, Verdict},
+    reason::Reason,
     session::{Flow, Named, Pinhole, Session},
-    stats::{Counter, StatsKey},
 };
 use ftp_guard_tests::{
     conversation::{Conversation, DATA, SYN_ACK},
     policy::Policy,
-    program::{Guard, Ran},
+    program::Guard,
 };
 
-use crate::row::{Wanted, pass};
+use crate::{
+    row::{Wanted, pass},
+    tally::Tally,
+};
 
 /// The program that a frame runs through.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -34,9 +36,9 @@ pub(crate) enum At {
 }
 
 impl At {
-    const ALL: [Self; 3] = [Self::Xdp, Self::Egress, Self::Control];
+    pub(crate) const ALL: [Self; 3] = [Self::Xdp, Self::Egress, Self::Control];
 
-    fn counters(self) -> &'static str {
+    pub(crate) fn counters(self) -> &'static str {
         match self {
             Self::Xdp => STATS_MAP,
             Self::Egress => STATS_EGRESS_MAP,
@@ -75,11 +77,9 @@ pub(crate) struct Scene<'a> {
     pub(crate) guard: &'a mut Guard,
     pub(crate) policy: Policy,
     pub(crate) family: Family,
-    name: &'static str,
-    told: &'a mut Told,
-    /// What the counters must be, by program. After each frame its own cell is read, after the last one
-    /// the whole tables: reading them each time would cost far more than the runs.
-    counted: [Vec<Counter>; 3],
+    pub(crate) name: &'static str,
+    pub(crate) told: &'a mut Told,
+    pub(crate) counted: Tally,
 }
 
 /// A client's network and host part. Only the first network is listed.
@@ -95,7 +95,7 @@ impl Story {
     /// Tells the story in all its forms.
     pub(crate) fn run(&self, guard: &mut Guard, told: &mut Told) {
         for role in self.roles {
-            for mode in modes() {
+            for mode in crate::speed::modes() {
                 for family in [Family::Ipv4, Family::Ipv6] {
                     let mut policy = crate::cases::policy();
                     policy.mode = *mode;
@@ -119,15 +119,6 @@ impl Story {
                 }
             }
         }
-    }
-}
-
-/// Both modes; on an emulated processor, some fifty times slower, the one that drops. The other one goes
-/// the same ways through the programs up to their exit, and the rows of single frames have it there.
-fn modes() -> &'static [Mode] {
-    match std::env::var_os("FTP_GUARD_EMULATED") {
-        Some(_) => &[Mode::Enforce],
-        None => &[Mode::Enforce, Mode::Monitor],
     }
 }
 
@@ -184,82 +175,6 @@ impl Scene<'_> {
     /// A connection of the first listed client.
     pub(crate) fn data(&self, client_port: u16, port: u16) -> Conversation {
         self.connection(self.listed(7), client_port, port)
-    }
-
-    /// Runs a frame through a program and looks at its verdict, its reason and its counter.
-    pub(crate) fn row(&mut self, at: At, what: &str, frame: &[u8], wanted: Wanted) {
-        let passed = match at {
-            At::Xdp => self.guard.run(frame),
-            At::Egress => self.guard.run_egress(frame),
-            At::Control => self.guard.run_control(frame),
-        };
-        self.judge(at, what, frame, wanted, passed.unwrap());
-    }
-
-    /// As [`Self::row`] for the XDP program, whose frame comes back as it left it.
-    pub(crate) fn transform(&mut self, what: &str, frame: &[u8], wanted: Wanted) -> Ran {
-        let ran = self.guard.transform(frame).unwrap();
-        let passed = ran.action == ftp_guard_tests::program::XDP_PASS;
-        self.judge(At::Xdp, what, frame, wanted, passed);
-        ran
-    }
-
-    fn judge(&mut self, at: At, what: &str, frame: &[u8], wanted: Wanted, passed: bool) {
-        let verdict = wanted.verdict(self.policy.mode);
-        let key = StatsKey {
-            verdict,
-            reason: wanted.reason,
-            class: wanted.class,
-            family: self.family,
-        };
-        let cell = &mut self.counted[at as usize][key.index() as usize];
-        cell.packets += 1;
-        cell.bytes += frame.len() as u64;
-        let cell = *cell;
-        assert!(
-            self.guard.cell_of(at.counters(), key).unwrap() == cell,
-            "{}: {what} ({at:?}, {}, {}, {}): wanted {} ({:?}), not {}",
-            self.name,
-            self.role().as_str(),
-            self.policy.mode.as_str(),
-            self.family.as_str(),
-            wanted.reason.as_str(),
-            wanted.class,
-            self.moved(at).join(", ")
-        );
-        let passes = matches!(verdict, Verdict::Pass | Verdict::WouldDrop);
-        assert_eq!(passed, passes, "{}: {what}", self.name);
-        self.told.reasons.insert((at, wanted.reason));
-        self.told.rows += 1;
-    }
-
-    /// Takes for counted what frames beside the rows have led to.
-    pub(crate) fn recount(&mut self) {
-        self.counted = At::ALL.map(|at| self.guard.table_of(at.counters()).unwrap());
-    }
-
-    /// The cells of a program's counters that hold more than they must.
-    fn moved(&self, at: At) -> Vec<String> {
-        let table = self.guard.table_of(at.counters()).unwrap();
-        let wanted = &self.counted[at as usize];
-        StatsKey::all()
-            .filter(|key| {
-                table[key.index() as usize].packets > wanted[key.index() as usize].packets
-            })
-            .map(|key| format!("{key:?}"))
-            .collect()
-    }
-
-    /// No cell has moved but those of the rows.
-    fn settle(&self) {
-        for at in At::ALL {
-            assert!(
-                self.guard.table_of(at.counters()).unwrap() == self.counted[at as usize],
-                "{}: counted beside the rows at {at:?}: {}",
-                self.name,
-                self.moved(at).join(", ")
-            );
-        }
     }
 
     pub(crate) fn xdp(&mut self, what: &str, frame: &[u8], wanted: Wanted) {

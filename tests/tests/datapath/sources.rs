@@ -165,9 +165,10 @@ impl Scene<'_> {
     pub(crate) fn close(&mut self, control: &Conversation) {
         let now = monotonic_ns();
         self.change_session(control, |session| session.traffic.closed_ns = now);
+        let key = control.key();
+        let key = key.client_key(self.role().scope(key.server));
         let mut state = self.guard.state();
         let mut clients = state.clients().unwrap();
-        let key = control.key().client_key([0; 16]);
         let mut client = clients.get(key).unwrap().unwrap();
         client.sessions -= 1;
         clients.set(key, client).unwrap();

@@ -147,7 +147,7 @@ fn good_packets_cut_at_every_length() {
     let policy = policy();
     let guard = Guard::with(&policy).unwrap();
     let mut agreement = Agreement::new(&guard, &policy).unwrap();
-    for whole in wholes() {
+    for whole in wholes().into_iter().step_by(crate::speed::stride()) {
         for tags in STACKS {
             let macs = Macs::default();
             let frame = ethernet(macs, tags, whole.flow.ethertype(), &whole.ip);

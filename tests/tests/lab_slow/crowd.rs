@@ -12,12 +12,14 @@ use std::{
 
 use anyhow::{Context, Result, ensure};
 use ftp_guard_tests::lab::{
-    Site, in_parallel,
+    Site,
+    guard::Guard,
+    in_parallel,
     servers::{self, FtpServer, Make},
     wait_until,
 };
 
-use crate::{clients::Control, counted, settings, start};
+use crate::{clients::Control, counted, settings};
 
 const CROWD: usize = 1000;
 
@@ -41,7 +43,7 @@ fn partners(stop: &AtomicBool) -> Result<(u32, Duration)> {
 fn a_thousand_slow_sessions_end_while_partners_log_in() {
     Site::test(|site| {
         let _server = FtpServer::start(Make::Vsftpd, &site.server, &servers::Settings::default())?;
-        let guard = start(&site.server, settings("login_time = \"20s\""))?;
+        let guard = Guard::start(&site.server, settings("login_time = \"20s\""))?;
         let stop = Arc::new(AtomicBool::new(false));
         let stopped = Arc::clone(&stop);
         let partner = site.stranger.thread(move || partners(&stopped));

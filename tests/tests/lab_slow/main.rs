@@ -48,14 +48,6 @@ fn settings(slow: &str) -> Settings {
     }
 }
 
-/// Starts a guard, and waits until what begins is no longer taken for older than the guard: a session
-/// that was taken over counts as logged in.
-fn start(host: &Host, settings: Settings) -> Result<Guard> {
-    let guard = Guard::start(host, settings)?;
-    std::thread::sleep(Duration::from_secs(6));
-    Ok(guard)
-}
-
 /// How many were ended, or `would_end`, of each reason that has some.
 fn counted(host: &Host, what: &str) -> Result<BTreeMap<&'static str, u64>> {
     let scrape = Scrape::of(host, Guard::METRICS)?;

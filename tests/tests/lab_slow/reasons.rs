@@ -10,6 +10,7 @@ use std::{
 use anyhow::{Result, ensure};
 use ftp_guard_tests::lab::{
     Family, SERVER, Site,
+    guard::Guard,
     servers::{self, FtpServer, Make},
     wait_until,
 };
@@ -17,8 +18,11 @@ use ftp_guard_tests::lab::{
 use crate::{
     LIMIT,
     clients::{Control, download, narrow, wait_for_the_end},
-    counted, ended_after, join, settings, shown, start,
+    counted, ended_after, join, settings, shown,
 };
+
+/// A client: what it does, and when it expects its end.
+type Case = fn() -> Result<()>;
 
 const LOGIN: u64 = 3;
 const IDLE: u64 = 4;
@@ -133,13 +137,13 @@ fn each_ends_with_its_reason_and_a_partner_goes_on() {
         let silent = site
             .server
             .enter(|| TcpListener::bind(SERVER.at(Family::V4, 990)))?;
-        let guard = start(&site.server, settings(&times()))?;
+        let guard = Guard::start(&site.server, settings(&times()))?;
 
         let copy = contents.clone();
         let partner = site
             .stranger
             .thread(move || download("partner.bin", &copy).map(drop));
-        let cases: [(&str, fn() -> Result<()>); 8] = [
+        let cases: [(&str, Case); 8] = [
             ("unheard", unheard),
             ("says nothing", says_nothing),
             ("guesses", guesses),
@@ -195,7 +199,7 @@ fn monitor_mode_tells_and_ends_nothing() {
             mode: "monitor",
             ..settings(&times())
         };
-        let guard = start(&site.server, settings)?;
+        let guard = Guard::start(&site.server, settings)?;
         let mut controls = site
             .client
             .enter(|| Ok::<_, anyhow::Error>([Control::greeted()?, Control::logged_in()?]))?;

@@ -24,7 +24,7 @@ use crate::{
 };
 
 /// The suites that need neither servers nor clients of their own.
-pub(crate) const SUITES: [&str; 3] = ["object", "datapath", "kernel_lab"];
+pub(crate) const SUITES: [&str; 4] = ["object", "datapath", "kernel_lab", "lab_cookies"];
 
 /// For booting and all suites, without hardware support.
 const LIMIT: Duration = Duration::from_secs(20 * 60);

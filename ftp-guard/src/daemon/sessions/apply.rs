@@ -104,7 +104,7 @@ impl<K: Kernel> Work<'_, K> {
             Command::RemoveNamed(key) => drop(kernel.remove_named(&key)?),
             Command::SetClient(key, client) => kernel.set_client(&key, &client)?,
             Command::RemoveClient(key) => drop(kernel.remove_client(&key)?),
-            Command::SetSource(key, source) => kernel.set_source(&key, &source)?,
+            Command::SetSource(key, seen, source) => drop(kernel.set_source(&key, seen, &source)?),
             Command::RemoveSource(key) => drop(kernel.remove_source(&key)?),
             Command::SetListener(key, listener) => kernel.set_listener(&key, &listener)?,
             Command::RemoveListener(key, since) => drop(kernel.remove_listener(&key, since)?),
@@ -148,16 +148,24 @@ impl<K: Kernel> Work<'_, K> {
             .try_for_each(|(key, delta)| self.one(delta.applied(key, found.get(&key).copied())))
     }
 
+    /// Each is read just before it is written: a program may count at any moment.
     fn source_figures(&mut self) -> Result<(), Failure> {
-        self.sources.retain(|_, delta| !delta.is_none());
-        if self.sources.is_empty() {
+        let deltas = std::mem::take(&mut self.sources);
+        let mut first = Ok(());
+        for (key, delta) in deltas {
+            first = first.and(self.source_figure(key, delta));
+        }
+        first
+    }
+
+    fn source_figure(&mut self, key: SourceKey, delta: SourceDelta) -> Result<(), Failure> {
+        if delta.is_none() {
             return Ok(());
         }
-        let found: BTreeMap<_, _> = self.kernel.sources()?.into_iter().collect();
-        let deltas = std::mem::take(&mut self.sources);
-        deltas
-            .into_iter()
-            .try_for_each(|(key, delta)| self.one(delta.applied(key, found.get(&key).copied())))
+        match delta.applied(key, self.kernel.source(&key)?) {
+            Some(command) => self.one(command),
+            None => Ok(()),
+        }
     }
 }
 

@@ -9,7 +9,11 @@ mod scene;
 
 use std::{collections::BTreeMap, net::IpAddr};
 
-use ftp_guard_common::config::{Mode, Role};
+use ftp_guard_common::{
+    allow::AllowValue,
+    config::{Mode, Role},
+};
+use ipnet::IpNet;
 
 use self::{
     endings::{Endings, Teller},
@@ -76,13 +80,28 @@ pub(super) fn adoption_end(role: Role, now_ns: u64) -> u64 {
         }
 }
 
-/// Whether the way from one allowlist to another may end a connection. Entries that are only added
-/// cannot.
+/// Whether the way from one allowlist to another may end a connection, or give its client another
+/// profile. Entries that are only added cannot, but inside a wider one of another profile.
 pub(super) fn may_end_connections(from: &AllowTable, to: &AllowTable) -> bool {
     plan(from, to).iter().any(|change| match change {
-        Change::Insert(prefix, value) => value.excludes() || from.contains_key(prefix),
+        Change::Insert(prefix, value) => {
+            let wider = || around(from, *prefix);
+            value.excludes()
+                || from.contains_key(prefix)
+                || wider().is_some_and(|wider| wider.profile != value.profile)
+        }
         Change::Remove(_) => true,
     })
+}
+
+/// The narrowest entry around a prefix.
+fn around(table: &AllowTable, mut prefix: IpNet) -> Option<AllowValue> {
+    loop {
+        prefix = prefix.supernet()?;
+        if let Some(value) = table.get(&prefix) {
+            return Some(*value);
+        }
+    }
 }
 
 impl Sessions {

@@ -151,7 +151,8 @@ fn without_the_means_there_are_no_cookies_and_it_is_known_why() {
         )
         .unwrap();
     };
-    let cases: [(fn(&mut Fake), bool, &str); 3] = [
+    type Hindrance = fn(&mut Fake);
+    let cases: [(Hindrance, bool, &str); 3] = [
         (
             |fake| fake.broken.extend(["sysctls"]),
             false,

@@ -352,8 +352,10 @@ fn a_ban_ends_the_sessions_of_its_sources_and_no_others() {
     let session = |client: &str, id: u64| {
         let client: std::net::SocketAddr = client.parse().unwrap();
         let server = "192.0.2.200:21".parse().unwrap();
-        let mut session = Session::default();
-        session.id = id;
+        let session = Session {
+            id,
+            ..Session::default()
+        };
         (
             ftp_guard_common::address::FlowKey::new(client, server),
             session,

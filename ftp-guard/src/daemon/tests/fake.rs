@@ -360,8 +360,20 @@ impl Kernel for Fake {
         Ok(same && self.listeners.remove(key).is_some())
     }
 
-    fn set_source(&mut self, key: &SourceKey, value: &Source) -> Result<()> {
+    fn source(&self, key: &SourceKey) -> Result<Option<Source>> {
+        Ok(self.sources.get(key).copied())
+    }
+
+    fn set_source(
+        &mut self,
+        key: &SourceKey,
+        seen: Option<Source>,
+        value: &Source,
+    ) -> Result<bool> {
         self.step("set source", "")?;
+        if self.sources.get(key).copied() != seen {
+            return Ok(false);
+        }
         self.sources.remove(key);
         insert(
             &mut self.sources,
@@ -370,7 +382,6 @@ impl Kernel for Fake {
             names::SOURCES_MAP,
             self.capacities.sessions,
         )
-        .map(drop)
     }
 
     fn remove_source(&mut self, key: &SourceKey) -> Result<bool> {

@@ -83,6 +83,9 @@ fn a_reload_changes_limits_and_tells_it() {
     assert!(guard.reload(Cause::Command).unwrap().limits_changed);
     assert!(guard.kernel.log.is_empty());
     assert!(!guard.reload(Cause::Command).unwrap().changed());
+    let text = files.read("guard.toml") + "[events]\njournal = false\n";
+    std::fs::write(files.path("guard.toml"), text).unwrap();
+    assert!(guard.reload(Cause::Command).unwrap().limits_changed);
 }
 
 #[test]

@@ -169,7 +169,7 @@ fn on_a_router_it_is_marked_and_its_place_is_free_at_once() {
     seconds(&mut guard, 6);
     assert_eq!(guard.kernel.sessions[&key(21, CLIENT)].traffic.killed, 1);
     assert_eq!(guard.kernel.flows[&key(50001, DATA)].traffic.killed, 1);
-    assert!(!guard.kernel.sources.contains_key(&source(CLIENT)));
+    assert_eq!(guard.kernel.sources[&source(CLIENT)], Source::default());
     assert_eq!(guard.kernel.tcp.len(), 1, "it is none of its sockets");
 }
 
@@ -193,10 +193,8 @@ fn before_its_greeting_a_connection_ends_as_well() {
         kernel.sources.insert(source(CLIENT), figures);
         seconds(&mut guard, 6);
         assert!(guard.kernel.opening.is_empty(), "{role}");
-        assert!(
-            !guard.kernel.sources.contains_key(&source(CLIENT)),
-            "{role}"
-        );
+        let left = guard.kernel.sources.get(&source(CLIENT)).copied();
+        assert_eq!(left.unwrap_or_default(), Source::default(), "{role}");
         assert_eq!(told(&guard).len(), 1, "{role}");
         let killed = guard.kernel.sessions.get(&key(21, CLIENT));
         match role {

@@ -239,6 +239,24 @@ fn a_list_that_only_grows_asks_for_no_second_look() {
 }
 
 #[test]
+fn an_entry_of_another_profile_inside_a_wider_one_asks_for_a_second_look() {
+    let files = files("host");
+    let profile = files.read("guard.toml") + "[profile.other]\nlogin_time = \"1h\"\n";
+    std::fs::write(files.path("guard.toml"), profile).unwrap();
+    files.list("a.list", "198.51.100.0/24\n");
+    let mut guard = files.guard(busy_host());
+    let before = guard.kernel.allow_generation;
+    files.list("a.list", "198.51.100.0/24\n198.51.100.2\n");
+    guard.reload(Cause::Command).unwrap();
+    assert_eq!(guard.kernel.allow_generation, before, "the same profile");
+    let narrower = "198.51.100.0/24\n198.51.100.2\n198.51.100.1 profile=other\n";
+    files.list("a.list", narrower);
+    guard.reload(Cause::Command).unwrap();
+    assert_eq!(guard.kernel.allow_generation, before + 1);
+    assert_eq!(guard.kernel.tcp.len(), 6, "nothing has ended");
+}
+
+#[test]
 fn what_could_not_be_ended_is_tried_again() {
     for broken in ["sockets", "destroy", "allow generation"] {
         let files = files("host");

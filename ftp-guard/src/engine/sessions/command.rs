@@ -37,9 +37,10 @@ pub enum Command {
     SetClient(ClientKey, Client),
     /// To remove a client's figures.
     RemoveClient(ClientKey),
-    /// To write a source's figures.
-    SetSource(SourceKey, Source),
-    /// To remove a source's figures.
+    /// To write a source's figures, if they still are what was seen (`None`: there were none). A figure
+    /// that is too low by one would go below 0 with the next end.
+    SetSource(SourceKey, Option<Source>, Source),
+    /// To remove a source's figures, if they still are all zero.
     RemoveSource(SourceKey),
     /// To add a listener.
     SetListener(ListenKey, Listener),

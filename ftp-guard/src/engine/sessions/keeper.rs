@@ -15,7 +15,7 @@ use super::{
     end::Selection,
     listeners::Difference,
     reconcile::Reconciliation,
-    sources::{self, SourceDrift},
+    sources::{self, Resting, SourceDrift},
     tables::{Listed, Look, Rules},
 };
 
@@ -36,6 +36,7 @@ pub struct Keeper {
     listeners: Difference,
     drift: Drift,
     source_drift: SourceDrift,
+    resting: Resting,
     /// Connections that waited for their greeting and had a session.
     pub(super) greeted: BTreeSet<FlowKey>,
     /// Since when the bits of a port are of no use.
@@ -99,6 +100,7 @@ impl Keeper {
         let drift = sources::drift(rules, look.tables);
         sources::correct(&self.source_drift, &drift, &mut commands);
         self.source_drift = drift;
+        sources::forget(look.now_ns, look.tables, &mut self.resting, &mut commands);
         commands
     }
 

@@ -49,10 +49,10 @@ impl SourceDelta {
         *self == Self::default()
     }
 
-    /// The step that brings `found`, a source's figures now, up to date.
+    /// The step that brings `seen`, a source's figures now, up to date.
     #[must_use]
-    pub fn applied(&self, key: SourceKey, found: Option<Source>) -> Command {
-        let found = found.unwrap_or_default();
+    pub fn applied(&self, key: SourceKey, seen: Option<Source>) -> Option<Command> {
+        let found = seen.unwrap_or_default();
         let sum = |figure: u32, by: i64| (i64::from(figure) + by).clamp(0, u32::MAX.into()) as u32;
         let source = Source {
             sessions: sum(found.sessions, self.sessions),
@@ -60,16 +60,36 @@ impl SourceDelta {
             data: sum(found.data, self.data),
             ..found
         };
-        if is_idle(&source) {
-            return Command::RemoveSource(key);
-        }
-        Command::SetSource(key, source)
+        (seen.unwrap_or_default() != source).then_some(Command::SetSource(key, seen, source))
     }
 }
 
 /// Whether a data connection counts among those of its source.
 fn counts(flow: &Flow) -> bool {
     is_live_flow(flow) && !is_outgoing(flow)
+}
+
+/// How long a source's figures stay without a connection: removed while a program counts, the next end
+/// would find a figure that is too low.
+const REST_NS: u64 = 60_000_000_000;
+
+/// Since when sources have had nothing, as the looks have shown.
+pub type Resting = HashMap<SourceKey, u64>;
+
+/// The steps that remove the figures of sources that have had nothing for long.
+pub fn forget(now_ns: u64, tables: &Tables, resting: &mut Resting, commands: &mut Vec<Command>) {
+    let idle = tables.sources.iter().filter(|(_, source)| is_idle(source));
+    let now: Resting = idle
+        .map(|(key, _)| (*key, *resting.get(key).unwrap_or(&now_ns)))
+        .collect();
+    let mut over: Vec<SourceKey> = now
+        .iter()
+        .filter(|(_, since)| now_ns.saturating_sub(**since) >= REST_NS)
+        .map(|(key, _)| *key)
+        .collect();
+    over.sort_unstable();
+    commands.extend(over.into_iter().map(Command::RemoveSource));
+    *resting = now;
 }
 
 /// Whether nothing of a source is left.
@@ -90,7 +110,7 @@ pub struct Gap {
 /// The sources whose figures are not right.
 pub type SourceDrift = HashMap<SourceKey, Gap>;
 
-/// Compares figures and connections. Figures of nothing at all are not right either.
+/// Compares figures and connections.
 pub fn drift(rules: &Rules<'_>, tables: &Tables) -> SourceDrift {
     let mut drift = SourceDrift::new();
     for (key, session) in tables
@@ -119,7 +139,7 @@ pub fn drift(rules: &Rules<'_>, tables: &Tables) -> SourceDrift {
         gap.delta.data -= i64::from(source.data);
         gap.found = Some(*source);
     }
-    drift.retain(|_, gap| !gap.delta.is_none() || gap.found.as_ref().is_some_and(is_idle));
+    drift.retain(|_, gap| !gap.delta.is_none());
     drift
 }
 
@@ -128,7 +148,7 @@ pub fn correct(before: &SourceDrift, now: &SourceDrift, commands: &mut Vec<Comma
     let mut confirmed: Vec<_> = now
         .iter()
         .filter(|(key, gap)| before.get(*key) == Some(*gap))
-        .map(|(key, gap)| (*key, gap.delta.applied(*key, gap.found)))
+        .filter_map(|(key, gap)| Some((*key, gap.delta.applied(*key, gap.found)?)))
         .collect();
     confirmed.sort_by_key(|(key, _)| *key);
     commands.extend(confirmed.into_iter().map(|(_, command)| command));

@@ -67,11 +67,17 @@ fn figures_that_are_wrong_twice_are_corrected() {
 }
 
 #[test]
-fn figures_of_nothing_are_removed() {
+fn figures_of_nothing_are_removed_after_a_minute() {
     let mut world = World::host();
     let source = world.source_key(CLIENT);
     world.sources.insert(source, Source::default());
-    assert_eq!(world.pass(), []);
+    assert_eq!(world.passes(40), []);
+    // Used again meanwhile: the time begins anew.
+    world.open(CLIENT);
+    world.pass();
+    world.closed(&key(21, CLIENT));
+    assert_eq!(world.source(CLIENT), (0, 0, 0));
+    assert_eq!(world.passes(60), []);
     assert_eq!(world.pass(), [Command::RemoveSource(source)]);
 }
 
