@@ -196,7 +196,8 @@ struct Debt {
 impl Debt {
     /// How many frames are due after `elapsed`; 0 until there is a tick's worth of them.
     fn take(&mut self, elapsed: Duration) -> u32 {
-        let frames = |time: Duration| (f64::from(self.rate) * time.as_secs_f64()) as u64;
+        let frames =
+            |time: Duration| (u128::from(self.rate) * time.as_nanos() / 1_000_000_000) as u64;
         let owed = frames(elapsed).saturating_sub(self.settled);
         if owed < frames(TICK).max(1) {
             return 0;
