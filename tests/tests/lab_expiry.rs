@@ -37,7 +37,11 @@ struct Sent {
 #[test]
 fn an_entry_ends_to_the_second_without_a_daemon() {
     Site::test(|site| {
-        let mut guard = Guard::start(&site.server, Settings::default())?;
+        let settings = Settings {
+            more: Settings::unlimited(),
+            ..Settings::default()
+        };
+        let mut guard = Guard::start(&site.server, settings)?;
         let end = now()?.as_secs() + LASTS;
         let [v4, v6] = STRANGER.ips().map(|address| address.to_string());
         guard.ask(&["allow", "add", &v4, &v6, "--expires", &rfc3339(end)?])?;

@@ -123,6 +123,7 @@ fn ten_thousand_entries_change_under_traffic_without_a_dropped_packet() {
             &site.server,
             Settings {
                 list,
+                more: Settings::unlimited(),
                 ..Settings::default()
             },
         )?;

@@ -65,11 +65,6 @@ impl<K: Kernel> Guard<K> {
         let since_ns = self.kernel.cookies_since()?;
         self.defence.keeper = Keeper::resume(&saved, since_ns, now_ns);
         self.judge_ability();
-        if let Some(why) = &self.defence.unable
-            && self.config.limits.syn_cookies != Cookies::Off
-        {
-            tracing::warn!("no SYN cookies: {why}; floods of connection requests meet limits only");
-        }
         self.look();
         Ok(())
     }

@@ -12,7 +12,7 @@ use crate::{
     passive::SECOND,
     row::drop,
     scene::{ANYWHERE, HOST, Scene, Story, Tell},
-    sources::{CONTROL, LISTED, SESSION, SOURCE_RATE, connections},
+    sources::{CONTROL, LISTED, SESSION, SOURCE_RATE, ago, connections},
 };
 
 /// Requests and strays in a window that begin an attack.
@@ -179,8 +179,8 @@ fn windows(scene: &mut Scene<'_>) {
 /// An attack since a minute, whose last window at the threshold was so long ago.
 fn attack(now: u64, over_ns_ago: u64, count: u64, last_count: u64) -> Attack {
     Attack {
-        since_ns: now - 60 * SECOND,
-        over_ns: now - over_ns_ago,
+        since_ns: ago(now, 60 * SECOND),
+        over_ns: ago(now, over_ns_ago),
         attacks: 7,
         last_count,
         ..window(now, count)
@@ -217,8 +217,8 @@ fn over(scene: &mut Scene<'_>) {
     }
     // A flood that stopped at once, and a SYN an hour later.
     let after = step(scene, |now| Attack {
-        window_ns: now - 3600 * SECOND,
-        since_ns: now - 3700 * SECOND,
+        window_ns: ago(now, 3600 * SECOND),
+        since_ns: ago(now, 3700 * SECOND),
         ..attack(now, 3600 * SECOND, 100 * MANY, 100 * MANY)
     });
     assert_eq!(after.since_ns, 0, "no window has been busy for an hour");

@@ -15,7 +15,7 @@ use crate::{
     passive::SECOND,
     row::{Wanted, drop, pass},
     scene::{HOST, Scene, Story, Tell},
-    sources::{CONTROL, LISTED, SOURCE_RATE, connections},
+    sources::{CONTROL, LISTED, SOURCE_RATE, ago, connections},
 };
 
 const COOKIE: Wanted = Wanted {
@@ -50,7 +50,7 @@ fn ready(scene: &mut Scene<'_>) {
     scene.limit(|policy| {
         policy.profiles.insert(0, connections(2));
         policy.limits.cookies = Cookies::Auto as u32;
-        policy.limits.cookies_since_ns = monotonic_ns() - 3600 * SECOND;
+        policy.limits.cookies_since_ns = ago(monotonic_ns(), 3600 * SECOND);
         policy.limits.attack_hold_ns = 10 * SECOND;
     });
     prime(scene, 0);

@@ -30,6 +30,11 @@ pub(crate) const NETWORK_RATE: Wanted = drop(Reason::NetworkRate, CONTROL);
 pub(crate) const TOTAL_RATE: Wanted = drop(Reason::TotalRate, CONTROL);
 pub(crate) const HOUR: u64 = 3600 * SECOND;
 
+/// So long before `now`, or as long as the clock goes back: a machine may have been started just before.
+pub(crate) fn ago(now: u64, ns: u64) -> u64 {
+    now.saturating_sub(ns).max(1)
+}
+
 /// So many at once, and one an hour: no story sees time go by, but by [`Scene::elapse`].
 pub(crate) const fn rate(burst: u64) -> Rate {
     Rate {

@@ -87,6 +87,7 @@ fn settings() -> guard::Settings {
     guard::Settings {
         passive: format!("{}-{}", server::PASSIVE.start(), server::PASSIVE.end()),
         sessions: vec!["pinhole_timeout = \"5s\"".to_owned()],
+        more: guard::Settings::unlimited(),
         ..guard::Settings::default()
     }
 }

@@ -89,7 +89,11 @@ fn end((client, mut server): (TcpStream, TcpStream), ending: Ending) -> Result<(
 #[test]
 fn ten_thousand_sessions_that_end_in_every_way_leave_nothing() {
     Site::test(|site| {
-        let guard = Guard::start(&site.server, Settings::default())?;
+        let settings = Settings {
+            more: Settings::unlimited(),
+            ..Settings::default()
+        };
+        let guard = Guard::start(&site.server, settings)?;
         for (family, port) in [(Family::V4, 21), (Family::V6, 990)] {
             let to = SERVER.at(family, port);
             let listener = site.server.enter(|| TcpListener::bind(to))?;

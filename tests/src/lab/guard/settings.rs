@@ -56,6 +56,23 @@ impl Default for Settings {
 }
 
 impl Settings {
+    /// For [`Settings::more`]: no limit of connections, where a test makes more than clients do.
+    #[must_use]
+    pub fn unlimited() -> Vec<String> {
+        let lines = [
+            "[profile.default]",
+            "connections_per_second = 0",
+            "max_sessions = 0",
+            "max_data_connections = 0",
+            "[limits]",
+            "network_connections_per_second = 0",
+            "total_connections_per_second = 0",
+            "stray_packets_per_second = 0",
+            "total_stray_packets_per_second = 0",
+        ];
+        lines.map(str::to_owned).to_vec()
+    }
+
     /// Lists hosts instead of the client.
     #[must_use]
     pub fn listing(mut self, hosts: &[Addresses]) -> Self {

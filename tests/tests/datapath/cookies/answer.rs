@@ -25,9 +25,12 @@ pub(super) struct Answer {
     pub(super) scale: Option<u8>,
 }
 
+/// The checksum of a TCP header in a packet.
+type Checksum = fn(&[u8], &TcpHeaderSlice<'_>) -> u16;
+
 impl Answer {
     pub(super) fn read(packet: &[u8], flow: &Flow) -> Self {
-        let (ip_len, checksum): (usize, fn(&[u8], &TcpHeaderSlice<'_>) -> u16) = match flow.family {
+        let (ip_len, checksum): (usize, Checksum) = match flow.family {
             Family::Ipv6 => {
                 let ip = Ipv6HeaderSlice::from_slice(packet).unwrap().to_header();
                 assert_eq!(usize::from(ip.payload_length), packet.len() - 40);
