@@ -121,7 +121,7 @@ pub(in crate::config) const SESSIONS_MAX: Key = Key {
     kind: "integer from 1 to 1000000",
     default: Default::Value("16384"),
     doc: "Size of the tables of sessions, of clients with sessions and of pinholes. Memory for all \
-          of it is taken at once, about 650 bytes each. When the table is full, new sessions are \
+          of it is taken at once, about 980 bytes each. When the table is full, new sessions are \
           refused (`session_table_full`), and none that lives is ended. The size is fixed when the \
           tables are made: a change takes effect after `ftp-guard detach` and a start.",
 };
