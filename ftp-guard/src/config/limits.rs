@@ -24,7 +24,7 @@ pub struct ProfileSettings {
     pub login_time: Option<Duration>,
     /// How long a session may be without any packet; `None`: no limit.
     pub idle_time: Option<Duration>,
-    /// How long a data connection may be without any packet; `None`: no limit.
+    /// How long a data connection may carry no payload; `None`: no limit.
     pub data_idle_time: Option<Duration>,
     /// Segments from the client on one control connection each second; 0: no limit.
     pub control_packets_per_second: u32,

@@ -23,7 +23,7 @@ pub struct ProfileView {
     pub login_seconds: Option<u64>,
     /// Time without any packet of a session.
     pub idle_seconds: Option<u64>,
-    /// Time without any packet of a data connection.
+    /// Time in which a data connection carries no payload.
     pub data_idle_seconds: Option<u64>,
     /// Segments from the client on one control connection each second.
     pub control_packets_per_second: u32,
