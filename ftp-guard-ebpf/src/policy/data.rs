@@ -180,9 +180,12 @@ fn insert(
     entry: &AllowValue,
     now: u64,
 ) -> Result<(), Reason> {
-    let known = maps::flows::get(key).is_some_and(|flow| flow.traffic.closed_ns == 0);
-    let counts = kind != FlowKind::Outgoing && !known;
-    if counts {
+    let outgoing = FlowKind::Outgoing as u8;
+    // A request sent again may be of another kind by now: a 500 may have come between the two.
+    let counted = maps::flows::get(key)
+        .is_some_and(|flow| flow.traffic.closed_ns == 0 && flow.kind != outgoing);
+    let counts = kind as u8 != outgoing;
+    if counts && !counted {
         limits::data_fits(source, entry.profile)?;
     }
     let flow = Flow {
@@ -195,8 +198,10 @@ fn insert(
     if !maps::flows::insert(key, &flow) {
         return Err(Reason::FlowTableFull);
     }
-    if counts {
+    if counts && !counted {
         maps::sources::data_begins(source);
+    } else if counted && !counts {
+        maps::sources::data_ends(source);
     }
     Ok(())
 }

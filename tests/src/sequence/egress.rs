@@ -120,9 +120,10 @@ impl Tables {
             Reason::ActiveNamed | Reason::ActiveClient => FlowKind::Active,
             _ => return reason,
         };
-        let is_known = self.flows.get(&step.ends);
-        let is_known = is_known.is_some_and(|flow| !flow.life.is_closed);
-        if kind == FlowKind::Active && !is_known && !self.has_room_for_data(to.ip()) {
+        let known = self.flows.get(&step.ends);
+        let is_counted =
+            known.is_some_and(|flow| !flow.life.is_closed && flow.kind != FlowKind::Outgoing);
+        if kind == FlowKind::Active && !is_counted && !self.has_room_for_data(to.ip()) {
             return Reason::DataLimit;
         }
         if class == PortClass::Other {

@@ -14,7 +14,7 @@ use crate::{
     passive::SECOND,
     row::drop,
     scene::{ANYWHERE, HOST, ROUTER, Scene, Story, Tell},
-    sources::{ANSWER, CONTROL, LISTED, SESSION},
+    sources::{ANSWER, CONTROL, LISTED, SESSION, wait_for_age},
     strays::exhaust,
 };
 
@@ -192,6 +192,7 @@ fn sources_full(scene: &mut Scene<'_>) {
 
 fn reclaimed(scene: &mut Scene<'_>) {
     scene.limit(|_| ());
+    wait_for_age(OPENING_NS);
     fill_openings(scene, 1024, OPENING_NS + 60 * SECOND);
     let source = scene.source(1, 1);
     let mut control = scene.connection(source, 30_000, 21);

@@ -14,6 +14,7 @@ use ftp_guard_tests::conversation::{Conversation, DATA, FIN_ACK, RST_ACK, SYN_AC
 use crate::{
     row::{Wanted, drop, pass},
     scene::{ANYWHERE, ROUTER, Scene, Story, Tell, passive_reply},
+    sources::wait_for_age,
 };
 
 pub(crate) const DATA_PORT: PortClass = PortClass::PassiveData;
@@ -252,6 +253,8 @@ fn lingers(scene: &mut Scene<'_>) {
     );
     scene.xdp("an ACK while it lingers", &ack, FLOW);
     scene.egress("an ACK while it lingers", &answer, FLOW);
+    wait_for_age(HALF_CLOSED_LINGER_NS + SECOND);
+    let now = monotonic_ns();
     let past = now - LINGER_NS - SECOND;
     scene.change_flow(&data, |flow| flow.traffic.closed_ns = past);
     // The server has closed, and its kernel waits for the client's FIN.

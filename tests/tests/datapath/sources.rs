@@ -35,6 +35,13 @@ pub(crate) fn ago(now: u64, ns: u64) -> u64 {
     now.saturating_sub(ns).max(1)
 }
 
+/// Waits until the machine is old enough for something to have happened so long ago. A virtual machine
+/// has just been started.
+pub(crate) fn wait_for_age(ns: u64) {
+    let missing = (ns + SECOND).saturating_sub(monotonic_ns());
+    std::thread::sleep(std::time::Duration::from_nanos(missing));
+}
+
 /// So many at once, and one an hour: no story sees time go by, but by [`Scene::elapse`].
 pub(crate) const fn rate(burst: u64) -> Rate {
     Rate {

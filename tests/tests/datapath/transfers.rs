@@ -24,7 +24,7 @@ const DATA_LIMIT: Wanted = drop(Reason::DataLimit, DATA_PORT);
 const HANDSHAKES: Wanted = drop(Reason::SourceRate, DATA_PORT);
 
 pub(crate) fn stories() -> Vec<Story> {
-    let stories: [(&str, &[Role], Tell); 6] = [
+    let stories: [(&str, &[Role], Tell); 7] = [
         ("data connections on passive ports", ANYWHERE, passive),
         (
             "data connections come and go on a router",
@@ -38,6 +38,11 @@ pub(crate) fn stories() -> Vec<Story> {
         ),
         ("data connections under TLS", ANYWHERE, under_tls),
         ("data connections that the server opens", ANYWHERE, active),
+        (
+            "a connection of the server's that becomes another kind",
+            ANYWHERE,
+            another_kind,
+        ),
         ("handshakes to one passive port", ANYWHERE, handshakes),
     ];
     let stories = stories.into_iter();
@@ -260,4 +265,29 @@ fn handshakes(scene: &mut Scene<'_>) {
         .client_at(1, TcpFlags::SYN, b"");
     scene.xdp("later", &syn, PINHOLE);
     scene.xdp("later, once more", &syn, HANDSHAKES);
+}
+
+/// A request that is sent again after the server refused the PORT, and once more after it took another:
+/// the connection counts while it is the session's, and not while it is the host's own.
+fn another_kind(scene: &mut Scene<'_>) {
+    scene.profile(limited(0, 2));
+    let source = scene.source(1, 1);
+    let to = SocketAddr::new(source, 35_000);
+    let mut control = scene.greet(source, 30_000);
+    let mut data = scene.connection(source, to.port(), 50_010);
+    let syn = data.server(TcpFlags::SYN, b"");
+    let named = pass(Reason::ActiveNamed, DATA_PORT);
+    let outgoing = pass(Reason::Outgoing, DATA_PORT);
+    for _ in 0..2 {
+        scene.command(&mut control, &active_command(to));
+        scene.egress("a request", &syn, named);
+        assert_eq!(scene.counts(source), Some((1, 0, 1)));
+        scene.egress("the same again", &syn, named);
+        assert_eq!(scene.counts(source), Some((1, 0, 1)));
+        scene.reply(&mut control, "500 no\r\n");
+        scene.egress("again, after the refusal", &syn, outgoing);
+        assert_eq!(scene.counts(source), Some((1, 0, 0)));
+        scene.egress("and again", &syn, outgoing);
+        assert_eq!(scene.counts(source), Some((1, 0, 0)));
+    }
 }

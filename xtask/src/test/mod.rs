@@ -75,13 +75,15 @@ pub(crate) fn run_on(workspace: &Workspace, options: &Options, here: bool) -> Re
             )?);
         }
     }
-    for series in &options.kernels {
-        shell::say(format!("kernel {series}"));
-        let fitting: Vec<&Suite> = suites
+    if !options.kernels.is_empty() {
+        let fitting: Vec<&Suite> = vm::SUITES
             .iter()
-            .filter(|suite| vm::SUITES.contains(&suite.name.as_str()) && wanted(&suite.name))
+            .filter(|name| wanted(name))
+            .filter_map(|name| suites.iter().find(|suite| suite.name == *name))
             .collect();
-        vm::run(workspace, series, &fitting, &binary, options, &mut summary)?;
+        for row in vm::run_all(workspace, &fitting, &binary, options)? {
+            summary.add(row);
+        }
     }
     summary.finish()
 }

@@ -1,4 +1,4 @@
-//! A program whose output is shown and read at once, with a limit to its time.
+//! A program whose output is read as it comes, with a limit to its time.
 
 use std::{
     io::{BufRead, BufReader, Read},
@@ -18,7 +18,7 @@ const GRACE: Duration = Duration::from_secs(20);
 const DRAIN: Duration = Duration::from_secs(2);
 const TICK: Duration = Duration::from_millis(50);
 
-/// Runs a program, prints its standard output and hands each line of it to `read`.
+/// Runs a program and hands each line of its standard output to `read`.
 ///
 /// Returns how it ended; nothing when it took longer than `limit` and was ended.
 ///
@@ -40,17 +40,12 @@ pub(crate) fn stream(
         .take()
         .context("standard output is not piped")?;
     let lines = lines(output);
-    let mut show = |line: String| {
-        println!("{line}");
-        read(&line);
-    };
-
     let deadline = Instant::now() + limit;
     let mut open = true;
     let ended = loop {
         if open {
             match lines.recv_timeout(TICK) {
-                Ok(line) => show(line),
+                Ok(line) => read(&line),
                 Err(RecvTimeoutError::Timeout) => {}
                 Err(RecvTimeoutError::Disconnected) => open = false,
             }
@@ -68,7 +63,7 @@ pub(crate) fn stream(
     // Not to the end of the pipe: a server that outlives its test may hold it open.
     let deadline = Instant::now() + DRAIN;
     while let Ok(line) = lines.recv_timeout(deadline.saturating_duration_since(Instant::now())) {
-        show(line);
+        read(&line);
     }
     Ok(ended)
 }

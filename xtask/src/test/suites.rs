@@ -102,7 +102,10 @@ pub(crate) fn run(name: &str, command: &mut Command, options: &Options) -> Resul
     shell::say(shell::line(command));
     let start = Instant::now();
     let mut counts = Counts::default();
-    let ended = stream(command, LIMIT, |line| counts.add_line(line))?;
+    let ended = stream(command, LIMIT, |line| {
+        println!("{line}");
+        counts.add_line(line);
+    })?;
     Ok(Row {
         suite: name.to_owned(),
         counts,

@@ -12,36 +12,80 @@ use std::{
     fs,
     path::{Path, PathBuf},
     process::Command,
+    thread,
     time::{Duration, Instant},
 };
 
-use anyhow::{Context, Result, bail};
+use anyhow::{Context, Result, anyhow, bail};
 
 use crate::{
     shell,
-    test::{Options, Suite, Summary, stream},
+    test::{Options, Row, Suite, stream},
     workspace::Workspace,
 };
 
-/// The suites that need neither servers nor clients of their own.
-pub(crate) const SUITES: [&str; 4] = ["object", "datapath", "kernel_lab", "lab_cookies"];
+/// The suites that need neither servers nor clients of their own, in the order in which they run: some rows
+/// of `datapath` wait until the machine has been up for some minutes.
+pub(crate) const SUITES: [&str; 4] = ["object", "kernel_lab", "lab_cookies", "datapath"];
 
-/// For booting and all suites, without hardware support.
-const LIMIT: Duration = Duration::from_secs(20 * 60);
+/// For booting and all suites, without hardware support, beside another machine.
+const LIMIT: Duration = Duration::from_secs(30 * 60);
 
-/// Boots a kernel, runs the suites there and adds a row for each.
+/// Boots all kernels of `options`, runs the suites there and returns a row for each. The machines run
+/// at the same time: each is busy with one processor for the most part. The first one's lines are printed as
+/// they come, those of the others when they have ended.
 ///
 /// # Errors
 ///
-/// When the machine cannot be made or started.
-pub(crate) fn run(
+/// When a machine cannot be made or started.
+pub(crate) fn run_all(
+    workspace: &Workspace,
+    suites: &[&Suite],
+    binary: &Path,
+    options: &Options,
+) -> Result<Vec<Row>> {
+    let Some((first, others)) = options.kernels.split_first() else {
+        return Ok(Vec::new());
+    };
+    thread::scope(|scope| {
+        let others: Vec<_> = others
+            .iter()
+            .map(|series| {
+                let mut lines = Vec::new();
+                let machine = scope.spawn(move || {
+                    let keep = |line: &str| lines.push(line.to_owned());
+                    let rows = run(workspace, series, suites, binary, options, keep);
+                    (rows, lines)
+                });
+                (series, machine)
+            })
+            .collect();
+        shell::say(format!("kernel {first}"));
+        let show = |line: &str| println!("{line}");
+        let mut rows = run(workspace, first, suites, binary, options, show)?;
+        for (series, machine) in others {
+            shell::say(format!("kernel {series}"));
+            let (result, lines) = machine.join().map_err(|_| {
+                anyhow!("the thread that watches the machine of kernel {series} has died")
+            })?;
+            for line in lines {
+                println!("{line}");
+            }
+            rows.extend(result?);
+        }
+        Ok(rows)
+    })
+}
+
+/// Boots a kernel, runs the suites there and returns a row for each.
+fn run(
     workspace: &Workspace,
     series: &str,
     suites: &[&Suite],
     binary: &Path,
     options: &Options,
-    summary: &mut Summary,
-) -> Result<()> {
+    mut read: impl FnMut(&str),
+) -> Result<Vec<Row>> {
     let kernel = Kernel::find(&workspace.kernels().join(series))?;
     let folder = tempfile::tempdir().context("cannot create a temporary folder")?;
     let initrd = image::make(folder.path(), workspace, &kernel, suites, binary, options)
@@ -50,6 +94,7 @@ pub(crate) fn run(
     let start = Instant::now();
     let mut log = console::Log::default();
     let ended = stream(&mut qemu(workspace, &kernel, &initrd), LIMIT, |line| {
+        read(line);
         log.add(line, start.elapsed());
     })?;
     if ended.is_none() {
@@ -59,10 +104,7 @@ pub(crate) fn run(
         ));
     }
     let names = suites.iter().map(|suite| suite.name.as_str());
-    for row in log.rows(series, names, start.elapsed()) {
-        summary.add(row);
-    }
-    Ok(())
+    Ok(log.rows(series, names, start.elapsed()))
 }
 
 /// A kernel that setup unpacked.
