@@ -131,6 +131,10 @@ pub const FLAG_FXP: u32 = 1;
 /// A passive port outside the configured ranges is guarded as long as a pinhole or a data connection
 /// uses it.
 pub const FLAG_GUARD_OUTSIDE: u32 = 2;
+/// What passes on control connections is told to the daemon.
+pub const FLAG_TEXT: u32 = 4;
+/// What looks like FTP on a port of no class is told, too.
+pub const FLAG_ODD_PORTS: u32 = 8;
 
 /// Where the guarded FTP servers are.
 #[repr(u32)]

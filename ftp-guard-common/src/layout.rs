@@ -12,6 +12,7 @@ use crate::{
     limits::{Attack, Opening, Primed, Profile, Rate, Source, SourceKey, Sysctls},
     session::{Client, Flow, Listener, Named, Pinhole, Session, Traffic},
     stats::Counter,
+    text::TextHeader,
 };
 
 /// Asserts that the fields, in order, fill the type without a gap.
@@ -99,13 +100,16 @@ assert_packed!(CommandParser, size 40, align 4,
     host: HostReader, word: u32, count: u8, phase: u8, verb: u8, telnet: u8, first: u8, form: u8,
     place: u8, high: u8);
 assert_packed!(Listener, size 8, align 8, since_ns: u64);
+assert_packed!(TextHeader, size 72, align 8,
+    time_ns: u64, session: u64, key: FlowKey, sequence: u32, acknowledgement: u32, length: u32,
+    captured: u16, kind: u8, detail: u8);
 
 #[cfg(feature = "user")]
 mod user {
     use super::{
         AllowValue, Attack, BanValue, Client, ClientKey, Counter, EndpointKey, Event, EventBudget,
         Flow, FlowKey, GuardConfig, ListenKey, Listener, Named, Opening, Pinhole, Primed, Profile,
-        Session, Source, SourceKey, Sysctls,
+        Session, Source, SourceKey, Sysctls, TextHeader,
     };
 
     macro_rules! pods {
@@ -141,5 +145,6 @@ mod user {
         Source,
         SourceKey,
         Sysctls,
+        TextHeader,
     );
 }

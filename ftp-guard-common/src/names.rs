@@ -72,6 +72,11 @@ pub const SYSCTLS_MAP: &str = "FTPG_SYSCTLS";
 pub const EVENTS_MAP: &str = "FTPG_EVENTS";
 /// Budgets of events: per-CPU array of [`EventBudget`](crate::event::EventBudget).
 pub const EVENT_BUDGET_MAP: &str = "FTPG_EVENT_BUD";
+/// What sessions say: ring buffer of [`TextHeader`](crate::text::TextHeader) and what follows it.
+pub const TEXT_MAP: &str = "FTPG_TEXT";
+/// Records that did not fit: per-CPU array of `u64`, by the number of a
+/// [`TextKind`](crate::text::TextKind).
+pub const TEXT_LOSS_MAP: &str = "FTPG_TEXT_LOSS";
 /// Layout number: array of one `u32`, [`ABI_VERSION`](crate::ABI_VERSION).
 pub const ABI_MAP: &str = "FTPG_ABI";
 

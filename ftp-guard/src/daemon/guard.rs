@@ -16,6 +16,7 @@ use super::{
     bans::Bans,
     inputs::{Fingerprint, Inputs},
     kernel::Kernel,
+    monitor::MonitorHandle,
     sessions::Sessions,
     wanted::Wanted,
     watch::Watched,
@@ -68,6 +69,8 @@ pub struct Guard<K> {
     /// Where events are published.
     pub(super) events: EventSink,
     pub(super) defence: Defence,
+    /// What sessions do.
+    pub(super) monitor: MonitorHandle,
     /// Whether events are written to the log.
     pub(super) journal: watch::Sender<bool>,
 }
@@ -119,6 +122,7 @@ impl<K: Kernel> Guard<K> {
             sessions,
             events: EventSink::default(),
             defence: Defence::default(),
+            monitor: MonitorHandle::default(),
             journal: watch::Sender::new(journal),
         }
     }
@@ -131,6 +135,11 @@ impl<K: Kernel> Guard<K> {
     /// Where events are published and read.
     pub fn events(&self) -> &EventSink {
         &self.events
+    }
+
+    /// The way to what is known of sessions.
+    pub fn monitor(&self) -> &MonitorHandle {
+        &self.monitor
     }
 
     /// Whether events are written to the log.

@@ -16,6 +16,7 @@ mod flood;
 pub mod guard;
 pub mod inputs;
 pub mod kernel;
+pub mod monitor;
 pub mod owner;
 pub mod query;
 pub mod reload;

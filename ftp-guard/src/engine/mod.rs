@@ -5,4 +5,5 @@ pub mod allowlist;
 pub mod bans;
 pub mod cookies;
 pub mod events;
+pub mod monitor;
 pub mod sessions;

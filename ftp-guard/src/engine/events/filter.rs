@@ -35,6 +35,7 @@ fn reason_of(kind: &EventKind) -> Option<&str> {
         EventKind::Drop(packet) => Some(&packet.reason),
         EventKind::TableFull(full) => Some(&full.packet.reason),
         EventKind::SessionEnded(ended) => Some(&ended.reason),
+        EventKind::Detection(detection) => Some(&detection.rule),
         _ => None,
     }
 }
@@ -45,6 +46,9 @@ fn concerns(kind: &EventKind, prefix: IpNet) -> bool {
         EventKind::Drop(packet) => inside(packet.remote()),
         EventKind::TableFull(full) => inside(full.packet.remote()),
         EventKind::SessionEnded(ended) => inside(Some(ended.client.ip())),
+        EventKind::Login(login) => inside(Some(login.client.ip())),
+        EventKind::Transfer(transfer) => inside(Some(transfer.client.ip())),
+        EventKind::Detection(detection) => inside(detection.source),
         EventKind::BanAdded(ban)
         | EventKind::BanProlonged(ban)
         | EventKind::BanRemoved(ban)

@@ -5,6 +5,7 @@
 //! added.
 
 mod filter;
+mod ftp;
 mod packet;
 #[cfg(test)]
 mod tests;
@@ -18,6 +19,7 @@ use serde::{Deserialize, Serialize};
 
 pub use self::{
     filter::Filter,
+    ftp::{DetectionEvent, LoginEvent, Severity, TransferEvent},
     packet::{Packet, table_of},
 };
 
@@ -57,13 +59,19 @@ pub enum EventKind {
     CookiesOff(CookiesOff),
     /// The guard has ended a session, or a part of one.
     SessionEnded(SessionEnded),
+    /// Somebody has logged in, or was refused.
+    Login(LoginEvent),
+    /// A transfer has ended.
+    Transfer(TransferEvent),
+    /// A rule of detection applies.
+    Detection(DetectionEvent),
     /// To one reader only: it was too slow for that many events, which came here.
     Lost(Lost),
 }
 
 impl EventKind {
     /// The names of all, in the order of the variants.
-    pub const NAMES: [&'static str; 12] = [
+    pub const NAMES: [&'static str; 15] = [
         "drop",
         "table_full",
         "ban_added",
@@ -75,6 +83,9 @@ impl EventKind {
         "cookies_on",
         "cookies_off",
         "session_ended",
+        "login",
+        "transfer",
+        "detection",
         "lost",
     ];
 
@@ -99,7 +110,10 @@ impl EventKind {
             Self::CookiesOn(_) => 8,
             Self::CookiesOff(_) => 9,
             Self::SessionEnded(_) => 10,
-            Self::Lost(_) => 11,
+            Self::Login(_) => 11,
+            Self::Transfer(_) => 12,
+            Self::Detection(_) => 13,
+            Self::Lost(_) => 14,
         }
     }
 }

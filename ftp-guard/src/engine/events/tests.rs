@@ -8,6 +8,7 @@ use ftp_guard_common::{
 };
 
 use super::*;
+use crate::engine::monitor::record::{Direction, TransferRecord};
 
 fn reported() -> Reported {
     Reported {
@@ -58,6 +59,24 @@ fn ended() -> SessionEnded {
         server: "198.51.100.1:21".parse().unwrap(),
         profile: "bulk".into(),
         reason: "login_timeout".into(),
+    }
+}
+
+fn transfer() -> TransferRecord {
+    TransferRecord {
+        began: "2026-11-22T08:40:00Z".parse().unwrap(),
+        direction: Direction::Download,
+        command: Some("RETR".into()),
+        path: Some("/a.zip".into()),
+        file_type: Some("zip".into()),
+        bytes: Some(4096),
+        seconds: 0.25,
+        code: Some(226),
+        mode: Some("passive".into()),
+        data_client: Some("192.0.2.7:40001".parse().unwrap()),
+        data_server: Some("198.51.100.1:50000".parse().unwrap()),
+        encrypted: Some(false),
+        complete: true,
     }
 }
 
@@ -134,6 +153,45 @@ fn every_kind() -> Vec<(EventKind, &'static str, &'static str)> {
             EventKind::SessionEnded(ended()),
             r#""event":"session_ended","id":17,"part":"session","client":"192.0.2.7:40000","server":"198.51.100.1:21","profile":"bulk","reason":"login_timeout""#,
             "session 17 of 192.0.2.7:40000 with 198.51.100.1:21 ended: login_timeout, profile bulk",
+        ),
+        (
+            EventKind::Login(LoginEvent {
+                session: 17,
+                client: "192.0.2.7:40000".parse().unwrap(),
+                server: "198.51.100.1:21".parse().unwrap(),
+                user: Some("alice".into()),
+                anonymous: false,
+                accepted: false,
+                code: 530,
+            }),
+            r#""event":"login","session":17,"client":"192.0.2.7:40000","server":"198.51.100.1:21","user":"alice","anonymous":false,"accepted":false,"code":530"#,
+            "login refused \"alice\" from 192.0.2.7:40000 at 198.51.100.1:21, session 17, code 530",
+        ),
+        (
+            EventKind::Transfer(TransferEvent {
+                session: 17,
+                client: "192.0.2.7:40000".parse().unwrap(),
+                server: "198.51.100.1:21".parse().unwrap(),
+                user: Some("alice".into()),
+                transfer: transfer(),
+            }),
+            r#""event":"transfer","session":17,"client":"192.0.2.7:40000","server":"198.51.100.1:21","user":"alice","began":"2026-11-22T08:40:00Z","direction":"download","command":"RETR","path":"/a.zip","file_type":"zip","bytes":4096,"seconds":0.25,"code":226,"mode":"passive","data_client":"192.0.2.7:40001","data_server":"198.51.100.1:50000","encrypted":false,"complete":true"#,
+            "download \"/a.zip\" 4096 bytes in 0.2 s, code 226, 192.0.2.7:40000 at 198.51.100.1:21, user \"alice\", session 17",
+        ),
+        (
+            EventKind::Detection(DetectionEvent {
+                rule: "login_failures".into(),
+                severity: Severity::High,
+                source: Some("192.0.2.7".parse().unwrap()),
+                server: Some("198.51.100.1:21".parse().unwrap()),
+                session: 17,
+                user: None,
+                message: "5 failed logins within 10m".into(),
+                count: 5,
+                banned: true,
+            }),
+            r#""event":"detection","rule":"login_failures","severity":"high","source":"192.0.2.7","server":"198.51.100.1:21","session":17,"user":null,"message":"5 failed logins within 10m","count":5,"banned":true"#,
+            "high login_failures: 5 failed logins within 10m, source 192.0.2.7, session 17; banned",
         ),
         (
             EventKind::Lost(Lost { count: 5 }),
@@ -252,7 +310,10 @@ fn filters_take_what_they_name() {
             "ban_prolonged",
             "ban_removed",
             "ban_expired",
-            "session_ended"
+            "session_ended",
+            "login",
+            "transfer",
+            "detection"
         ]
     );
     assert!(takes(&of(&["not_listed"], Some("2001:db8::/32"))).is_empty());

@@ -5,7 +5,7 @@ use std::{
     net::SocketAddr,
 };
 
-use super::{BanEvent, Event, EventKind, Packet};
+use super::{BanEvent, DetectionEvent, Event, EventKind, Packet, TransferEvent};
 
 impl Display for Event {
     fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
@@ -45,6 +45,25 @@ impl Display for EventKind {
                 "{} {} of {} with {} ended: {}, profile {}",
                 ended.part, ended.id, ended.client, ended.server, ended.reason, ended.profile
             ),
+            Self::Login(login) => {
+                let what = if login.accepted {
+                    "login"
+                } else {
+                    "login refused"
+                };
+                write!(f, "{what} ")?;
+                match &login.user {
+                    Some(user) => write!(f, "{user:?}")?,
+                    None => write!(f, "without a name")?,
+                }
+                write!(
+                    f,
+                    " from {} at {}, session {}, code {}",
+                    login.client, login.server, login.session, login.code
+                )
+            }
+            Self::Transfer(transfer) => transfer.fmt(f),
+            Self::Detection(detection) => detection.fmt(f),
             Self::Lost(lost) => write!(
                 f,
                 "{} events are not shown: they came faster than they were read",
@@ -91,5 +110,49 @@ impl Packet {
 
     fn receiver(&self) -> Option<SocketAddr> {
         Some((self.destination?, self.destination_port?).into())
+    }
+}
+
+impl Display for TransferEvent {
+    fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
+        let transfer = &self.transfer;
+        write!(f, "{}", transfer.direction.as_str())?;
+        if let Some(path) = &transfer.path {
+            write!(f, " {path:?}")?;
+        }
+        if let Some(bytes) = transfer.bytes {
+            write!(f, " {bytes} bytes")?;
+        }
+        write!(f, " in {:.1} s", transfer.seconds)?;
+        if let Some(code) = transfer.code {
+            write!(f, ", code {code}")?;
+        }
+        write!(f, ", {} at {}", self.client, self.server)?;
+        if let Some(user) = &self.user {
+            write!(f, ", user {user:?}")?;
+        }
+        write!(f, ", session {}", self.session)
+    }
+}
+
+impl Display for DetectionEvent {
+    fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
+        write!(
+            f,
+            "{} {}: {}",
+            self.severity.as_str(),
+            self.rule,
+            self.message
+        )?;
+        if let Some(source) = self.source {
+            write!(f, ", source {source}")?;
+        }
+        if self.session != 0 {
+            write!(f, ", session {}", self.session)?;
+        }
+        if self.banned {
+            write!(f, "; banned")?;
+        }
+        Ok(())
     }
 }
