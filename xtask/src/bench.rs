@@ -4,13 +4,13 @@ use anyhow::Result;
 
 use crate::{program, workspace::Workspace};
 
-/// Measure packets, transfers, or floods beside what others would do about them
+/// Measure packets, transfers, floods beside what others would do about them, or the monitor
 #[derive(clap::Args)]
 pub(crate) struct Options {
     /// What is measured
     #[arg(long, value_enum, default_value_t)]
     suite: Suite,
-    /// Less of it, to see that it works (floods)
+    /// Less of it, to see that it works (floods, monitor)
     #[arg(long)]
     quick: bool,
     /// Rounds that medians are taken of
@@ -34,6 +34,8 @@ enum Suite {
     Transfer,
     /// What partners notice of floods: with the guard, nftables, SYN cookies, XDP_DROP, nothing
     Flood,
+    /// What it costs the daemon to read two thousand sessions
+    Monitor,
 }
 
 impl Options {
@@ -43,6 +45,7 @@ impl Options {
             Suite::Packets => "packets",
             Suite::Transfer => "transfer",
             Suite::Flood => "flood",
+            Suite::Monitor => "monitor",
         };
         let mut arguments = vec![suite.to_owned()];
         if self.quick {

@@ -1,10 +1,12 @@
 //! What the guard costs. Needs root.
 //!
-//! Usage: `bench [packets|transfer|flood] [--json] [--rounds N] [--repeat N] [--size MIB] [--quick]
+//! Usage: `bench [packets|transfer|flood|monitor] [--json] [--rounds N] [--repeat N] [--size MIB] [--quick]
 //! [--only WORD]`
 
 mod flood;
+mod monitor;
 mod packets;
+mod process;
 mod transfer;
 
 use std::fs;
@@ -17,6 +19,7 @@ fn main() -> Result<()> {
         Suite::Packets => packets::run(&options),
         Suite::Transfer => transfer::run(&options),
         Suite::Flood => flood::run(&options),
+        Suite::Monitor => monitor::run(&options),
     }
 }
 
@@ -29,6 +32,8 @@ enum Suite {
     Transfer,
     /// What partners notice of floods.
     Flood,
+    /// What it costs to read many sessions.
+    Monitor,
 }
 
 struct Options {
@@ -39,7 +44,7 @@ struct Options {
     repeat: u32,
     /// Size of a transfer.
     size_mib: u32,
-    /// Less of a flood: to see that it works.
+    /// Less: to see that it works.
     quick: bool,
     /// Of floods, those alone that have all of these in the names of contender, flood and rate.
     only: Vec<String>,
@@ -67,6 +72,7 @@ impl Options {
                 "packets" => options.suite = Suite::Packets,
                 "transfer" => options.suite = Suite::Transfer,
                 "flood" => options.suite = Suite::Flood,
+                "monitor" => options.suite = Suite::Monitor,
                 "--quick" => options.quick = true,
                 "--only" => options
                     .only
@@ -76,7 +82,7 @@ impl Options {
                 "--repeat" => options.repeat = number()?,
                 "--size" => options.size_mib = number()?,
                 other => bail!(
-                    "unknown argument \"{other}\": packets, transfer, flood, --json, --rounds N, --repeat N, \
+                    "unknown argument \"{other}\": packets, transfer, flood, monitor, --json, --rounds N, --repeat N, \
                      --size MIB, --quick or --only WORD"
                 ),
             }

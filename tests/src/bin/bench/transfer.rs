@@ -1,5 +1,6 @@
 //! What the guard costs a transfer at full speed: vsftpd and curl over a pair of veth interfaces,
-//! without a program on the server's, with one that only returns `XDP_PASS`, and with the guard.
+//! without a program on the server's, with one that only returns `XDP_PASS`, with the guard, and with a
+//! guard that does not read control connections.
 //!
 //! The second is there because of veth: an XDP program on an interface makes its peer send segments
 //! of wire size one by one instead of 64 KiB at once (no GSO into XDP). That is the price of any XDP
@@ -34,10 +35,11 @@ enum Setting {
     Nothing,
     Pass,
     Guard,
+    Unread,
 }
 
 impl Setting {
-    const ALL: [Self; 3] = [Self::Nothing, Self::Pass, Self::Guard];
+    const ALL: [Self; 4] = [Self::Nothing, Self::Pass, Self::Guard, Self::Unread];
 }
 
 impl fmt::Display for Setting {
@@ -46,6 +48,7 @@ impl fmt::Display for Setting {
             Self::Nothing => "nothing",
             Self::Pass => "XDP_PASS",
             Self::Guard => "guard",
+            Self::Unread => "guard, inspect off",
         })
     }
 }
@@ -178,6 +181,13 @@ impl Bench {
                 let guard = Guard::start(&self.server, guard::Settings::default())?;
                 On::Guard(Box::new(guard))
             }
+            Setting::Unread => {
+                let settings = guard::Settings {
+                    more: vec!["[inspect]\nenabled = false".to_owned()],
+                    ..guard::Settings::default()
+                };
+                On::Guard(Box::new(Guard::start(&self.server, settings)?))
+            }
         })
     }
 
@@ -219,24 +229,27 @@ fn print(all: &[Rates], options: &Options) -> Result<()> {
     let rounds = options.rounds(5);
     let mut rows = Vec::new();
     for way in Way::ALL {
-        let [nothing, pass, guard] = [
+        let [nothing, pass, guard, unread] = [
             of(way, Setting::Nothing)?,
             of(way, Setting::Pass)?,
             of(way, Setting::Guard)?,
+            of(way, Setting::Unread)?,
         ];
-        rows.push((way.name(), nothing, pass, guard));
+        rows.push((way.name(), nothing, pass, guard, unread));
     }
     if options.json {
         let rows: Vec<_> = rows
             .into_iter()
-            .map(|(way, nothing, pass, guard)| {
+            .map(|(way, nothing, pass, guard, unread)| {
                 json!({
                     "way": way,
                     "nothing_mib_s": nothing,
                     "pass_mib_s": pass,
                     "guard_mib_s": guard,
+                    "unread_mib_s": unread,
                     "guard_to_nothing": guard / nothing,
                     "guard_to_pass": guard / pass,
+                    "guard_to_unread": guard / unread,
                 })
             })
             .collect();
@@ -265,16 +278,18 @@ fn print(all: &[Rates], options: &Options) -> Result<()> {
     println!(
         "Transfers of {} MiB between vsftpd and curl over veth, medians of {rounds} interleaved rounds, \
          MiB/s.\n\n{processor}; Linux {kernel}; load {}.\n\n\
-         | transfer | nothing | XDP_PASS | guard | guard to nothing | guard to XDP_PASS |\n\
-         | --- | ---: | ---: | ---: | ---: | ---: |",
+         | transfer | nothing | XDP_PASS | guard | guard, inspect off | guard to nothing | guard to XDP_PASS \
+         | guard to inspect off |\n\
+         | --- | ---: | ---: | ---: | ---: | ---: | ---: | ---: |",
         options.size_mib,
         load()
     );
-    for (way, nothing, pass, guard) in rows {
+    for (way, nothing, pass, guard, unread) in rows {
         println!(
-            "| {way} | {nothing:.0} | {pass:.0} | {guard:.0} | {:.3} | {:.3} |",
+            "| {way} | {nothing:.0} | {pass:.0} | {guard:.0} | {unread:.0} | {:.3} | {:.3} | {:.3} |",
             guard / nothing,
-            guard / pass
+            guard / pass,
+            guard / unread
         );
     }
     println!(

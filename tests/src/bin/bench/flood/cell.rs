@@ -5,7 +5,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use anyhow::{Context, Result, ensure};
+use anyhow::{Result, ensure};
 use ftp_guard_tests::lab::{
     Arena, Family, SERVER, Spoofed,
     clients::{
@@ -18,6 +18,7 @@ use ftp_guard_tests::lab::{
 };
 
 use super::contender::Contender;
+use crate::process;
 
 /// The file that is sent; sparse, so that no disk is measured, and longer than any measurement.
 const FILE: &str = "endless.bin";
@@ -149,7 +150,7 @@ pub fn measure(
     let start = Instant::now();
     let frames_before = Frames::read(&arena)?;
     let (sent_before, spent_before) = (flood.sent(), spent(&flood, flood_cpu)?);
-    let cpu_before = pid.map(cpu_seconds).transpose()?;
+    let cpu_before = pid.map(process::cpu_seconds).transpose()?;
     let goodput = download.rate_over(extent.download);
     drop(download);
     let plan = Plan {
@@ -166,9 +167,9 @@ pub fn measure(
     let spent = spent(&flood, flood_cpu)? - spent_before;
     let daemon = match (pid, cpu_before, rss_before) {
         (Some(pid), Some(cpu_before), Some(rss_before)) => Some(Daemon {
-            cpu: (cpu_seconds(pid)? - cpu_before) / seconds,
+            cpu: (process::cpu_seconds(pid)? - cpu_before) / seconds,
             rss_before,
-            rss_after: resident_kib(pid)?,
+            rss_after: process::resident_kib(pid)?,
         }),
         _ => None,
     };
@@ -218,35 +219,15 @@ impl Frames {
 fn spent(flood: &Generator, cpu: Option<usize>) -> Result<f64> {
     let mut seconds = flood.spent().as_secs_f64();
     let name = format!("ksoftirqd/{}\n", cpu.unwrap_or_default());
-    for process in fs::read_dir("/proc")?.flatten() {
-        let id = process.file_name();
+    for entry in fs::read_dir("/proc")?.flatten() {
+        let id = entry.file_name();
         let Some(id) = id.to_str().and_then(|id| id.parse().ok()) else {
             continue;
         };
         // A process may end between two looks.
-        if fs::read_to_string(process.path().join("comm")).is_ok_and(|found| found == name) {
-            seconds += cpu_seconds(id)?;
+        if fs::read_to_string(entry.path().join("comm")).is_ok_and(|found| found == name) {
+            seconds += process::cpu_seconds(id)?;
         }
     }
     Ok(seconds)
-}
-
-/// Processor time of a process, proc(5).
-fn cpu_seconds(pid: u32) -> Result<f64> {
-    let stat = fs::read_to_string(format!("/proc/{pid}/stat"))?;
-    let (_, after) = stat.rsplit_once(')').context("no name in stat")?;
-    let fields: Vec<_> = after.split_whitespace().collect();
-    // utime and stime are fields 14 and 15; the state behind the name is field 3.
-    let ticks = |index: usize| -> Result<f64> { Ok(fields[index].parse()?) };
-    ensure!(fields.len() > 12, "stat is cut");
-    // USER_HZ is 100 on every architecture with BPF.
-    Ok((ticks(11)? + ticks(12)?) / 100.0)
-}
-
-/// Resident memory of a process, proc(5).
-fn resident_kib(pid: u32) -> Result<u64> {
-    let status = fs::read_to_string(format!("/proc/{pid}/status"))?;
-    let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:"));
-    let value = line.and_then(|line| line.split_whitespace().next());
-    Ok(value.context("no VmRSS")?.parse()?)
 }
