@@ -68,6 +68,38 @@ pub struct Profile {
     pub sessions: u32,
     /// Data connections of a source at one time, for each of its sessions; 0: no limit.
     pub data: u32,
+    /// What its commands in clear text may not be: `POLICY_*` bits.
+    pub policy: u32,
+    /// Zero.
+    pub reserved: u32,
+}
+
+/// USER, PASS and ACCT are refused in clear text.
+pub const POLICY_REQUIRE_TLS: u32 = 1;
+/// USER anonymous and USER ftp are refused.
+pub const POLICY_NO_ANONYMOUS: u32 = 1 << 1;
+/// What changes files is refused: the commands under [`READ_ONLY_COMMANDS`], and MDTM with a time.
+pub const POLICY_READ_ONLY: u32 = 1 << 2;
+/// The table of commands has entries under the profile's own number.
+pub const POLICY_COMMANDS: u32 = 1 << 3;
+
+/// Stands for a profile in the table of commands: what all profiles refuse that are read-only.
+pub const READ_ONLY_COMMANDS: u32 = u32::MAX;
+
+/// Entries in the table of commands.
+pub const COMMANDS: u32 = 4096;
+
+/// A command that is refused. Key of the table of commands; the value is the number of the
+/// [`Reason`](crate::reason::Reason).
+#[repr(C)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct CommandKey {
+    /// Number of the profile, or [`READ_ONLY_COMMANDS`].
+    pub profile: u32,
+    /// The verb in capital letters, and zeros.
+    pub verb: [u8; 8],
+    /// The first word of the argument of SITE, in the same form; zeros: whatever it is.
+    pub word: [u8; 8],
 }
 
 /// A source as limits count: an IPv4 address, or an IPv6 prefix of the configured length. Key of
@@ -161,6 +193,10 @@ pub struct Opening {
     pub since_ns: u64,
     /// The token bucket of segments from the client.
     pub packets_ns: u64,
+    /// Not 0 once bytes of the client have passed that nobody has read: of TLS, or so they looked.
+    pub said: u32,
+    /// Zero.
+    pub reserved: u32,
 }
 
 /// How long an [`Opening`] counts: longer than any server takes to greet or give up.

@@ -46,6 +46,8 @@ pub const NEGOTIATED_MAP: &str = "FTPG_NEGOTIATED";
 pub const SEQUENCE_MAP: &str = "FTPG_SEQUENCE";
 /// Profiles: array of [`Profile`](crate::limits::Profile), by number.
 pub const PROFILES_MAP: &str = "FTPG_PROFILES";
+/// Commands that profiles refuse: hash of `u8` by [`CommandKey`](crate::limits::CommandKey).
+pub const COMMANDS_MAP: &str = "FTPG_COMMANDS";
 /// IPv4 bans: longest-prefix trie of [`BanValue`](crate::ban::BanValue).
 pub const BAN_V4_MAP: &str = "FTPG_BAN_V4";
 /// IPv6 bans: longest-prefix trie of [`BanValue`](crate::ban::BanValue).
@@ -81,7 +83,7 @@ pub const TEXT_LOSS_MAP: &str = "FTPG_TEXT_LOSS";
 pub const ABI_MAP: &str = "FTPG_ABI";
 
 /// All maps that are pinned.
-pub const PINNED_MAPS: [&str; 28] = [
+pub const PINNED_MAPS: [&str; 29] = [
     ABI_MAP,
     CONFIG_MAP,
     PORTS_MAP,
@@ -99,6 +101,7 @@ pub const PINNED_MAPS: [&str; 28] = [
     NEGOTIATED_MAP,
     SEQUENCE_MAP,
     PROFILES_MAP,
+    COMMANDS_MAP,
     BAN_V4_MAP,
     BAN_V6_MAP,
     BUCKETS_MAP,

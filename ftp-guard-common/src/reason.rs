@@ -165,8 +165,9 @@ reasons! {
     Bounce = 39, "bounce", Drop;
     /// Egress: a data connection to a port below 1024 (RFC 2577 section 3).
     ActiveLowPort = 40, "active_low_port", Drop;
-    /// A segment of a control connection beyond bytes that are still missing. The sender sends it
-    /// again; so the guard and the receiver read the same bytes in the same order.
+    /// A segment of a control connection beyond bytes that are still missing; for a profile with a policy also
+    /// one before the greeting or behind the end, and a fragment. The sender sends it again; so the guard and the
+    /// receiver read the same bytes in the same order.
     ControlGap = 41, "control_gap", Drop;
     /// A SYN to a passive port from a listed source that has no session.
     NoSession = 42, "no_session", Drop;
@@ -211,6 +212,42 @@ reasons! {
     /// A SYN that was to be answered with a SYN cookie, which could not be made; or that was to pass so that the
     /// server's stack makes one, and its checksum is wrong.
     CookieFailed = 60, "cookie_failed", Drop;
+    /// USER, PASS or ACCT in clear text, which the client's profile permits under TLS only (`require_tls`). The
+    /// session is over.
+    TlsRequired = 61, "tls_required", Drop;
+    /// USER with the name anonymous or ftp, which the client's profile does not permit (`anonymous = false`). The
+    /// session is over.
+    AnonymousRefused = 62, "anonymous_refused", Drop;
+    /// A command in clear text that changes files, which the client's profile does not permit (`read_only`). The
+    /// session is over.
+    ReadOnly = 63, "read_only", Drop;
+    /// A command in clear text that the client's profile does not permit (`deny_commands`). The session is over.
+    CommandDenied = 64, "command_denied", Drop;
+}
+
+impl Reason {
+    /// The reason of a number, if it is one for which a command is refused and its session ends.
+    #[inline(always)]
+    #[must_use]
+    pub const fn refusal(number: u8) -> Option<Self> {
+        match number {
+            61 => Some(Self::TlsRequired),
+            62 => Some(Self::AnonymousRefused),
+            63 => Some(Self::ReadOnly),
+            64 => Some(Self::CommandDenied),
+            _ => None,
+        }
+    }
+
+    /// Whether a command is refused for it, and its session ends.
+    #[inline(always)]
+    #[must_use]
+    pub const fn is_refusal(self) -> bool {
+        matches!(
+            self,
+            Self::TlsRequired | Self::AnonymousRefused | Self::ReadOnly | Self::CommandDenied
+        )
+    }
 }
 
 /// Room for reason numbers in the counter table: numbers are below this.
@@ -236,6 +273,14 @@ mod tests {
                 Some(reason) => assert_eq!(reason as u8, number),
                 None => assert!(Reason::ALL.iter().all(|r| *r as u8 != number)),
             }
+        }
+    }
+
+    #[test]
+    fn refusals_are_those_of_policies() {
+        for reason in Reason::ALL {
+            let by_number = Reason::refusal(*reason as u8);
+            assert_eq!(by_number, reason.is_refusal().then_some(*reason));
         }
     }
 
@@ -303,6 +348,10 @@ mod tests {
             (58, "source_table_full"),
             (59, "opening_table_full"),
             (60, "cookie_failed"),
+            (61, "tls_required"),
+            (62, "anonymous_refused"),
+            (63, "read_only"),
+            (64, "command_denied"),
         ] {
             assert_eq!(Reason::from_number(number).map(Reason::as_str), Some(name));
         }

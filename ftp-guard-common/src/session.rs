@@ -144,7 +144,10 @@ pub struct Session {
     /// Replies that were dropped because too many ports had been negotiated (`pinhole_limit`); stops at 255.
     pub refused: u8,
     /// Zero.
-    pub reserved2: [u8; 4],
+    pub reserved2: [u8; 3],
+    /// Number of the [`Reason`](crate::reason::Reason) for which a policy has refused a command: the session is
+    /// over, and nothing more of its client passes; 0: none has.
+    pub refused_by: u8,
     /// How far the server's replies have been read.
     pub reply: ReplyParser,
     /// How far the client's commands have been read.

@@ -5,10 +5,12 @@ use core::mem::{MaybeUninit, size_of};
 
 use aya_ebpf::{
     EbpfContext as _,
+    bindings::BPF_F_RECOMPUTE_CSUM,
     helpers::{
-        bpf_skb_load_bytes,
+        bpf_skb_load_bytes, bpf_skb_store_bytes,
         generated::{
-            bpf_xdp_adjust_head, bpf_xdp_get_buff_len, bpf_xdp_load_bytes, bpf_xdp_store_bytes,
+            bpf_skb_change_tail, bpf_xdp_adjust_head, bpf_xdp_get_buff_len, bpf_xdp_load_bytes,
+            bpf_xdp_store_bytes,
         },
     },
     programs::{TcContext, XdpContext},
@@ -202,6 +204,25 @@ impl<'a> Buffer<'a> {
         // SAFETY: the caller promises room for what the helper writes.
         unsafe {
             bpf_skb_load_bytes(self.ctx.as_ptr().cast(), offset as u32, target.cast(), len) == 0
+        }
+    }
+
+    /// Makes the packet as long as this, by cutting or growing its end; whether that succeeded. It is one
+    /// segment then, whatever it was before.
+    #[inline(always)]
+    pub fn resize(&self, len: usize) -> bool {
+        // SAFETY: the context is the one that the kernel handed to this program.
+        unsafe { bpf_skb_change_tail(self.ctx.as_ptr().cast(), len as u32, 0) == 0 }
+    }
+
+    /// Overwrites bytes from `offset` on; whether they were there.
+    #[inline(always)]
+    pub fn store<T>(&self, offset: usize, value: &T) -> bool {
+        let (from, len) = ((&raw const *value).cast(), size_of::<T>() as u32);
+        let flags = u64::from(BPF_F_RECOMPUTE_CSUM);
+        // SAFETY: the helper reads the bytes of `value`, which has no padding where it is used: arrays.
+        unsafe {
+            bpf_skb_store_bytes(self.ctx.as_ptr().cast(), offset as u32, from, len, flags) == 0
         }
     }
 }

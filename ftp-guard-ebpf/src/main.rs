@@ -21,6 +21,7 @@ mod maps;
 mod parse;
 mod policy;
 mod reader;
+mod refusal;
 mod sockets;
 mod trace;
 mod wire;
@@ -68,11 +69,12 @@ pub fn ftpg_egress(ctx: TcContext) -> i32 {
 #[classifier]
 pub fn ftpg_control(ctx: TcContext) -> i32 {
     let frame = Buffer::new(&ctx);
-    act(exit::finish(
-        Hook::Control,
-        frame.len(),
-        &policy::judge_control(&frame),
-    ))
+    let judgement = policy::judge_control(&frame);
+    match exit::finish(Hook::Control, frame.len(), &judgement) {
+        // What is dropped may still become the answer to itself.
+        Verdict::Drop if judgement.reason.is_refusal() => refusal::answer(&ctx),
+        verdict => act(verdict),
+    }
 }
 
 /// The sockets of this host.

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use ftp_guard::datapath::SessionSettings;
+use ftp_guard::datapath::{CommandTable, SessionSettings};
 use ftp_guard_common::{
     allow::{AllowValue, EntryKind},
     ban::{BanKind, BanValue},
@@ -31,6 +31,8 @@ pub struct Policy {
     pub limits: GuardConfig,
     /// Profiles by number; one that is not here limits nothing.
     pub profiles: BTreeMap<u16, Profile>,
+    /// The commands that profiles refuse.
+    pub commands: CommandTable,
     /// The bans.
     pub bans: BTreeMap<IpNet, BanValue>,
     /// Whether the configuration says how many bans there are; else it says none.
@@ -62,6 +64,7 @@ impl Policy {
                 ..GuardConfig::default()
             },
             profiles: BTreeMap::new(),
+            commands: CommandTable::new(),
             bans: BTreeMap::new(),
             counts_bans: true,
         };

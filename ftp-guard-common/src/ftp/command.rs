@@ -13,11 +13,13 @@ use crate::address::Address;
 #[repr(C)]
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct CommandParser {
+    /// The verb in capital letters, flush left; 0 for none and for one of more than eight bytes.
+    pub(crate) name: u64,
+    /// The last eight bytes of the verb, of the first word of the argument of AUTH, EPSV, SITE and USER
+    /// (in capital letters), or the number being read.
+    pub(crate) word: u64,
     /// The destination of PORT, LPRT or EPRT.
     pub(crate) host: HostReader,
-    /// The last four bytes of the verb, of the argument of AUTH and EPSV (in capital letters), or
-    /// the number being read.
-    pub(crate) word: u32,
     /// How many bytes the word has; numbers of a list, or fields of EPRT, that are complete.
     pub(crate) count: u8,
     /// Where in the line: a `IN_*` constant.
@@ -34,7 +36,25 @@ pub struct CommandParser {
     pub(crate) place: u8,
     /// The first byte of the port in a list.
     pub(crate) high: u8,
+    /// Bytes since the last CR LF: more than what the parser calls a line, where lines end at LF alone.
+    pub(crate) length: u16,
+    /// `MARK_*` bits.
+    pub(crate) marks: u8,
+    /// Zero.
+    pub(crate) reserved: u8,
 }
+
+/// The most bytes between one CR LF and the next that a command may have where commands are judged. A server
+/// that reads up to CR LF and gives up a line that does not end takes what follows for a new one
+/// (pyftpdlib: behind 2,048 bytes).
+pub const MOST_LINE: u16 = 2048;
+
+/// The verb, or the first word of SITE, has a byte that commands do not have.
+const MARK_ODD: u8 = 1;
+/// The last byte was CR.
+const MARK_CR: u8 = 2;
+/// MDTM names a time before the file.
+const MARK_SETS_TIME: u8 = 4;
 
 /// Before or in the verb.
 const IN_VERB: u8 = 0;
@@ -54,6 +74,9 @@ const VERB_EPSV: u8 = 3;
 const VERB_PORT: u8 = 4;
 const VERB_LPRT: u8 = 5;
 const VERB_EPRT: u8 = 6;
+const VERB_SITE: u8 = 7;
+const VERB_USER: u8 = 8;
+const VERB_MDTM: u8 = 9;
 
 /// Outside of telnet sequences.
 const TELNET_NONE: u8 = 0;
@@ -96,19 +119,64 @@ pub enum CommandEvent {
     },
 }
 
+/// A complete command line, as far as policies ask for it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Line {
+    /// What it asks for.
+    pub event: CommandEvent,
+    /// The verb in capital letters, and zeros; all zeros when it is longer. Of a longer one that ends with ABOR,
+    /// STAT or QUIT these four: servers look for them behind what may be left of a telnet sequence.
+    pub verb: [u8; 8],
+    /// The first word of the argument of SITE, in the same form.
+    pub word: [u8; 8],
+    /// Whether the verb, or the first word of SITE, has a byte that commands do not have, so that one server
+    /// may take it for another command than the next one: quotes, control characters, anything beyond
+    /// ASCII, telnet options.
+    pub is_odd: bool,
+    /// Whether it is USER, and its argument begins with the word `anonymous` or `ftp`.
+    pub is_anonymous: bool,
+    /// Whether it is MDTM with what looks like a time in front of the file: some servers set it.
+    pub sets_time: bool,
+}
+
 impl CommandParser {
     /// Reads the next byte.
     #[inline(always)]
     pub fn feed(&mut self, byte: u8) -> Option<CommandEvent> {
+        self.read(byte).map(|line| line.event)
+    }
+
+    /// Reads the next byte; the line that it completes, if that has a verb.
+    #[inline(always)]
+    pub fn read(&mut self, byte: u8) -> Option<Line> {
+        self.length = self.length.saturating_add(1);
         if byte == b'\n' {
-            let event = self.end_line();
-            *self = Self::default();
-            return event;
+            let line = self.end_line();
+            *self = Self {
+                length: if self.marks & MARK_CR != 0 {
+                    0
+                } else {
+                    self.length
+                },
+                ..Self::default()
+            };
+            return line;
+        }
+        self.marks &= !MARK_CR;
+        if byte == b'\r' {
+            self.marks |= MARK_CR;
         }
         if self.is_data(byte) {
             self.feed_data(byte);
         }
         None
+    }
+
+    /// Whether more bytes than [`MOST_LINE`] have come without CR LF.
+    #[inline(always)]
+    #[must_use]
+    pub fn is_too_long(&self) -> bool {
+        self.length > MOST_LINE
     }
 
     /// Whether a byte is no part of a telnet sequence.
@@ -120,7 +188,13 @@ impl CommandParser {
         let (telnet, is_data) = match (self.telnet, byte) {
             (TELNET_NONE, IAC) => (TELNET_IAC, false),
             (TELNET_NONE, _) | (TELNET_IAC, IAC) => (TELNET_NONE, true),
-            (TELNET_IAC, WILL..=DONT) => (TELNET_OPTION, false),
+            (TELNET_IAC, WILL..=DONT) => {
+                // Two bytes here, three bytes of text elsewhere.
+                if self.phase == IN_VERB {
+                    self.marks |= MARK_ODD;
+                }
+                (TELNET_OPTION, false)
+            }
             _ => (TELNET_NONE, false),
         };
         self.telnet = telnet;
@@ -131,7 +205,7 @@ impl CommandParser {
     fn feed_data(&mut self, byte: u8) {
         match self.phase {
             IN_VERB if is_blank(byte) => self.end_verb(),
-            IN_VERB => self.add_to_word(byte),
+            IN_VERB => self.add_to_name(byte),
             IN_GAP if is_blank(byte) => {}
             IN_GAP => {
                 self.phase = IN_ARGUMENT;
@@ -150,8 +224,28 @@ impl CommandParser {
 
     #[inline(always)]
     fn add_to_word(&mut self, byte: u8) {
-        self.word = self.word.wrapping_shl(8) | byte.to_ascii_uppercase() as u32;
+        self.word = self.word.wrapping_shl(8) | byte.to_ascii_uppercase() as u64;
         self.count = self.count.saturating_add(1);
+    }
+
+    /// Adds a byte to what is compared with the names of commands.
+    #[inline(always)]
+    fn add_to_name(&mut self, byte: u8) {
+        if !is_of_name(byte) {
+            self.marks |= MARK_ODD;
+        }
+        self.add_to_word(byte);
+    }
+
+    /// The word that has been read, flush left; 0 when it is longer than eight bytes.
+    #[inline(always)]
+    fn flush_word(&self) -> u64 {
+        if self.count == 0 || self.count > 8 {
+            return 0;
+        }
+        // At most 56 bits.
+        let empty = 8_u8.wrapping_sub(self.count) as u32;
+        self.word.wrapping_shl(empty.wrapping_mul(8))
     }
 
     /// The verb is complete, if there was any.
@@ -160,14 +254,23 @@ impl CommandParser {
         if self.count == 0 {
             return;
         }
-        let [_, _, third, fourth] = self.word.to_be_bytes();
-        self.verb = match &self.word.to_be_bytes() {
+        let last = (self.word as u32).to_be_bytes();
+        let [_, _, third, fourth] = last;
+        self.name = if self.count > 4 && matches!(&last, b"ABOR" | b"STAT" | b"QUIT") {
+            self.word.wrapping_shl(32)
+        } else {
+            self.flush_word()
+        };
+        self.verb = match &last {
             _ if self.count != 4 => VERB_OTHER,
             b"AUTH" => VERB_AUTH,
             b"EPSV" => VERB_EPSV,
             b"PORT" => VERB_PORT,
             b"LPRT" => VERB_LPRT,
             b"EPRT" => VERB_EPRT,
+            b"SITE" => VERB_SITE,
+            b"USER" => VERB_USER,
+            b"MDTM" => VERB_MDTM,
             _ if third == b'S' && matches!(fourth, b'V' | b'W') => VERB_PASSIVE,
             _ => VERB_OTHER,
         };
@@ -186,7 +289,46 @@ impl CommandParser {
             VERB_AUTH | VERB_EPSV => self.feed_word(byte),
             VERB_PORT | VERB_LPRT => self.feed_list(byte),
             VERB_EPRT => self.feed_field(byte),
+            VERB_SITE | VERB_USER => self.feed_first_word(byte),
+            VERB_MDTM => self.feed_time(byte),
             _ => {}
+        }
+    }
+
+    /// Reads the first word of an argument; the rest makes no difference.
+    #[inline(always)]
+    fn feed_first_word(&mut self, byte: u8) {
+        if self.place == BEHIND {
+            return;
+        }
+        let ends = match self.verb {
+            // A string of C ends there, and Pure-FTPd makes that of any control character.
+            VERB_USER => byte.is_ascii_control() || byte == b' ',
+            _ => is_blank(byte),
+        };
+        if ends {
+            self.place = BEHIND;
+        } else if self.verb == VERB_SITE {
+            self.add_to_name(byte);
+        } else {
+            self.add_to_word(byte);
+        }
+    }
+
+    /// Looks for a time in front of the file of MDTM: a word that begins with a digit and has eight bytes or more,
+    /// and a space behind it.
+    #[inline(always)]
+    fn feed_time(&mut self, byte: u8) {
+        if self.place == BEHIND {
+            return;
+        }
+        if byte != b' ' {
+            self.count = self.count.saturating_add(1);
+            return;
+        }
+        self.place = BEHIND;
+        if self.count >= 8 && self.first.is_ascii_digit() {
+            self.marks |= MARK_SETS_TIME;
         }
     }
 
@@ -208,8 +350,8 @@ impl CommandParser {
     fn feed_list(&mut self, byte: u8) {
         if let Some(digit) = decimal(byte) {
             match self.place {
-                BEFORE => self.word = digit as u32,
-                NUMBER => self.word = octet_with(self.word as u16, digit) as u32,
+                BEFORE => self.word = digit as u64,
+                NUMBER => self.word = octet_with(self.word as u16, digit) as u64,
                 _ => self.phase = IN_REFUSED,
             }
             self.place = NUMBER;
@@ -234,7 +376,7 @@ impl CommandParser {
     /// A number of the list is complete.
     #[inline(always)]
     fn end_number(&mut self) {
-        let number = self.word;
+        let number = self.word as u32;
         let count = self.count.wrapping_add(1);
         self.count = count;
         let is_long = self.verb == VERB_LPRT;
@@ -258,7 +400,7 @@ impl CommandParser {
         let number = number as u8;
         match left {
             0 => {
-                self.word = u16::from_be_bytes([self.high, number]) as u32;
+                self.word = u16::from_be_bytes([self.high, number]) as u64;
                 self.phase = IN_REST;
             }
             1 => self.high = number,
@@ -311,7 +453,7 @@ impl CommandParser {
         match decimal(byte) {
             Some(digit) if self.place != BEHIND => {
                 self.place = NUMBER;
-                self.word = port_with(self.word, digit);
+                self.word = port_with(self.word as u32, digit) as u64;
             }
             None if is_blank(byte) => {
                 if self.place == NUMBER {
@@ -324,14 +466,36 @@ impl CommandParser {
 
     /// The line is complete.
     #[inline(always)]
-    fn end_line(&mut self) -> Option<CommandEvent> {
+    fn end_line(&mut self) -> Option<Line> {
         if self.phase == IN_VERB {
             if self.count == 0 {
                 return None;
             }
             self.end_verb();
         }
-        Some(match self.verb {
+        let word = match self.verb {
+            VERB_SITE => self.flush_word(),
+            _ => 0,
+        };
+        let is_anonymous = self.verb == VERB_USER
+            && ((self.count == 3 && self.word == u64::from_be_bytes(*b"\0\0\0\0\0FTP"))
+                || (self.count == 9
+                    && self.first.eq_ignore_ascii_case(&b'A')
+                    && self.word == u64::from_be_bytes(*b"NONYMOUS")));
+        let (name, marks) = (self.name, self.marks);
+        Some(Line {
+            event: self.end_event(),
+            verb: name.to_be_bytes(),
+            word: word.to_be_bytes(),
+            is_odd: marks & MARK_ODD != 0,
+            is_anonymous,
+            sets_time: marks & MARK_SETS_TIME != 0,
+        })
+    }
+
+    #[inline(always)]
+    fn end_event(&mut self) -> CommandEvent {
+        match self.verb {
             VERB_AUTH if self.names_tls() => CommandEvent::Auth,
             VERB_PASSIVE => CommandEvent::Passive,
             VERB_EPSV if self.phase == IN_REFUSED || !self.is_word(b' ', b"\0ALL", 3) => {
@@ -339,7 +503,7 @@ impl CommandParser {
             }
             VERB_PORT | VERB_LPRT | VERB_EPRT => self.end_active(),
             _ => CommandEvent::Other,
-        })
+        }
     }
 
     #[inline(always)]
@@ -356,7 +520,7 @@ impl CommandParser {
             VERB_EPRT => self.form == 2,
             _ => self.form == LONG_IPV6,
         };
-        if self.phase != IN_REST || self.word == 0 || self.word > u16::MAX as u32 {
+        if self.phase != IN_REST || self.word == 0 || self.word > u16::MAX as u64 {
             return CommandEvent::Active {
                 destination: None,
                 port: 0,
@@ -381,7 +545,7 @@ impl CommandParser {
     /// that is longer.
     #[inline(always)]
     fn is_word(&self, first: u8, end: &[u8; 4], length: u8) -> bool {
-        self.word == u32::from_be_bytes(*end)
+        self.word as u32 == u32::from_be_bytes(*end)
             && self.count == length
             && (length <= 4 || self.first.to_ascii_uppercase() == first)
     }
@@ -391,6 +555,13 @@ impl CommandParser {
 #[inline(always)]
 const fn is_blank(byte: u8) -> bool {
     matches!(byte, b'\t' | 0x0b | 0x0c | b'\r' | b' ')
+}
+
+/// What names of commands are made of: letters, digits, and `@` for P@SW, which stands for PASV where routers
+/// meddle with that.
+#[inline(always)]
+const fn is_of_name(byte: u8) -> bool {
+    byte.is_ascii_alphanumeric() || byte == b'@'
 }
 
 #[cfg(test)]

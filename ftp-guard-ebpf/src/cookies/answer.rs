@@ -205,7 +205,7 @@ fn turn(link: *mut u8) -> bool {
 
 /// The sum of words for an Internet checksum (RFC 1071), in any byte order.
 #[inline(always)]
-pub(super) fn add(words: &[u32]) -> u64 {
+pub fn add(words: &[u32]) -> u64 {
     let mut sum = 0;
     for word in words {
         sum += u64::from(*word);
@@ -215,7 +215,7 @@ pub(super) fn add(words: &[u32]) -> u64 {
 
 /// The checksum of a sum.
 #[inline(always)]
-pub(super) fn fold(sum: u64) -> u16 {
+pub fn fold(sum: u64) -> u16 {
     let mut sum = (sum & 0xffff_ffff) + (sum >> 32);
     sum = (sum & 0xffff) + (sum >> 16 & 0xffff) + (sum >> 32);
     sum = (sum & 0xffff) + (sum >> 16);

@@ -17,7 +17,10 @@ use ftp_guard_common::{
     limits::{PRIME_EVERY_NS, PRIMED_NS},
 };
 
-pub use self::{answer::answer, primer::prime};
+pub use self::{
+    answer::{add, answer, fold},
+    primer::prime,
+};
 use crate::{
     access::{Access as _, Buffer},
     maps::{
@@ -210,7 +213,7 @@ fn mss_option(mss: u16) -> u32 {
 
 /// An address as words, in network order.
 #[inline(always)]
-fn words(address: &[u8; 16]) -> [u32; 4] {
+pub fn words(address: &[u8; 16]) -> [u32; 4] {
     let [a, b, c, d, e, f, g, h, i, j, k, l, m, n, o, p] = *address;
     [
         u32::from_ne_bytes([a, b, c, d]),

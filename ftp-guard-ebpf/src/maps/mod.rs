@@ -6,6 +6,7 @@ pub mod atomic;
 pub mod attack;
 pub mod bans;
 pub mod buckets;
+pub mod commands;
 pub mod config;
 pub mod events;
 pub mod flows;

@@ -56,6 +56,8 @@ pub fn insert(key: &FlowKey, now: u64) -> bool {
     let opening = Opening {
         since_ns: now,
         packets_ns: 0,
+        said: 0,
+        reserved: 0,
     };
     let attempt = || {
         FTPG_OPENING

@@ -5,7 +5,7 @@ use aya_ebpf::{btf_maps::PerCpuArray, macros::btf_map};
 use ftp_guard_common::{
     address::FlowKey,
     class::{Family, PortClass},
-    limits::SourceKey,
+    limits::{CommandKey, SourceKey},
     session::Session,
 };
 
@@ -20,6 +20,10 @@ pub const CHUNK: usize = 512;
 pub struct Scratch {
     /// The session as it will be if the segment passes.
     pub session: Session,
+    /// What the table of commands is asked for.
+    pub command: CommandKey,
+    /// Nothing.
+    pub reserved: u32,
     /// A piece of the payload.
     pub chunk: [u8; CHUNK],
 }

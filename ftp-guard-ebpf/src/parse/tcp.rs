@@ -33,6 +33,8 @@ pub struct Segment {
     pub payload: usize,
     /// Bytes of payload in this packet.
     pub payload_len: usize,
+    /// Whether more of it follows in later fragments.
+    pub is_fragment: bool,
 }
 
 /// The ports.
@@ -74,5 +76,6 @@ pub fn segment<A: Access>(frame: &A, datagram: &Datagram) -> Result<Segment, Rea
         acknowledgement: u32::from_be_bytes([a0, a1, a2, a3]),
         payload,
         payload_len: datagram.end - payload,
+        is_fragment: datagram.first_fragment,
     })
 }

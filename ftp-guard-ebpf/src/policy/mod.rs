@@ -1,6 +1,7 @@
 //! The rules, in the order in which they decide (docs: "How a packet is decided").
 
 mod allow;
+pub mod commands;
 pub mod data;
 mod limits;
 mod malformed;
@@ -14,7 +15,7 @@ use ftp_guard_common::{
     reason::{Reason, Verdict},
 };
 
-pub use allow::is_listed;
+pub use allow::{find, is_listed};
 
 use crate::{
     access::{Access, Buffer},

@@ -2,12 +2,13 @@
 
 use ftp_guard_common::{
     address::FlowKey,
+    config::Mode,
     limits::SourceKey,
     reason::Reason,
     session::{Session, Tls},
 };
 
-use super::{allow, either, limits, traffic};
+use super::{allow, commands, either, limits, traffic};
 use crate::{
     access::Buffer,
     connection::Direction,
@@ -99,6 +100,11 @@ fn outbound_rules(frame: &Buffer<'_>, packet: &mut Packet) -> Result<Reason, Rea
         }
         return Ok(Reason::ServerAnswer);
     };
+    // The client has had its last word from the guard, which is not to be read as one of the server, and what
+    // the server still says makes no difference.
+    if session.refused_by != 0 && session.traffic.killed == 0 {
+        return Ok(Reason::Session);
+    }
     if traffic::note(&mut session.traffic, segment, Direction::Outbound, now)? {
         end(key, &packet.source, session);
     }
@@ -159,8 +165,26 @@ fn open(packet: &Packet, tls: u32, now: u64) -> Reason {
         return Reason::SessionTableFull;
     }
     maps::sources::session_begins(&packet.source);
+    refuse_unread(key);
     maps::opening::remove(key, &packet.source);
     Reason::Session
+}
+
+/// Refuses a session whose client has spoken before the greeting as if it spoke TLS, and the server does not:
+/// nobody has read what it said. Behind the session's insertion, as its counterpart
+/// ([`reader::commands`](crate::reader::commands)) looks for it behind its note.
+#[inline(always)]
+fn refuse_unread(key: &FlowKey) {
+    let said = maps::opening::get(key).is_some_and(|opening| opening.said != 0);
+    if !said || maps::config::mode() != Mode::Enforce {
+        return;
+    }
+    if let Some(session) = maps::sessions::get(key)
+        && session.tls == Tls::Clear as u8
+        && let Some(reason) = commands::reason_of(commands::policy(session.profile))
+    {
+        session.refused_by = reason as u8;
+    }
 }
 
 /// Counts a session that has just been closed.

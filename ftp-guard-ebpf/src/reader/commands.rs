@@ -2,7 +2,7 @@
 
 use ftp_guard_common::{
     address::{Address, EndpointKey, FlowKey},
-    config::FLAG_FXP,
+    config::{FLAG_FXP, Mode},
     ftp::command::{CommandEvent, CommandParser},
     reason::Reason,
     session::{Named, Tls},
@@ -11,10 +11,14 @@ use ftp_guard_common::{
 use super::{New, Side, Walk, Word, new_bytes, run, word};
 use crate::{
     access::{Access as _, Buffer},
-    maps::{self, scratch::Packet},
+    maps::{
+        self,
+        atomic::add,
+        scratch::{Packet, Scratch},
+    },
     parse::Segment,
-    policy::is_listed,
-    wire::Port,
+    policy::{commands, find, is_listed},
+    wire::{Port, TcpFlags},
 };
 
 /// Questions for a passive port that may be open at once: more are a flood.
@@ -33,14 +37,32 @@ fn read(frame: &Buffer<'_>, key: &FlowKey, segment: &Segment) -> Result<Reason, 
     let now = maps::config::now();
     let session = match maps::sessions::get(key) {
         Some(session) if !session.is_over(now) => session,
-        // Before the greeting nothing can be asked.
-        _ => return Ok(Reason::Listed),
+        _ => return before_greeting(frame, key, segment, now),
     };
-    let live = session.traffic.closed_ns == 0 && session.unsynchronised == 0;
-    if !live || segment.payload_len == 0 {
+    if let Some(reason) = Reason::refusal(session.refused_by) {
+        return Err(reason);
+    }
+    if segment.payload_len == 0 && !segment.is_fragment {
         return Ok(Reason::Session);
     }
     let clear = session.tls == Tls::Clear as u8;
+    let judged = commands::policy(session.profile) != 0;
+    if session.traffic.closed_ns != 0 {
+        if !judged {
+            return Ok(Reason::Session);
+        }
+        if session.reopened != 0 {
+            return before_greeting(frame, key, segment, now);
+        }
+        // The next connection of the same ports may have begun.
+        return Err(Reason::ControlGap);
+    }
+    if session.unsynchronised != 0 || segment.payload_len == 0 {
+        return Ok(Reason::Session);
+    }
+    if judged && clear && segment.is_fragment {
+        return Err(Reason::ControlGap);
+    }
     let skip = match new_bytes(segment, session.client_next) {
         New::Nothing => return Ok(Reason::Session),
         New::Gap if clear => return Err(Reason::ControlGap),
@@ -76,6 +98,14 @@ fn read(frame: &Buffer<'_>, key: &FlowKey, segment: &Segment) -> Result<Reason, 
     };
     run::<Client>(&mut walk);
     if super::is_dropped(walk.outcome) {
+        if let Err(reason) = walk.outcome
+            && reason.is_refusal()
+        {
+            session.refused_by = reason as u8;
+            if !clear {
+                session.client_next = segment.sequence;
+            }
+        }
         return walk.outcome;
     }
     let after = &walk.scratch.session;
@@ -89,17 +119,55 @@ fn read(frame: &Buffer<'_>, key: &FlowKey, segment: &Segment) -> Result<Reason, 
     walk.outcome
 }
 
+/// Before the greeting nothing can be asked, and nothing is read. So where commands are judged nothing may be
+/// said either: the client says it again when the server has greeted it. Only who speaks TLS speaks first.
+#[inline(always)]
+fn before_greeting(
+    frame: &Buffer<'_>,
+    key: &FlowKey,
+    segment: &Segment,
+    now: u64,
+) -> Result<Reason, Reason> {
+    let silent = segment.payload_len == 0 && !segment.is_fragment;
+    if silent || maps::config::adopting(now) || segment.flags.has(TcpFlags::SYN) {
+        return Ok(Reason::Listed);
+    }
+    match find(key) {
+        Ok(entry) if commands::policy(entry.profile) != 0 => {}
+        _ => return Ok(Reason::Listed),
+    }
+    let Some(opening) = maps::opening::get(key) else {
+        return Err(Reason::ControlGap);
+    };
+    if opening.said == 0 && word(frame, segment.payload) != Word::Record {
+        return Err(Reason::ControlGap);
+    }
+    add(&raw mut opening.said);
+    // The server may have spoken meanwhile: then this is to be read.
+    match maps::sessions::get(key) {
+        Some(session) if session.traffic.closed_ns == 0 => Err(Reason::ControlGap),
+        _ => Ok(Reason::Listed),
+    }
+}
+
 struct Client;
 
 impl Side for Client {
     #[inline(always)]
     fn take(walk: &mut Walk<'_>, byte: u8) -> bool {
-        let Some(event) = walk.scratch.session.command.feed(byte) else {
-            return false;
+        let Scratch {
+            session, command, ..
+        } = &mut *walk.scratch;
+        let Some(line) = session.command.read(byte) else {
+            return session.command.is_too_long()
+                && refuse(&mut walk.outcome, too_long(session.profile));
         };
-        let session = &mut walk.scratch.session;
+        let refusal = commands::refusal(command, session.profile, &line);
+        if refuse(&mut walk.outcome, refusal) {
+            return true;
+        }
         session.commands = session.commands.wrapping_add(1);
-        match event {
+        match line.event {
             CommandEvent::Other => {}
             CommandEvent::Auth => session.auth_asked = 1,
             CommandEvent::Passive => {
@@ -114,10 +182,30 @@ impl Side for Client {
             } => active(walk, address, family, Port(port)),
             CommandEvent::Active {
                 destination: None, ..
-            } => walk.outcome = Err(Reason::ActiveUnreadable),
+            } if walk.outcome.is_ok() => walk.outcome = Err(Reason::ActiveUnreadable),
+            CommandEvent::Active { .. } => {}
         }
         false
     }
+}
+
+/// Notes that a command is refused; whether the segment ends with that. The first refusal counts, before any other
+/// reason. Monitor mode reads on.
+#[inline(always)]
+fn refuse(outcome: &mut Result<Reason, Reason>, refusal: Option<Reason>) -> bool {
+    let Some(reason) = refusal else {
+        return false;
+    };
+    if !outcome.is_err_and(Reason::is_refusal) {
+        *outcome = Err(reason);
+    }
+    maps::config::mode() == Mode::Enforce
+}
+
+/// Why a line that does not end is refused, if it is.
+#[inline(always)]
+fn too_long(profile: u16) -> Option<Reason> {
+    commands::reason_of(commands::policy(profile))
 }
 
 /// The client has named a destination for the server to connect to.

@@ -6,8 +6,10 @@ use std::time::Duration;
 use ftp_guard_common::config::Cookies;
 use ipnet::IpNet;
 
+use super::commands::DeniedCommand;
+
 /// `[profile.NAME]`: what a source whose allowlist entry names the profile may.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ProfileSettings {
     /// The number by which the kernel's tables know it; no setting, see
     /// [`Config::keep_numbers`](super::Config::keep_numbers). 0: the default profile.
@@ -30,6 +32,14 @@ pub struct ProfileSettings {
     pub control_packets_per_second: u32,
     /// How many of them may come at once, at least 1.
     pub control_packets_burst: u32,
+    /// Whether a login in clear text is refused.
+    pub require_tls: bool,
+    /// Whether an anonymous login is permitted.
+    pub anonymous: bool,
+    /// Whether commands in clear text that change files are refused.
+    pub read_only: bool,
+    /// Further commands that are refused in clear text, in order, none twice.
+    pub deny_commands: Vec<DeniedCommand>,
 }
 
 /// `[limits]`

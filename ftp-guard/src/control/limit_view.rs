@@ -29,6 +29,22 @@ pub struct ProfileView {
     pub control_packets_per_second: u32,
     /// How many of them at once.
     pub control_packets_burst: u32,
+    /// Whether a login in clear text is refused.
+    #[serde(default)]
+    pub require_tls: bool,
+    /// Whether an anonymous login is permitted.
+    #[serde(default = "yes")]
+    pub anonymous: bool,
+    /// Whether commands in clear text that change files are refused.
+    #[serde(default)]
+    pub read_only: bool,
+    /// Further commands that are refused in clear text.
+    #[serde(default)]
+    pub deny_commands: Vec<String>,
+}
+
+fn yes() -> bool {
+    true
 }
 
 impl ProfileView {
@@ -47,6 +63,14 @@ impl ProfileView {
             data_idle_seconds: seconds(settings.data_idle_time),
             control_packets_per_second: settings.control_packets_per_second,
             control_packets_burst: settings.control_packets_burst,
+            require_tls: settings.require_tls,
+            anonymous: settings.anonymous,
+            read_only: settings.read_only,
+            deny_commands: settings
+                .deny_commands
+                .iter()
+                .map(ToString::to_string)
+                .collect(),
         }
     }
 
@@ -65,9 +89,9 @@ impl ProfileView {
 }
 
 impl fmt::Display for ProfileView {
-    /// The limits, without the name.
+    /// The limits and the policy, without the name.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let parts = [
+        let mut parts = vec![
             rate(
                 "connections",
                 self.connections_per_second,
@@ -84,6 +108,16 @@ impl fmt::Display for ProfileView {
             within("idle", self.idle_seconds),
             within("data idle", self.data_idle_seconds),
         ];
+        let policy = [
+            (self.require_tls, "login under TLS only"),
+            (!self.anonymous, "no anonymous login"),
+            (self.read_only, "read-only"),
+        ];
+        let said = policy.into_iter().filter(|(set, _)| *set);
+        parts.extend(said.map(|(_, words)| words.to_owned()));
+        if !self.deny_commands.is_empty() {
+            parts.push(format!("not {}", self.deny_commands.join(", ")));
+        }
         f.write_str(&parts.join(", "))
     }
 }

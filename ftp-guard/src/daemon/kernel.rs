@@ -18,8 +18,8 @@ use ipnet::IpNet;
 use crate::{
     config::XdpChoice,
     datapath::{
-        Attachment, Capacities, Datapath, DatapathError, Hook, Judgement, LimitSettings,
-        SessionSettings, SysctlFiles, cannot_answer, monotonic_ns,
+        Attachment, Capacities, CommandTable, Datapath, DatapathError, Hook, Judgement,
+        LimitSettings, SessionSettings, SysctlFiles, cannot_answer, monotonic_ns,
     },
     engine::{
         allowlist::{AllowTable, Change},
@@ -50,6 +50,8 @@ pub trait Kernel: Send + 'static {
     fn set_session_config(&mut self, settings: &SessionSettings) -> Result<()>;
     fn set_profiles(&mut self, profiles: &[(u16, Profile)]) -> Result<()>;
     fn profiles(&self) -> Result<Vec<(u16, Profile)>>;
+    fn commands(&self) -> Result<CommandTable>;
+    fn set_commands(&mut self, wanted: &CommandTable) -> Result<()>;
     fn set_limits(&mut self, settings: &LimitSettings) -> Result<()>;
     fn limits(&self) -> Result<LimitSettings>;
     fn raise_allow_generation(&mut self) -> Result<()>;
@@ -176,6 +178,14 @@ impl Kernel for Datapath {
 
     fn profiles(&self) -> Result<Vec<(u16, Profile)>> {
         self.profiles()
+    }
+
+    fn commands(&self) -> Result<CommandTable> {
+        self.commands()
+    }
+
+    fn set_commands(&mut self, wanted: &CommandTable) -> Result<()> {
+        self.set_commands(wanted)
     }
 
     fn set_limits(&mut self, settings: &LimitSettings) -> Result<()> {

@@ -91,6 +91,7 @@ impl<K: Kernel> Guard<K> {
         self.wanted.table = self.kernel.allow_table()?;
         self.wanted.mode = self.kernel.mode()?;
         self.wanted.profiles = self.kernel.profiles()?.into_iter().collect();
+        self.wanted.commands = self.kernel.commands()?;
         self.wanted.limits = self.kernel.limits()?;
         let numbers = self.config.profile_numbers();
         inputs.keep_numbers(&ProfileNumbers::in_force(numbers, &self.wanted.table));
@@ -143,6 +144,7 @@ impl<K: Kernel> Guard<K> {
             || config.bans != self.config.bans
             || config.events != self.config.events
             || self.wanted.limits != next.limits
+            || self.wanted.commands != next.commands
             || next.profiles.iter().any(profile_changed)
     }
 }

@@ -18,7 +18,7 @@ use super::{
 };
 use crate::{
     control::protocol::Failure,
-    datapath::DatapathError,
+    datapath::{CommandTable, DatapathError},
     engine::allowlist::{AllowTable, ProfileNumbers},
 };
 
@@ -79,6 +79,7 @@ struct Found {
     table: AllowTable,
     mode: Mode,
     profiles: BTreeMap<u16, Profile>,
+    commands: CommandTable,
     interfaces: Vec<String>,
 }
 
@@ -88,6 +89,7 @@ impl Found {
             table: kernel.allow_table()?,
             mode: kernel.mode()?,
             profiles: kernel.profiles()?.into_iter().collect(),
+            commands: kernel.commands()?,
             interfaces: kernel.pinned_interfaces()?,
         })
     }
@@ -106,6 +108,7 @@ fn enforce<K: Kernel>(
         table: found.table,
         mode: found.mode,
         profiles: found.profiles,
+        commands: found.commands,
         ..wanted.clone()
     };
     // As in `Wanted::change_to`: a predecessor's program meets new permissions before new ports.

@@ -12,7 +12,9 @@ use jiff::Timestamp;
 use super::{inputs::Inputs, kernel::Kernel};
 use crate::{
     config::{Config, XdpChoice},
-    datapath::{DatapathError, LimitSettings, SessionSettings, kernel_profile},
+    datapath::{
+        CommandTable, DatapathError, LimitSettings, SessionSettings, command_table, kernel_profile,
+    },
     engine::allowlist::{AllowTable, plan},
 };
 
@@ -23,6 +25,8 @@ pub struct Wanted {
     pub table: AllowTable,
     /// The profiles that its entries refer to, by number.
     pub profiles: BTreeMap<u16, Profile>,
+    /// The commands that they refuse.
+    pub commands: CommandTable,
     /// The other limits.
     pub limits: LimitSettings,
     /// Port classes.
@@ -44,6 +48,7 @@ impl Wanted {
         Self {
             table: inputs.set.table(now),
             profiles: profiles(config),
+            commands: command_table(config.profiles.values()),
             limits: LimitSettings::of(&config.limits, &config.events),
             ports: config.port_table(&inputs.passive),
             sessions: session_settings(config),
@@ -65,8 +70,10 @@ impl Wanted {
     pub fn change_to<K: Kernel>(&self, next: &Self, kernel: &mut K) -> Result<(), DatapathError> {
         // New permissions before new restrictions, so that no packet meets a mixture that is
         // stricter than both states; detaching last, since it is what opens the door.
-        // A profile is there before the first entry that refers to it.
-        let steps: [Step<K>; 8] = [
+        // A profile is there before the first entry that refers to it, and what it refuses before it says
+        // that it does.
+        let steps: [Step<K>; 9] = [
+            set_commands,
             set_profiles,
             set_limits,
             set_table,
@@ -137,6 +144,17 @@ fn set_profiles<K: Kernel>(
         return Ok(());
     }
     kernel.set_profiles(&changed)
+}
+
+fn set_commands<K: Kernel>(
+    kernel: &mut K,
+    from: &Wanted,
+    to: &Wanted,
+) -> Result<(), DatapathError> {
+    if from.commands == to.commands {
+        return Ok(());
+    }
+    kernel.set_commands(&to.commands)
 }
 
 fn set_limits<K: Kernel>(kernel: &mut K, from: &Wanted, to: &Wanted) -> Result<(), DatapathError> {

@@ -3,7 +3,10 @@
 use aya::maps::{Array, Map, MapData};
 use ftp_guard_common::{
     config::{Cookies, GuardConfig},
-    limits::{ATTACK_WINDOW_NS, Profile, Rate},
+    limits::{
+        ATTACK_WINDOW_NS, POLICY_COMMANDS, POLICY_NO_ANONYMOUS, POLICY_READ_ONLY,
+        POLICY_REQUIRE_TLS, Profile, Rate,
+    },
     names,
 };
 
@@ -115,7 +118,21 @@ pub fn kernel_profile(settings: &ProfileSettings) -> Profile {
         ),
         sessions: settings.max_sessions,
         data: settings.max_data_connections,
+        policy: policy(settings),
+        reserved: 0,
     }
+}
+
+/// The `POLICY_*` bits of a profile.
+fn policy(settings: &ProfileSettings) -> u32 {
+    let bits = [
+        (settings.require_tls, POLICY_REQUIRE_TLS),
+        (!settings.anonymous, POLICY_NO_ANONYMOUS),
+        (settings.read_only, POLICY_READ_ONLY),
+        (!settings.deny_commands.is_empty(), POLICY_COMMANDS),
+    ];
+    let set = bits.into_iter().filter(|(set, _)| *set);
+    set.fold(0, |bits, (_, bit)| bits | bit)
 }
 
 impl Datapath {

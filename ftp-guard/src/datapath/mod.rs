@@ -10,6 +10,7 @@ mod batch;
 mod btf;
 mod classify;
 mod clsact;
+mod commands;
 mod connections;
 mod error;
 mod events;
@@ -50,6 +51,7 @@ pub use self::{
     attach::{AttachMode, Attachment, XdpChoice},
     bans::check_ban_room,
     classify::TcKind,
+    commands::{CommandTable, command_table},
     error::DatapathError,
     events::EventReader,
     explain::Judgement,

@@ -65,7 +65,7 @@ pub struct Table<K: Pod, V: Pod> {
 }
 
 impl<K: Pod, V: Pod> Table<K, V> {
-    fn open(pins: &Pins, name: &'static str) -> Result<Self, DatapathError> {
+    pub(super) fn open(pins: &Pins, name: &'static str) -> Result<Self, DatapathError> {
         let pin = pins.map(name);
         let failed = |error| DatapathError::kernel(format!("open the pinned map {name}"), error);
         let capacity = MapInfo::from_pin(&pin).map_err(failed)?.max_entries();

@@ -8,15 +8,15 @@ use std::collections::BTreeMap;
 use anyhow::{Context, bail};
 use aya::{
     Ebpf, EbpfLoader, TestRun, TestRunOptions,
-    maps::{Array, Map, MapData},
+    maps::{Array, HashMap, Map, MapData},
     programs::{SchedClassifier, Xdp},
 };
-use ftp_guard::datapath::Hook;
+use ftp_guard::datapath::{CommandTable, Hook};
 use ftp_guard_common::{
     allow::AllowValue,
     ban::BanValue,
     config::GuardConfig,
-    limits::Profile,
+    limits::{CommandKey, Profile},
     names,
     ports::PortTable,
     trace::{TRACE_GLOBAL, TRACE_OFF},
@@ -37,6 +37,8 @@ pub const XDP_TX: u32 = 3;
 pub const TC_ACT_UNSPEC: u32 = u32::MAX;
 /// Return value of a classifier that discards the packet.
 pub const TC_ACT_SHOT: u32 = 2;
+/// Return value of a classifier that has made the packet its own answer, on the same interface.
+pub const TC_ACT_REDIRECT: u32 = 7;
 
 /// What the XDP program did with a frame, and what it made of it.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -55,6 +57,7 @@ pub struct Guard {
     installed: BTreeMap<IpNet, AllowValue>,
     banned: BTreeMap<IpNet, BanValue>,
     profiles: BTreeMap<u16, Profile>,
+    commands: CommandTable,
     /// As [`GuardConfig::allow_generation`], for the next [`Guard::install`].
     pub allow_generation: u32,
     /// As [`GuardConfig::adopt_until_ns`], for the next [`Guard::install`].
@@ -94,6 +97,7 @@ impl Guard {
             installed: BTreeMap::new(),
             banned: BTreeMap::new(),
             profiles: BTreeMap::new(),
+            commands: CommandTable::new(),
             allow_generation: 0,
             adopt_until_ns: 0,
         })
@@ -123,6 +127,7 @@ impl Guard {
 
         let tries = (names::ALLOW_V4_MAP, names::ALLOW_V6_MAP);
         follow(&mut self.ebpf, tries, &mut self.installed, &policy.allow)?;
+        self.install_commands(&policy.commands)?;
         self.install_profiles(&policy.profiles)
     }
 
@@ -141,6 +146,22 @@ impl Guard {
         })?;
         let tries = (names::BAN_V4_MAP, names::BAN_V6_MAP);
         follow(&mut self.ebpf, tries, &mut self.banned, &policy.bans)
+    }
+
+    fn install_commands(&mut self, wanted: &CommandTable) -> anyhow::Result<()> {
+        if self.commands == *wanted {
+            return Ok(());
+        }
+        let mut table: HashMap<&mut MapData, CommandKey, u8> =
+            map_mut(&mut self.ebpf, names::COMMANDS_MAP)?.try_into()?;
+        for gone in self.commands.keys().filter(|it| !wanted.contains_key(*it)) {
+            table.remove(gone)?;
+        }
+        for (key, reason) in wanted {
+            table.insert(key, reason, 0)?;
+        }
+        self.commands.clone_from(wanted);
+        Ok(())
     }
 
     fn install_profiles(&mut self, wanted: &BTreeMap<u16, Profile>) -> anyhow::Result<()> {
@@ -264,7 +285,7 @@ impl Guard {
     ///
     /// # Errors
     ///
-    /// As [`Guard::run`]; the program returned neither `TC_ACT_UNSPEC` nor `TC_ACT_SHOT`.
+    /// As [`Guard::run`]; the program returned none of `TC_ACT_UNSPEC`, `TC_ACT_SHOT` and `TC_ACT_REDIRECT`.
     pub fn run_egress(&self, frame: &[u8]) -> anyhow::Result<bool> {
         self.run_classifier(Hook::Egress, frame)
     }
@@ -279,20 +300,43 @@ impl Guard {
     }
 
     fn run_classifier(&self, hook: Hook, frame: &[u8]) -> anyhow::Result<bool> {
-        let program: &SchedClassifier = self
-            .ebpf
-            .program(hook.program())
-            .with_context(|| format!("the object has no program {}", hook.program()))?
-            .try_into()?;
-        let result = program.test_run(TestRunOptions {
+        let result = self.tc(hook)?.test_run(TestRunOptions {
             data_in: Some(frame),
             ..TestRunOptions::new()
         })?;
         match result.return_value {
             TC_ACT_UNSPEC => Ok(true),
-            TC_ACT_SHOT => Ok(false),
+            TC_ACT_SHOT | TC_ACT_REDIRECT => Ok(false),
             other => bail!("{} returned {other}", hook.program()),
         }
+    }
+
+    /// Runs the ingress classifier on a frame, and returns what it made of it.
+    ///
+    /// # Errors
+    ///
+    /// As [`Guard::run_egress`], but for the return value.
+    pub fn transform_control(&self, frame: &[u8]) -> anyhow::Result<Ran> {
+        // More than any frame that the suites transform.
+        let mut output = vec![0; 4096];
+        let result = self.tc(Hook::Control)?.test_run(TestRunOptions {
+            data_in: Some(frame),
+            data_out: Some(&mut output),
+            ..TestRunOptions::new()
+        })?;
+        output.truncate(result.data_size_out as usize);
+        Ok(Ran {
+            action: result.return_value,
+            frame: output,
+        })
+    }
+
+    fn tc(&self, hook: Hook) -> anyhow::Result<&SchedClassifier> {
+        Ok(self
+            .ebpf
+            .program(hook.program())
+            .with_context(|| format!("the object has no program {}", hook.program()))?
+            .try_into()?)
     }
 
     fn map(&self, name: &str) -> anyhow::Result<&Map> {

@@ -125,6 +125,7 @@ fn profile(limits: Limits) -> Profile {
         },
         sessions: limits.sessions,
         data: limits.data,
+        ..Profile::default()
     }
 }
 

@@ -8,6 +8,7 @@ use ipnet::IpNet;
 use toml_edit::{Item, TableLike};
 
 use super::{Check, Reader, default_value};
+use crate::config::commands::DeniedCommand;
 use crate::config::limits::{BanSettings, EventSettings, Limits, ProfileSettings};
 use crate::config::model::Config;
 use crate::config::problems::Problems;
@@ -53,6 +54,17 @@ impl Reader<'_> {
             profiles.extend(settings.map(|settings| (name.to_owned(), settings)));
         }
         profiles.insert(Config::DEFAULT_PROFILE.to_owned(), default?);
+        let commands: usize = profiles.values().map(|it| it.deny_commands.len()).sum();
+        if commands > MOST_COMMANDS_OF_ALL {
+            self.problems.note(
+                self.root.get(PROFILE_TABLE).and_then(Item::span),
+                format!(
+                    "all profiles together deny {commands} commands: there can be \
+                     {MOST_COMMANDS_OF_ALL}"
+                ),
+            );
+            return None;
+        }
         good.then_some(profiles)
     }
 
@@ -173,6 +185,14 @@ impl ProfileReader<'_, '_> {
         let packets_burst = self.key(&profile::CONTROL_PACKETS_BURST, from_1, |base| {
             base.control_packets_burst
         });
+        let require_tls = self.key(&profile::REQUIRE_TLS, values::boolean, |base| {
+            base.require_tls
+        });
+        let anonymous = self.key(&profile::ANONYMOUS, values::boolean, |base| base.anonymous);
+        let read_only = self.key(&profile::READ_ONLY, values::boolean, |base| base.read_only);
+        let deny_commands = self.key(&profile::DENY_COMMANDS, commands, |base| {
+            base.deny_commands.clone()
+        });
         Some(ProfileSettings {
             number,
             connections_per_second: connections_per_second?,
@@ -184,6 +204,10 @@ impl ProfileReader<'_, '_> {
             data_idle_time: data_idle_time?,
             control_packets_per_second: packets_per_second?,
             control_packets_burst: packets_burst?,
+            require_tls: require_tls?,
+            anonymous: anonymous?,
+            read_only: read_only?,
+            deny_commands: deny_commands?,
         })
     }
 
@@ -203,6 +227,41 @@ impl ProfileReader<'_, '_> {
             (None, _) => None,
         }
     }
+}
+
+/// How many commands a profile may refuse. No server has more that are worth it.
+const MOST_COMMANDS: usize = 64;
+/// How many all profiles together: the kernel's table holds a few more.
+pub(in crate::config) const MOST_COMMANDS_OF_ALL: usize = 4000;
+
+fn commands(problems: &mut Problems<'_>, key: &str, item: &Item) -> Option<Vec<DeniedCommand>> {
+    let texts = values::strings(problems, key, item, "commands")?;
+    if texts.len() > MOST_COMMANDS {
+        let count = texts.len();
+        problems.note(
+            item.span(),
+            format!("{key} has {count} commands: there can be {MOST_COMMANDS}"),
+        );
+        return None;
+    }
+    let mut found = Vec::new();
+    let mut good = true;
+    for (text, span) in texts {
+        let mistake = match DeniedCommand::parse(text) {
+            Ok(command) if found.contains(&command) => {
+                format!("\"{command}\" is in {key} already")
+            }
+            Ok(command) => {
+                found.push(command);
+                continue;
+            }
+            Err(mistake) => format!("bad command {text:?} in {key}: {mistake}"),
+        };
+        problems.note(span, mistake);
+        good = false;
+    }
+    found.sort_unstable();
+    good.then_some(found)
 }
 
 fn from_0(problems: &mut Problems<'_>, key: &str, item: &Item) -> Option<u32> {

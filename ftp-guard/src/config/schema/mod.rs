@@ -123,7 +123,7 @@ pub(in crate::config) const TABLES: [Table; 11] = [
 ];
 
 /// All keys, in the order of the reference.
-pub(in crate::config) const KEYS: [&Key; 52] = [
+pub(in crate::config) const KEYS: [&Key; 56] = [
     &MODE,
     &ROLE,
     &INTERFACES,
@@ -151,6 +151,10 @@ pub(in crate::config) const KEYS: [&Key; 52] = [
     &profile::DATA_IDLE_TIME,
     &profile::CONTROL_PACKETS_PER_SECOND,
     &profile::CONTROL_PACKETS_BURST,
+    &profile::REQUIRE_TLS,
+    &profile::ANONYMOUS,
+    &profile::READ_ONLY,
+    &profile::DENY_COMMANDS,
     &limits::IPV6_SOURCE_PREFIX,
     &limits::NETWORK_CONNECTIONS_PER_SECOND,
     &limits::NETWORK_CONNECTIONS_BURST,

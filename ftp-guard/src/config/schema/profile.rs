@@ -90,3 +90,42 @@ pub(in crate::config) const CONTROL_PACKETS_BURST: Key = Key {
     default: Default::Value("2000"),
     doc: "How many of them may come at once after a pause.",
 };
+
+pub(in crate::config) const REQUIRE_TLS: Key = Key {
+    table: PROFILE_KEYS,
+    name: "require_tls",
+    kind: "boolean",
+    default: Default::Value("false"),
+    doc: "Whether USER, PASS and ACCT in clear text are refused (`tls_required`): the command never \
+          reaches the server, the client is told and its connection ends. A login under TLS is not \
+          touched. See `docs/policy.md` for this and the three keys below.",
+};
+
+pub(in crate::config) const ANONYMOUS: Key = Key {
+    table: PROFILE_KEYS,
+    name: "anonymous",
+    kind: "boolean",
+    default: Default::Value("true"),
+    doc: "Whether USER may name `anonymous` or `ftp`, in any case. With `false` that is refused in \
+          the same way (`anonymous_refused`). Under TLS names cannot be read.",
+};
+
+pub(in crate::config) const READ_ONLY: Key = Key {
+    table: PROFILE_KEYS,
+    name: "read_only",
+    kind: "boolean",
+    default: Default::Value("false"),
+    doc: "Whether commands that change files or folders are refused (`read_only`): uploads, \
+          deleting, renaming, folders, attributes, and SITE whatever follows it. Under TLS commands \
+          cannot be read: there the server's own configuration has to do it.",
+};
+
+pub(in crate::config) const DENY_COMMANDS: Key = Key {
+    table: PROFILE_KEYS,
+    name: "deny_commands",
+    kind: "list of commands, such as `\"DELE\"` or `\"SITE EXEC\"`",
+    default: Default::Value("[]"),
+    doc: "Further commands that are refused (`command_denied`), at most 64: a verb of 3 to 8 letters \
+          or digits, which need not be a known one; behind SITE its first word, too. Under TLS \
+          commands cannot be read.",
+};

@@ -5,7 +5,7 @@ use std::time::Duration;
 use ftp_guard_common::config::Cookies;
 use ipnet::IpNet;
 
-use super::super::{BanSettings, Config, EventSettings, Limits, ProfileSettings};
+use super::super::{BanSettings, Config, DeniedCommand, EventSettings, Limits, ProfileSettings};
 use super::mistakes::{mistakes, one_mistake};
 use super::{MINIMAL, parse};
 
@@ -28,6 +28,10 @@ const DEFAULT: ProfileSettings = ProfileSettings {
     data_idle_time: Some(Duration::from_secs(15 * 60)),
     control_packets_per_second: 500,
     control_packets_burst: 2000,
+    require_tls: false,
+    anonymous: true,
+    read_only: false,
+    deny_commands: Vec::new(),
 };
 
 #[test]
@@ -82,6 +86,10 @@ fn every_key_can_be_set() {
         data_idle_time = "7h"
         control_packets_per_second = 8
         control_packets_burst = 9
+        require_tls = true
+        anonymous = false
+        read_only = true
+        deny_commands = ["site exec", "DELE", "SITE"]
         [limits]
         ipv6_source_prefix = 56
         network_connections_per_second = 10
@@ -120,6 +128,12 @@ fn every_key_can_be_set() {
         data_idle_time: Some(7 * HOUR),
         control_packets_per_second: 8,
         control_packets_burst: 9,
+        require_tls: true,
+        anonymous: false,
+        read_only: true,
+        deny_commands: ["DELE", "SITE", "SITE EXEC"]
+            .map(|text| DeniedCommand::parse(text).unwrap())
+            .into(),
     };
     assert_eq!(config.profiles["slow"], slow);
     assert_eq!(config.profiles["default"], DEFAULT);
@@ -166,7 +180,9 @@ fn a_profile_has_the_values_of_the_default_one_where_it_says_nothing() {
         [profile.bulk]
         max_sessions = 1000
         idle_time = "off"
+        anonymous = false
         [profile.default]
+        deny_commands = ["DELE"]
         max_sessions = 10
         connections_burst = 7
         login_time = "0s"
@@ -176,6 +192,7 @@ fn a_profile_has_the_values_of_the_default_one_where_it_says_nothing() {
         max_sessions: 10,
         connections_burst: 7,
         login_time: None,
+        deny_commands: vec![DeniedCommand::parse("DELE").unwrap()],
         ..DEFAULT
     };
     assert_eq!(config.profiles["default"], default);
@@ -183,6 +200,7 @@ fn a_profile_has_the_values_of_the_default_one_where_it_says_nothing() {
         number: 1,
         max_sessions: 1000,
         idle_time: None,
+        anonymous: false,
         ..default
     };
     assert_eq!(config.profiles["bulk"], bulk);
@@ -211,7 +229,7 @@ fn what_is_0_or_off_is_no_limit() {
         per_second = 0
     "#,
     );
-    let a = config.profiles["a"];
+    let a = &config.profiles["a"];
     assert_eq!((a.connections_per_second, a.max_sessions), (0, 0));
     assert_eq!(
         (a.login_time, a.idle_time, a.data_idle_time),
@@ -351,4 +369,27 @@ fn events_are_checked() {
     one_mistake(&events("per_second = 1000001"), "5:14", "from 0 to 1000000");
     one_mistake(&events("burst = 0"), "5:9", "from 1 to 1000000");
     one_mistake(&events("journal = \"no\""), "5:11", "true or false");
+}
+
+#[test]
+fn commands_that_can_not_be_denied_are_told_one_by_one() {
+    let text = format!(
+        "{MINIMAL}[profile.x]\ndeny_commands = [\"DELE\", \"dele\", \"X\", \"RETR x\", \"SITE \", 7]\n"
+    );
+    let said = mistakes(&text);
+    assert_eq!(said.len(), 1, "{said:?}");
+    let said = mistakes(&text.replace(", 7", ""));
+    assert_eq!(said.len(), 4, "{said:?}");
+    assert!(
+        said[0].contains("\"DELE\" is in profile.x.deny_commands already"),
+        "{said:?}"
+    );
+    assert!(
+        said[1].contains("bad command \"X\" in profile.x.deny_commands"),
+        "{said:?}"
+    );
+    assert!(
+        said[2].contains("only SITE can have a second word"),
+        "{said:?}"
+    );
 }

@@ -27,8 +27,8 @@ use crate::{
     control::protocol::{Failure, Prefix},
     daemon::{bans::Bans, guard::Guard, inputs::Inputs, kernel::Kernel, start::start},
     datapath::{
-        AttachMode, Attachment, Capacities, DatapathError, Hook, Judgement, LimitSettings,
-        SessionSettings, TcKind,
+        AttachMode, Attachment, Capacities, CommandTable, DatapathError, Hook, Judgement,
+        LimitSettings, SessionSettings, TcKind,
     },
     engine::{
         allowlist::{AllowTable, Change},
@@ -55,6 +55,7 @@ pub(super) struct Fake {
     pub(super) log: Vec<String>,
     pub(super) session_config: SessionSettings,
     pub(super) profiles: BTreeMap<u16, Profile>,
+    pub(super) commands: CommandTable,
     pub(super) limits: LimitSettings,
     pub(super) allow_generation: u32,
     pub(super) adopt_until: u64,
@@ -198,6 +199,16 @@ impl Kernel for Fake {
 
     fn profiles(&self) -> Result<Vec<(u16, Profile)>> {
         Ok(copied(&self.profiles))
+    }
+
+    fn commands(&self) -> Result<CommandTable> {
+        Ok(self.commands.clone())
+    }
+
+    fn set_commands(&mut self, wanted: &CommandTable) -> Result<()> {
+        self.step("commands", &wanted.len().to_string())?;
+        self.commands.clone_from(wanted);
+        Ok(())
     }
 
     fn set_limits(&mut self, settings: &LimitSettings) -> Result<()> {

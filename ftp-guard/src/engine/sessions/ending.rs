@@ -19,11 +19,13 @@ pub enum EndReason {
     Revoked,
     /// Its client is banned.
     Banned,
+    /// A policy of its client's profile has refused a command.
+    Policy,
 }
 
 impl EndReason {
     /// All of them, each at the place of its number.
-    pub const ALL: [Self; 7] = [
+    pub const ALL: [Self; 8] = [
         Self::LoginTimeout,
         Self::IdleTimeout,
         Self::DataIdle,
@@ -31,6 +33,7 @@ impl EndReason {
         Self::Killed,
         Self::Revoked,
         Self::Banned,
+        Self::Policy,
     ];
 
     /// The name in metrics, JSON and the log. It never changes.
@@ -44,6 +47,7 @@ impl EndReason {
             Self::Killed => "killed",
             Self::Revoked => "revoked",
             Self::Banned => "banned",
+            Self::Policy => "policy",
         }
     }
 }
@@ -139,6 +143,7 @@ mod tests {
                 ("killed", 5),
                 ("revoked", 6),
                 ("banned", 7),
+                ("policy", 8),
             ]
         );
     }

@@ -31,7 +31,7 @@ pub use end::{Chosen, Selection};
 pub use ending::{EndCounts, EndReason, Ending, Part};
 pub use keeper::Keeper;
 pub use outlook::Outlook;
-pub use overdue::Overdue;
+pub use overdue::{Overdue, ends_session};
 pub use passive::watch;
 pub use patience::Patience;
 pub use show::{show, show_sources};

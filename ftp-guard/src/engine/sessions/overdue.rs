@@ -15,6 +15,7 @@ use std::{
 use ftp_guard_common::{
     address::{ClientKey, FlowKey},
     class::PortClass,
+    reason::Reason,
     session::{Flow, Session, Tls},
 };
 
@@ -241,7 +242,9 @@ impl Watch<'_> {
             true => self.look.now_ns,
             false => traffic.created_ns,
         };
-        let (reason, profile) = if session.refused > 0 {
+        let (reason, profile) = if ends_session(session.refused_by) {
+            (EndReason::Policy, session.profile)
+        } else if session.refused > 0 {
             (EndReason::PortsHeld, session.profile)
         } else if let Some(profile) = self.is_over(client, began_ns, |p| p.login_ns) {
             (EndReason::LoginTimeout, profile)
@@ -279,6 +282,13 @@ impl Watch<'_> {
             profile,
         })
     }
+}
+
+/// Whether a session in which something was dropped for the reason of this number is over: its client has had its last
+/// word from the programs, and the server does not know.
+#[must_use]
+pub fn ends_session(reason: u8) -> bool {
+    Reason::refusal(reason).is_some()
 }
 
 /// Whether a data connection of a session has come about.
