@@ -120,10 +120,9 @@ pub enum CommandEvent {
 }
 
 /// A complete command line, as far as policies ask for it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[repr(C)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Line {
-    /// What it asks for.
-    pub event: CommandEvent,
     /// The verb in capital letters, and zeros; all zeros when it is longer. Of a longer one that ends with ABOR,
     /// STAT or QUIT these four: servers look for them behind what may be left of a telnet sequence.
     pub verb: [u8; 8],
@@ -143,15 +142,15 @@ impl CommandParser {
     /// Reads the next byte.
     #[inline(always)]
     pub fn feed(&mut self, byte: u8) -> Option<CommandEvent> {
-        self.read(byte).map(|line| line.event)
+        self.read(byte, &mut Line::default())
     }
 
-    /// Reads the next byte; the line that it completes, if that has a verb.
+    /// Reads the next byte. When it completes a line that has a verb, `line` says of it what is not in the event.
     #[inline(always)]
-    pub fn read(&mut self, byte: u8) -> Option<Line> {
+    pub fn read(&mut self, byte: u8, line: &mut Line) -> Option<CommandEvent> {
         self.length = self.length.saturating_add(1);
         if byte == b'\n' {
-            let line = self.end_line();
+            let event = self.end_line(line);
             *self = Self {
                 length: if self.marks & MARK_CR != 0 {
                     0
@@ -160,7 +159,7 @@ impl CommandParser {
                 },
                 ..Self::default()
             };
-            return line;
+            return event;
         }
         self.marks &= !MARK_CR;
         if byte == b'\r' {
@@ -466,7 +465,7 @@ impl CommandParser {
 
     /// The line is complete.
     #[inline(always)]
-    fn end_line(&mut self) -> Option<Line> {
+    fn end_line(&mut self, line: &mut Line) -> Option<CommandEvent> {
         if self.phase == IN_VERB {
             if self.count == 0 {
                 return None;
@@ -477,20 +476,16 @@ impl CommandParser {
             VERB_SITE => self.flush_word(),
             _ => 0,
         };
-        let is_anonymous = self.verb == VERB_USER
+        line.is_anonymous = self.verb == VERB_USER
             && ((self.count == 3 && self.word == u64::from_be_bytes(*b"\0\0\0\0\0FTP"))
                 || (self.count == 9
                     && self.first.eq_ignore_ascii_case(&b'A')
                     && self.word == u64::from_be_bytes(*b"NONYMOUS")));
-        let (name, marks) = (self.name, self.marks);
-        Some(Line {
-            event: self.end_event(),
-            verb: name.to_be_bytes(),
-            word: word.to_be_bytes(),
-            is_odd: marks & MARK_ODD != 0,
-            is_anonymous,
-            sets_time: marks & MARK_SETS_TIME != 0,
-        })
+        line.verb = self.name.to_be_bytes();
+        line.word = word.to_be_bytes();
+        line.is_odd = self.marks & MARK_ODD != 0;
+        line.sets_time = self.marks & MARK_SETS_TIME != 0;
+        Some(self.end_event())
     }
 
     #[inline(always)]

@@ -5,6 +5,7 @@ use aya_ebpf::{btf_maps::PerCpuArray, macros::btf_map};
 use ftp_guard_common::{
     address::FlowKey,
     class::{Family, PortClass},
+    ftp::command::Line,
     limits::{CommandKey, SourceKey},
     session::Session,
 };
@@ -22,8 +23,8 @@ pub struct Scratch {
     pub session: Session,
     /// What the table of commands is asked for.
     pub command: CommandKey,
-    /// Nothing.
-    pub reserved: u32,
+    /// The line that was read last.
+    pub line: Line,
     /// A piece of the payload.
     pub chunk: [u8; CHUNK],
 }

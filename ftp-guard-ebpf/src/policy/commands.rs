@@ -5,13 +5,13 @@
 use ftp_guard_common::{
     ftp::command::Line,
     limits::{
-        CommandKey, POLICY_COMMANDS, POLICY_NO_ANONYMOUS, POLICY_READ_ONLY, POLICY_REQUIRE_TLS,
+        POLICY_COMMANDS, POLICY_NO_ANONYMOUS, POLICY_READ_ONLY, POLICY_REQUIRE_TLS,
         READ_ONLY_COMMANDS,
     },
     reason::Reason,
 };
 
-use crate::maps;
+use crate::maps::{self, scratch::Scratch};
 
 /// The `POLICY_*` bits of a profile.
 #[inline(always)]
@@ -35,9 +35,27 @@ pub fn reason_of(policy: u32) -> Option<Reason> {
     })
 }
 
-/// Why a line is refused, if it is. `room` is for the keys: the stack is too small.
+/// Why the line that was read is refused, if it is.
 #[inline(always)]
-pub fn refusal(room: &mut CommandKey, profile: u16, line: &Line) -> Option<Reason> {
+pub fn refusal(scratch: &mut Scratch) -> Option<Reason> {
+    Reason::refusal(judge(scratch) as u8)
+}
+
+/// The number of the reason, or 0. A subprogram: its stack is free again when the line is acted upon.
+#[inline(never)]
+fn judge(scratch: &mut Scratch) -> u32 {
+    rules(scratch).map_or(0, |reason| reason as u32)
+}
+
+#[inline(always)]
+fn rules(scratch: &mut Scratch) -> Option<Reason> {
+    let Scratch {
+        session,
+        command: room,
+        line,
+        ..
+    } = scratch;
+    let profile = session.profile;
     let policy = policy(profile);
     if policy == 0 {
         return None;

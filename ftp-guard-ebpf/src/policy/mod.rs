@@ -166,7 +166,10 @@ pub fn judge_control(frame: &Buffer<'_>) -> Judgement {
         return Judgement::UNREAD;
     };
     let reason = match read(frame, packet, false) {
-        CONCERNS => reader::commands(frame, packet),
+        CONCERNS => match reader::commands(frame, packet) {
+            Reason::Listed => reader::before_greeting(frame, packet),
+            reason => reason,
+        },
         reason => reason,
     };
     Judgement::of(packet, reason)

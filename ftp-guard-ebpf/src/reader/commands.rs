@@ -24,7 +24,8 @@ use crate::{
 /// Questions for a passive port that may be open at once: more are a flood.
 const MOST_ASKED: u16 = 64;
 
-/// Reads the payload of a client's segment. What it permits is permitted before the server reads it.
+/// Reads the payload of a client's segment. What it permits is permitted before the server reads it. `listed`: there is
+/// no session yet.
 #[inline(never)]
 pub fn commands(frame: &Buffer<'_>, packet: &Packet) -> Reason {
     match read(frame, &packet.key, &packet.segment) {
@@ -37,7 +38,7 @@ fn read(frame: &Buffer<'_>, key: &FlowKey, segment: &Segment) -> Result<Reason, 
     let now = maps::config::now();
     let session = match maps::sessions::get(key) {
         Some(session) if !session.is_over(now) => session,
-        _ => return before_greeting(frame, key, segment, now),
+        _ => return Ok(Reason::Listed),
     };
     if let Some(reason) = Reason::refusal(session.refused_by) {
         return Err(reason);
@@ -52,7 +53,7 @@ fn read(frame: &Buffer<'_>, key: &FlowKey, segment: &Segment) -> Result<Reason, 
             return Ok(Reason::Session);
         }
         if session.reopened != 0 {
-            return before_greeting(frame, key, segment, now);
+            return Ok(Reason::Listed);
         }
         // The next connection of the same ports may have begun.
         return Err(Reason::ControlGap);
@@ -120,16 +121,20 @@ fn read(frame: &Buffer<'_>, key: &FlowKey, segment: &Segment) -> Result<Reason, 
 }
 
 /// Before the greeting nothing can be asked, and nothing is read. So where commands are judged nothing may be
-/// said either: the client says it again when the server has greeted it. Only who speaks TLS speaks first.
+/// said either: the client says it again when the server has greeted it. Only who speaks TLS speaks first. A
+/// subprogram: it has a stack frame of its own.
+#[inline(never)]
+pub fn before_greeting(frame: &Buffer<'_>, packet: &Packet) -> Reason {
+    match may_speak(frame, &packet.key, &packet.segment) {
+        Ok(reason) | Err(reason) => reason,
+    }
+}
+
 #[inline(always)]
-fn before_greeting(
-    frame: &Buffer<'_>,
-    key: &FlowKey,
-    segment: &Segment,
-    now: u64,
-) -> Result<Reason, Reason> {
+fn may_speak(frame: &Buffer<'_>, key: &FlowKey, segment: &Segment) -> Result<Reason, Reason> {
     let silent = segment.payload_len == 0 && !segment.is_fragment;
-    if silent || maps::config::adopting(now) || segment.flags.has(TcpFlags::SYN) {
+    let adopting = maps::config::adopting(maps::config::now());
+    if silent || adopting || segment.flags.has(TcpFlags::SYN) {
         return Ok(Reason::Listed);
     }
     match find(key) {
@@ -155,19 +160,17 @@ struct Client;
 impl Side for Client {
     #[inline(always)]
     fn take(walk: &mut Walk<'_>, byte: u8) -> bool {
-        let Scratch {
-            session, command, ..
-        } = &mut *walk.scratch;
-        let Some(line) = session.command.read(byte) else {
+        let Scratch { session, line, .. } = &mut *walk.scratch;
+        let Some(event) = session.command.read(byte, line) else {
             return session.command.is_too_long()
                 && refuse(&mut walk.outcome, too_long(session.profile));
         };
-        let refusal = commands::refusal(command, session.profile, &line);
-        if refuse(&mut walk.outcome, refusal) {
+        if refuse(&mut walk.outcome, commands::refusal(walk.scratch)) {
             return true;
         }
+        let session = &mut walk.scratch.session;
         session.commands = session.commands.wrapping_add(1);
-        match line.event {
+        match event {
             CommandEvent::Other => {}
             CommandEvent::Auth => session.auth_asked = 1,
             CommandEvent::Passive => {

@@ -20,7 +20,10 @@ use ftp_guard_common::{
     session::Tls,
 };
 
-pub use self::{commands::commands, replies::replies};
+pub use self::{
+    commands::{before_greeting, commands},
+    replies::replies,
+};
 use crate::{
     access::{Access as _, Buffer},
     maps::{

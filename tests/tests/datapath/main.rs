@@ -27,6 +27,8 @@ mod multibuffer;
 mod numbers;
 mod openings;
 mod passive;
+mod policy;
+mod refusal;
 mod room;
 mod row;
 mod scene;
@@ -110,6 +112,10 @@ const CLASSIFIERS: [(At, &[Reason]); 2] = [
             Reason::Session,
             Reason::ControlGap,
             Reason::ActiveUnreadable,
+            Reason::TlsRequired,
+            Reason::AnonymousRefused,
+            Reason::ReadOnly,
+            Reason::CommandDenied,
         ],
     ),
 ];
@@ -131,6 +137,7 @@ fn stories() -> Vec<Story> {
     stories.extend(egress::stories());
     stories.extend(control::stories());
     stories.extend(cookies::stories());
+    stories.extend(policy::stories());
     stories
 }
 
