@@ -54,6 +54,8 @@ const VERB_EPSV: u8 = 3;
 const VERB_PORT: u8 = 4;
 const VERB_LPRT: u8 = 5;
 const VERB_EPRT: u8 = 6;
+/// Ends with PASS or ACCT.
+const VERB_SECRET: u8 = 7;
 
 /// Outside of telnet sequences.
 const TELNET_NONE: u8 = 0;
@@ -97,6 +99,14 @@ pub enum CommandEvent {
 }
 
 impl CommandParser {
+    /// Whether what comes next, to the end of the line, is nobody's business: the argument of PASS or
+    /// ACCT (RFC 959 section 4.1.1). What stands before those letters makes no difference.
+    #[inline(always)]
+    #[must_use]
+    pub const fn is_secret(&self) -> bool {
+        self.verb == VERB_SECRET
+    }
+
     /// Reads the next byte.
     #[inline(always)]
     pub fn feed(&mut self, byte: u8) -> Option<CommandEvent> {
@@ -162,6 +172,7 @@ impl CommandParser {
         }
         let [_, _, third, fourth] = self.word.to_be_bytes();
         self.verb = match &self.word.to_be_bytes() {
+            b"PASS" | b"ACCT" => VERB_SECRET,
             _ if self.count != 4 => VERB_OTHER,
             b"AUTH" => VERB_AUTH,
             b"EPSV" => VERB_EPSV,

@@ -5,6 +5,7 @@ use aya_ebpf::{btf_maps::PerCpuArray, macros::btf_map};
 use ftp_guard_common::{
     address::FlowKey,
     class::{Family, PortClass},
+    ftp::hello::HelloReader,
     limits::SourceKey,
     session::Session,
 };
@@ -20,6 +21,8 @@ pub const CHUNK: usize = 512;
 pub struct Scratch {
     /// The session as it will be if the segment passes.
     pub session: Session,
+    /// The beginning of TLS, meanwhile.
+    pub hello: HelloReader,
     /// A piece of the payload.
     pub chunk: [u8; CHUNK],
 }

@@ -1,4 +1,5 @@
-//! The client's side: whether it asks for a passive port or for TLS, which destination it names.
+//! The client's side: whether it asks for a passive port or for TLS, which destination it names. What it says
+//! is told, but for passwords.
 
 use ftp_guard_common::{
     address::{Address, EndpointKey, FlowKey},
@@ -6,9 +7,10 @@ use ftp_guard_common::{
     ftp::command::{CommandEvent, CommandParser},
     reason::Reason,
     session::{Named, Tls},
+    text::TextKind,
 };
 
-use super::{New, Side, Walk, Word, new_bytes, run, word};
+use super::{New, Side, Walk, Word, hello, new_bytes, run, word};
 use crate::{
     access::{Access as _, Buffer},
     maps::{self, scratch::Packet},
@@ -34,7 +36,9 @@ fn read(frame: &Buffer<'_>, key: &FlowKey, segment: &Segment) -> Result<Reason, 
     let session = match maps::sessions::get(key) {
         Some(session) if !session.is_over(now) => session,
         // Before the greeting nothing can be asked.
-        _ => return Ok(Reason::Listed),
+        _ => {
+            return Ok(hello::early(frame, key, segment));
+        }
     };
     let live = session.traffic.closed_ns == 0 && session.unsynchronised == 0;
     if !live || segment.payload_len == 0 {
@@ -44,12 +48,33 @@ fn read(frame: &Buffer<'_>, key: &FlowKey, segment: &Segment) -> Result<Reason, 
     let skip = match new_bytes(segment, session.client_next) {
         New::Nothing => return Ok(Reason::Session),
         New::Gap if clear => return Err(Reason::ControlGap),
-        New::Gap => 0,
+        New::Gap => {
+            session.client_hello.end();
+            0
+        }
         New::From(skip) => skip,
     };
+    let (Some(scratch), Some(record)) = (maps::scratch::get(), maps::text::record()) else {
+        return Ok(Reason::Session);
+    };
+    record.begin(TextKind::Client, key, segment, skip);
+    record.of(session.id, session.tls);
     let offset = segment.payload + skip as usize;
     let end = segment.sequence.wrapping_add(segment.payload_len as u32);
+    let mut walk = Walk {
+        frame,
+        scratch,
+        record,
+        tells: maps::text::is_on(),
+        key,
+        offset,
+        len: segment.payload_len as u32 - skip,
+        read: 0,
+        now,
+        outcome: Ok(Reason::Session),
+    };
     if !clear {
+        hello::tell(&mut walk, &mut session.client_hello);
         // After CCC the client is the first to speak clear text; the server's answer settles it.
         let last = frame.load::<[u8; 1]>(segment.payload + segment.payload_len - 1);
         let hint = word(frame, offset) == Word::Letters && last == Some(*b"\n");
@@ -60,20 +85,10 @@ fn read(frame: &Buffer<'_>, key: &FlowKey, segment: &Segment) -> Result<Reason, 
         }
         session.clear_hint = 1;
         session.command = CommandParser::default();
+        // It may be the end of a line, and that a password.
+        walk.tells = false;
     }
-    let Some(scratch) = maps::scratch::get() else {
-        return Ok(Reason::Session);
-    };
-    scratch.session = *session;
-    let mut walk = Walk {
-        frame,
-        scratch,
-        key,
-        offset,
-        len: segment.payload_len as u32 - skip,
-        now,
-        outcome: Ok(Reason::Session),
-    };
+    walk.scratch.session = *session;
     run::<Client>(&mut walk);
     if super::is_dropped(walk.outcome) {
         return walk.outcome;
@@ -86,6 +101,14 @@ fn read(frame: &Buffer<'_>, key: &FlowKey, segment: &Segment) -> Result<Reason, 
     session.named_at = after.named_at;
     session.named = after.named;
     session.client_next = end;
+    if walk.read < walk.len {
+        session.mid_line = 1;
+    } else if session.mid_line != 0 {
+        session.mid_line = after.mid_line;
+    }
+    if walk.tells {
+        walk.record.send();
+    }
     walk.outcome
 }
 
@@ -94,6 +117,7 @@ struct Client;
 impl Side for Client {
     #[inline(always)]
     fn take(walk: &mut Walk<'_>, byte: u8) -> bool {
+        tell(walk, byte);
         let Some(event) = walk.scratch.session.command.feed(byte) else {
             return false;
         };
@@ -117,6 +141,21 @@ impl Side for Client {
             } => walk.outcome = Err(Reason::ActiveUnreadable),
         }
         false
+    }
+}
+
+/// Tells the next byte, before it is read. Of a password nothing is told but its length.
+#[inline(always)]
+fn tell(walk: &mut Walk<'_>, byte: u8) {
+    let session = &mut walk.scratch.session;
+    if session.mid_line != 0 {
+        if byte == b'\n' {
+            session.mid_line = 0;
+        }
+        walk.record.leave_out();
+    } else if walk.tells {
+        let hidden = session.command.is_secret() && !matches!(byte, b'\r' | b'\n');
+        walk.record.push(if hidden { b'*' } else { byte });
     }
 }
 

@@ -4,10 +4,15 @@
 //! was read before is skipped. So a line that is split over segments, or sent twice, is read once and whole,
 //! and no one can make the guard and the receiver read different things.
 //!
+//! What is read is told as well, if it reaches its receiver: each byte once, in its order. What was dropped
+//! comes again.
+//!
 //! The loop over the bytes is a `bpf_loop` (kernel 5.17) whose state lies in a map's value, which the
 //! verifier does not follow: its body is verified once.
 
 mod commands;
+mod hello;
+pub mod odd_port;
 mod replies;
 
 use core::{ffi::c_void, hint::black_box};
@@ -26,6 +31,7 @@ use crate::{
     maps::{
         self,
         scratch::{CHUNK, Scratch},
+        text::Record,
     },
     parse::Segment,
 };
@@ -37,11 +43,17 @@ const LONGEST: u32 = 1 << 19;
 struct Walk<'a> {
     frame: &'a Buffer<'a>,
     scratch: &'a mut Scratch,
+    /// What is told of it.
+    record: &'a mut Record,
+    /// Whether it is told.
+    tells: bool,
     key: &'a FlowKey,
     /// Offset of the first new byte in the packet.
     offset: usize,
     /// Number of new bytes.
     len: u32,
+    /// How many of them have been read.
+    read: u32,
     /// CLOCK_MONOTONIC in nanoseconds.
     now: u64,
     /// Why the packet passes, or not.
@@ -112,6 +124,7 @@ unsafe extern "C" fn round<S: Side>(index: u64, walk: *mut c_void) -> i64 {
         return 1;
     }
     let byte = walk.scratch.chunk[within];
+    walk.read = at + 1;
     i64::from(S::take(walk, byte))
 }
 

@@ -4,12 +4,13 @@ use ftp_guard_common::{
     address::FlowKey,
     class::PortClass,
     config::{FLAG_GUARD_OUTSIDE, Role},
-    ftp::reply::ReplyParser,
+    ftp::{hello::HelloReader, reply::ReplyParser},
     reason::Reason,
     session::{Pinhole, Session, Tls},
+    text::TextKind,
 };
 
-use super::{New, Side, Walk, Word, new_bytes, run, word};
+use super::{New, Side, Walk, Word, hello, new_bytes, run, word};
 use crate::{
     access::Buffer,
     maps::{self, ports},
@@ -56,38 +57,46 @@ fn read(
         // This host's own stack sends in order; what was missed was sent before the guard came.
         New::Gap => {
             fresh = true;
+            session.server_hello.end();
             0
         }
     };
+    let (Some(scratch), Some(record)) = (maps::scratch::get(), maps::text::record()) else {
+        return Ok(Reason::Session);
+    };
+    record.begin(TextKind::Server, key, segment, skip);
+    record.of(session.id, session.tls);
     let offset = segment.payload + skip as usize;
     let end = segment.sequence.wrapping_add(segment.payload_len as u32);
+    let mut walk = Walk {
+        frame,
+        scratch,
+        record,
+        tells: maps::text::is_on(),
+        key,
+        offset,
+        len: segment.payload_len as u32 - skip,
+        read: 0,
+        now,
+        outcome: Ok(Reason::Session),
+    };
     if session.tls != Tls::Clear as u8 {
         let clear = word(frame, offset) == Word::Reply
             && (session.clear_hint != 0 || session.tls == Tls::Unknown as u8);
         if !clear {
+            hello::tell(&mut walk, &mut session.server_hello);
             session.server_next = end;
             note_encrypted(key, session);
             return Ok(Reason::Session);
         }
         leave_tls(key, session);
+        walk.record.of(session.id, session.tls);
         fresh = true;
     }
     if fresh {
         session.reply = ReplyParser::default();
     }
-    let Some(scratch) = maps::scratch::get() else {
-        return Ok(Reason::Session);
-    };
-    scratch.session = *session;
-    let mut walk = Walk {
-        frame,
-        scratch,
-        key,
-        offset,
-        len: segment.payload_len as u32 - skip,
-        now,
-        outcome: Ok(Reason::Session),
-    };
+    walk.scratch.session = *session;
     run::<Server>(&mut walk);
     let outcome = walk.outcome;
     if super::is_dropped(outcome) {
@@ -103,10 +112,15 @@ fn read(
     session.server_next = end;
     if after.tls != session.tls {
         session.tls = after.tls;
+        session.client_hello = HelloReader::default();
+        session.server_hello = HelloReader::default();
         maps::sessions::count_encrypted(
             &key.client_key(maps::config::role().scope(key.server)),
             true,
         );
+    }
+    if walk.tells {
+        walk.record.send();
     }
     outcome
 }
@@ -125,6 +139,10 @@ fn note_encrypted(key: &FlowKey, session: &Session) {
 #[inline(always)]
 fn leave_tls(key: &FlowKey, session: &mut Session) {
     session.tls = Tls::Clear as u8;
+    if session.clear_hint == 0 {
+        // Nothing says where the client's lines begin.
+        session.mid_line = 1;
+    }
     session.clear_hint = 0;
     if session.passive_asked == session.passive_answered {
         // The question may have been asked where it could not be read.
@@ -141,6 +159,9 @@ struct Server;
 impl Side for Server {
     #[inline(always)]
     fn take(walk: &mut Walk<'_>, byte: u8) -> bool {
+        if walk.tells {
+            walk.record.push(byte);
+        }
         let Some(event) = walk.scratch.session.reply.feed(byte) else {
             return false;
         };
