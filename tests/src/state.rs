@@ -250,6 +250,25 @@ impl<'a> State<'a> {
         Ok(texts)
     }
 
+    /// Makes it as if nothing had been told.
+    ///
+    /// # Errors
+    ///
+    /// What the kernel says.
+    pub fn clear_texts(&mut self) -> anyhow::Result<()> {
+        while !self.texts()?.is_empty() {}
+        let mut losses: PerCpuArray<&mut MapData, u64> =
+            self.map(names::TEXT_LOSS_MAP)?.try_into()?;
+        for kind in TextKind::ALL {
+            let none = vec![0; losses.get(&(kind as u32), 0)?.len()];
+            losses.set(kind as u32, none.try_into()?, 0)?;
+        }
+        let mut budget: PerCpuArray<&mut MapData, u64> = self.map("FTPG_ODD_PORTS")?.try_into()?;
+        let full = vec![0; budget.get(&0, 0)?.len()];
+        budget.set(0, full.try_into()?, 0)?;
+        Ok(())
+    }
+
     /// How many records of a kind did not fit into the ring buffer.
     ///
     /// # Errors

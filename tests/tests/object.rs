@@ -48,7 +48,7 @@ const SCRATCH_MAPS: [&str; 5] = [
     "FTPG_PACKET",
     "FTPG_RECLAIM",
     "FTPG_ANSWER",
-    "FTPG_TEXT_ROOM",
+    "FTPG_ODD_PORTS",
 ];
 
 /// What the arrays and ring buffers may take in the kernel, together and for each CPU: 7 MiB, of which what is

@@ -10,7 +10,7 @@ use ftp_guard_common::{
     session::Session,
 };
 
-use super::{sources, stats::Hook};
+use super::{sources, stats::Hook, text::Record};
 use crate::{parse::Segment, wire::Port};
 
 /// Bytes of payload that are copied at once. A power of two.
@@ -23,8 +23,25 @@ pub struct Scratch {
     pub session: Session,
     /// The beginning of TLS, meanwhile.
     pub hello: HelloReader,
+    /// What is told of the segment.
+    pub record: Record,
+    /// How far it has been read.
+    pub progress: Progress,
     /// A piece of the payload.
     pub chunk: [u8; CHUNK],
+}
+
+/// How far a reader has come, and where it is going.
+#[repr(C)]
+pub struct Progress {
+    /// Offset of the first new byte in the packet.
+    pub offset: usize,
+    /// Number of new bytes.
+    pub len: u32,
+    /// How many of them have been read.
+    pub read: u32,
+    /// Whether they are told.
+    pub tells: bool,
 }
 
 #[btf_map]

@@ -1,6 +1,6 @@
 //! What is told of sessions. Nothing waits for a reader: what does not fit is counted as lost.
 //!
-//! Text is made up in this CPU's room, for its size is known only at the end. All else is of fixed size and
+//! Text is made up in the readers' room, for its size is known only at the end. All else is of fixed size and
 //! written in place, since the program on sockets may be interrupted by the others.
 
 use core::{hint::black_box, mem::size_of};
@@ -12,7 +12,7 @@ use aya_ebpf::{
 };
 use ftp_guard_common::{
     address::FlowKey,
-    config::{FLAG_ODD_PORTS, FLAG_TEXT},
+    config::FLAG_TEXT,
     limits::Rate,
     session::{Flow, FlowKind, Session, Tls, Traffic},
     text::{
@@ -27,18 +27,11 @@ use crate::{access::Buffer, parse::Segment};
 /// Servers on ports of no class that are told of, on each CPU.
 const ODD_PORTS: Rate = Rate::per_second(4, 16);
 
-/// A record of text.
+/// A record of text, made up in the scratch room.
 #[repr(C)]
 pub struct Record {
     header: TextHeader,
     text: [u8; MOST_TEXT],
-}
-
-#[repr(C)]
-struct Room {
-    record: Record,
-    /// The token bucket of [`ODD_PORTS`].
-    odd_ports_ns: u64,
 }
 
 #[btf_map]
@@ -47,8 +40,9 @@ static FTPG_TEXT: RingBuf<TextHeader, { TEXT_RING_BYTES as usize }> = RingBuf::n
 #[btf_map]
 static FTPG_TEXT_LOSS: PerCpuArray<u64, { TEXT_LOSS_SLOTS as usize }> = PerCpuArray::new();
 
+/// The token bucket of [`ODD_PORTS`].
 #[btf_map]
-static FTPG_TEXT_ROOM: PerCpuArray<Room, 1> = PerCpuArray::new();
+static FTPG_ODD_PORTS: PerCpuArray<u64, 1> = PerCpuArray::new();
 
 /// Whether anything is told.
 #[inline(always)]
@@ -56,26 +50,14 @@ pub fn is_on() -> bool {
     config::has(FLAG_TEXT)
 }
 
-/// This CPU's record, for the traffic control hooks, which do not nest.
-#[inline(always)]
-pub fn record() -> Option<&'static mut Record> {
-    // SAFETY: the slot belongs to this CPU, and the hooks that use it do not nest.
-    FTPG_TEXT_ROOM
-        .get_ptr_mut(0)
-        .map(|room| unsafe { &mut (*room).record })
-}
-
 /// Whether one more server on a port of no class may be told of at `now`.
 #[inline(always)]
 pub fn take_odd_port(now: u64) -> bool {
-    if !config::has(FLAG_ODD_PORTS) {
-        return false;
-    }
-    let Some(room) = FTPG_TEXT_ROOM.get_ptr_mut(0) else {
+    let Some(due) = FTPG_ODD_PORTS.get_ptr_mut(0) else {
         return false;
     };
-    // SAFETY: as for `record`.
-    let due = unsafe { &mut (*room).odd_ports_ns };
+    // SAFETY: the slot belongs to this CPU, and the egress hook does not nest.
+    let due = unsafe { &mut *due };
     let allowed = ODD_PORTS.allows(*due, now);
     if allowed {
         *due = ODD_PORTS.after(*due, now);

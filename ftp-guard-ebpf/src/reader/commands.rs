@@ -10,7 +10,7 @@ use ftp_guard_common::{
     text::TextKind,
 };
 
-use super::{New, Side, Walk, Word, hello, new_bytes, run, word};
+use super::{New, Side, Walk, Word, begin, hello, new_bytes, run, word};
 use crate::{
     access::{Access as _, Buffer},
     maps::{self, scratch::Packet},
@@ -54,22 +54,15 @@ fn read(frame: &Buffer<'_>, key: &FlowKey, segment: &Segment) -> Result<Reason, 
         }
         New::From(skip) => skip,
     };
-    let (Some(scratch), Some(record)) = (maps::scratch::get(), maps::text::record()) else {
+    let Some(scratch) = maps::scratch::get() else {
         return Ok(Reason::Session);
     };
-    record.begin(TextKind::Client, key, segment, skip);
-    record.of(session.id, session.tls);
-    let offset = segment.payload + skip as usize;
-    let end = segment.sequence.wrapping_add(segment.payload_len as u32);
+    begin(scratch, TextKind::Client, key, segment, skip);
+    scratch.record.of(session.id, session.tls);
     let mut walk = Walk {
         frame,
         scratch,
-        record,
-        tells: maps::text::is_on(),
         key,
-        offset,
-        len: segment.payload_len as u32 - skip,
-        read: 0,
         now,
         outcome: Ok(Reason::Session),
     };
@@ -77,16 +70,17 @@ fn read(frame: &Buffer<'_>, key: &FlowKey, segment: &Segment) -> Result<Reason, 
         hello::tell(&mut walk, &mut session.client_hello);
         // After CCC the client is the first to speak clear text; the server's answer settles it.
         let last = frame.load::<[u8; 1]>(segment.payload + segment.payload_len - 1);
-        let hint = word(frame, offset) == Word::Letters && last == Some(*b"\n");
+        let hint =
+            word(frame, walk.scratch.progress.offset) == Word::Letters && last == Some(*b"\n");
         if !hint {
-            session.client_next = end;
+            session.client_next = segment.end();
             session.clear_hint = 0;
             return Ok(Reason::Session);
         }
         session.clear_hint = 1;
         session.command = CommandParser::default();
         // It may be the end of a line, and that a password.
-        walk.tells = false;
+        walk.scratch.progress.tells = false;
     }
     walk.scratch.session = *session;
     run::<Client>(&mut walk);
@@ -100,14 +94,15 @@ fn read(frame: &Buffer<'_>, key: &FlowKey, segment: &Segment) -> Result<Reason, 
     session.auth_asked = after.auth_asked;
     session.named_at = after.named_at;
     session.named = after.named;
-    session.client_next = end;
-    if walk.read < walk.len {
+    session.client_next = segment.end();
+    let progress = &walk.scratch.progress;
+    if progress.read < progress.len {
         session.mid_line = 1;
     } else if session.mid_line != 0 {
         session.mid_line = after.mid_line;
     }
-    if walk.tells {
-        walk.record.send();
+    if progress.tells {
+        walk.scratch.record.send();
     }
     walk.outcome
 }
@@ -152,10 +147,10 @@ fn tell(walk: &mut Walk<'_>, byte: u8) {
         if byte == b'\n' {
             session.mid_line = 0;
         }
-        walk.record.leave_out();
-    } else if walk.tells {
+        walk.scratch.record.leave_out();
+    } else if walk.scratch.progress.tells {
         let hidden = session.command.is_secret() && !matches!(byte, b'\r' | b'\n');
-        walk.record.push(if hidden { b'*' } else { byte });
+        walk.scratch.record.push(if hidden { b'*' } else { byte });
     }
 }
 

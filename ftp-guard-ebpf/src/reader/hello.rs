@@ -6,7 +6,7 @@ use ftp_guard_common::{
     address::FlowKey, ftp::hello::HelloReader, reason::Reason, session::Tls, text::TextKind,
 };
 
-use super::{New, Side, Walk, new_bytes, run};
+use super::{New, Side, Walk, begin, new_bytes, run};
 use crate::{
     access::{Access as _, Buffer},
     maps,
@@ -16,7 +16,7 @@ use crate::{
 /// Tells what of a walk is the beginning of TLS, in clear text.
 #[inline(always)]
 pub(super) fn tell(walk: &mut Walk<'_>, reader: &mut HelloReader) {
-    if !walk.tells {
+    if !walk.scratch.progress.tells {
         // What it misses now it cannot do without.
         reader.end();
     }
@@ -31,7 +31,7 @@ fn read(walk: &mut Walk<'_>, reader: &mut HelloReader) {
     walk.scratch.hello = *reader;
     run::<Hello>(walk);
     *reader = walk.scratch.hello;
-    walk.record.send();
+    walk.scratch.record.send();
 }
 
 struct Hello;
@@ -42,7 +42,7 @@ impl Side for Hello {
         if !walk.scratch.hello.feed(byte) {
             return true;
         }
-        walk.record.push(byte);
+        walk.scratch.record.push(byte);
         false
     }
 }
@@ -78,28 +78,23 @@ fn say_early(frame: &Buffer<'_>, key: &FlowKey, segment: &Segment) {
         }
         New::From(skip) => skip,
     };
-    opening.client_next = segment.sequence.wrapping_add(segment.payload_len as u32);
-    let (Some(scratch), Some(record)) = (maps::scratch::get(), maps::text::record()) else {
+    opening.client_next = segment.end();
+    let Some(scratch) = maps::scratch::get() else {
         return;
     };
-    record.begin(TextKind::Client, key, segment, skip);
-    let tells = maps::text::is_on();
-    if is_first && tells && is_foreign(frame, segment.payload) {
+    begin(scratch, TextKind::Client, key, segment, skip);
+    if is_first && scratch.progress.tells && is_foreign(frame, segment.payload) {
         opening.hello.end();
-        record.take_early(frame, segment.payload, segment.payload_len as u32);
-        record.send();
+        let len = segment.payload_len as u32;
+        scratch.record.take_early(frame, segment.payload, len);
+        scratch.record.send();
         return;
     }
-    record.of(0, Tls::Encrypted as u8);
+    scratch.record.of(0, Tls::Encrypted as u8);
     let mut walk = Walk {
         frame,
         scratch,
-        record,
-        tells,
         key,
-        offset: segment.payload + skip as usize,
-        len: segment.payload_len as u32 - skip,
-        read: 0,
         now: 0,
         outcome: Ok(Reason::Listed),
     };

@@ -33,13 +33,15 @@ pub fn is_likely(frame: &Buffer<'_>, segment: &Segment) -> bool {
 /// Tells of it, as often as that may be. A subprogram: it has a stack frame of its own.
 #[inline(never)]
 pub fn tell(frame: &Buffer<'_>, packet: &Packet) {
-    let segment = &packet.segment;
     if !maps::text::take_odd_port(maps::config::now()) {
         return;
     }
-    if let Some(record) = maps::text::record() {
-        record.begin(TextKind::OddPort, &packet.key, segment, 0);
-        record.take_odd(frame, segment.payload, segment.payload_len as u32);
-        record.send();
-    }
+    let Some(scratch) = maps::scratch::get() else {
+        return;
+    };
+    let segment = &packet.segment;
+    let record = &mut scratch.record;
+    record.begin(TextKind::OddPort, &packet.key, segment, 0);
+    record.take_odd(frame, segment.payload, segment.payload_len as u32);
+    record.send();
 }

@@ -10,7 +10,7 @@ use ftp_guard_common::{
     text::TextKind,
 };
 
-use super::{New, Side, Walk, Word, hello, new_bytes, run, word};
+use super::{New, Side, Walk, Word, begin, hello, new_bytes, run, word};
 use crate::{
     access::Buffer,
     maps::{self, ports},
@@ -61,36 +61,29 @@ fn read(
             0
         }
     };
-    let (Some(scratch), Some(record)) = (maps::scratch::get(), maps::text::record()) else {
+    let Some(scratch) = maps::scratch::get() else {
         return Ok(Reason::Session);
     };
-    record.begin(TextKind::Server, key, segment, skip);
-    record.of(session.id, session.tls);
-    let offset = segment.payload + skip as usize;
-    let end = segment.sequence.wrapping_add(segment.payload_len as u32);
+    begin(scratch, TextKind::Server, key, segment, skip);
+    scratch.record.of(session.id, session.tls);
     let mut walk = Walk {
         frame,
         scratch,
-        record,
-        tells: maps::text::is_on(),
         key,
-        offset,
-        len: segment.payload_len as u32 - skip,
-        read: 0,
         now,
         outcome: Ok(Reason::Session),
     };
     if session.tls != Tls::Clear as u8 {
-        let clear = word(frame, offset) == Word::Reply
+        let clear = word(frame, walk.scratch.progress.offset) == Word::Reply
             && (session.clear_hint != 0 || session.tls == Tls::Unknown as u8);
         if !clear {
             hello::tell(&mut walk, &mut session.server_hello);
-            session.server_next = end;
+            session.server_next = segment.end();
             note_encrypted(key, session);
             return Ok(Reason::Session);
         }
         leave_tls(key, session);
-        walk.record.of(session.id, session.tls);
+        walk.scratch.record.of(session.id, session.tls);
         fresh = true;
     }
     if fresh {
@@ -109,7 +102,7 @@ fn read(
     session.logged_in = after.logged_in;
     session.passive_answered = after.passive_answered;
     session.pinholes_ns = after.pinholes_ns;
-    session.server_next = end;
+    session.server_next = segment.end();
     if after.tls != session.tls {
         session.tls = after.tls;
         session.client_hello = HelloReader::default();
@@ -119,8 +112,8 @@ fn read(
             true,
         );
     }
-    if walk.tells {
-        walk.record.send();
+    if walk.scratch.progress.tells {
+        walk.scratch.record.send();
     }
     outcome
 }
@@ -159,8 +152,8 @@ struct Server;
 impl Side for Server {
     #[inline(always)]
     fn take(walk: &mut Walk<'_>, byte: u8) -> bool {
-        if walk.tells {
-            walk.record.push(byte);
+        if walk.scratch.progress.tells {
+            walk.scratch.record.push(byte);
         }
         let Some(event) = walk.scratch.session.reply.feed(byte) else {
             return false;

