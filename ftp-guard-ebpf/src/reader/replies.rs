@@ -107,10 +107,7 @@ fn read(
         session.tls = after.tls;
         session.client_hello = HelloReader::default();
         session.server_hello = HelloReader::default();
-        maps::sessions::count_encrypted(
-            &key.client_key(maps::config::role().scope(key.server)),
-            true,
-        );
+        count_encrypted(key, 1);
     }
     if walk.scratch.progress.tells {
         walk.scratch.record.send();
@@ -118,8 +115,8 @@ fn read(
     outcome
 }
 
-/// Notes that the server has said something that cannot be read.
-#[inline(always)]
+/// Notes that the server has said something that cannot be read. A subprogram.
+#[inline(never)]
 fn note_encrypted(key: &FlowKey, session: &Session) {
     let key = key.client_key(maps::config::role().scope(key.server));
     if let Some(client) = maps::sessions::client(&key) {
@@ -141,10 +138,14 @@ fn leave_tls(key: &FlowKey, session: &mut Session) {
         // The question may have been asked where it could not be read.
         session.passive_answered = session.passive_answered.wrapping_sub(1);
     }
-    maps::sessions::count_encrypted(
-        &key.client_key(maps::config::role().scope(key.server)),
-        false,
-    );
+    count_encrypted(key, 0);
+}
+
+/// Counts a session that is encrypted from now on, or no more. A subprogram: it has a stack frame of its own.
+#[inline(never)]
+fn count_encrypted(key: &FlowKey, encrypted: u32) {
+    let key = key.client_key(maps::config::role().scope(key.server));
+    maps::sessions::count_encrypted(&key, encrypted != 0);
 }
 
 struct Server;
