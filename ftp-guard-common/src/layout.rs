@@ -8,11 +8,13 @@ use crate::{
     ban::BanValue,
     config::GuardConfig,
     event::{Event, EventBudget},
-    ftp::{HostReader, PassiveReader, command::CommandParser, reply::ReplyParser},
+    ftp::{
+        HostReader, PassiveReader, command::CommandParser, hello::HelloReader, reply::ReplyParser,
+    },
     limits::{Attack, CommandKey, Opening, Primed, Profile, Rate, Source, SourceKey, Sysctls},
     session::{Client, Flow, Listener, Named, Pinhole, Session, Traffic},
     stats::Counter,
-    text::TextHeader,
+    text::{EndRecord, TextHeader},
 };
 
 /// Asserts that the fields, in order, fill the type without a gap.
@@ -43,8 +45,9 @@ assert_packed!(Profile, size 48, align 8,
     connections: Rate, packets: Rate, sessions: u32, data: u32, policy: u32, reserved: u32);
 assert_packed!(SourceKey, size 20, align 1, prefix: [u8; 16], family: u8, reserved: [u8; 3]);
 assert_packed!(Source, size 16, align 4, sessions: u32, opening: u32, data: u32, reserved: u32);
-assert_packed!(Opening, size 24, align 8,
-    since_ns: u64, packets_ns: u64, said: u32, reserved: u32);
+assert_packed!(Opening, size 40, align 8,
+    since_ns: u64, packets_ns: u64, hello: HelloReader, client_next: u32, said: u32, spoke: u8,
+    reserved: [u8; 7]);
 assert_packed!(Attack, size 72, align 8,
     window_ns: u64, count: u64, last_count: u64, over_ns: u64, since_ns: u64, attacks: u64,
     requests_due_ns: u64, proven_due_ns: u64, strays_due_ns: u64);
@@ -75,12 +78,12 @@ assert_packed!(Traffic, size 72, align 8,
     packets_in: u64, bytes_in: u64, packets_out: u64, bytes_out: u64,
     allow_generation: u32, allow_expires_s: u32,
     server_ack: u32, fin_client: u8, fin_server: u8, killed: u8, reserved: u8);
-assert_packed!(Session, size 248, align 8,
+assert_packed!(Session, size 264, align 8,
     id: u64, traffic: Traffic, pinholes_ns: u64, packets_ns: u64, server_next: u32, client_next: u32,
     commands: u16, replies: u16, passive_asked: u16, passive_answered: u16, named_at: u16,
     tls: u8, auth_asked: u8, clear_hint: u8, adopted: u8, unsynchronised: u8, reopened: u8,
-    named: EndpointKey, messages: u32, profile: u16, logged_in: u8, refused: u8, reserved2: [u8; 3],
-    refused_by: u8,
+    named: EndpointKey, messages: u32, profile: u16, logged_in: u8, refused: u8, mid_line: u8,
+    refused_by: u8, reserved2: [u8; 2], client_hello: HelloReader, server_hello: HelloReader,
     reply: ReplyParser, command: CommandParser);
 assert_packed!(Flow, size 88, align 8,
     session: u64, traffic: Traffic, kind: u8, established: u8, reserved: [u8; 6]);
@@ -102,17 +105,19 @@ assert_packed!(CommandParser, size 56, align 8,
     name: u64, word: u64, host: HostReader, count: u8, phase: u8, verb: u8, telnet: u8, first: u8,
     form: u8, place: u8, high: u8, length: u16, marks: u8, reserved: u8);
 assert_packed!(CommandKey, size 20, align 4, profile: u32, verb: [u8; 8], word: [u8; 8]);
+assert_packed!(HelloReader, size 8, align 2, told: u16, left: u16, place: u8, reserved: [u8; 3]);
 assert_packed!(Listener, size 8, align 8, since_ns: u64);
 assert_packed!(TextHeader, size 72, align 8,
     time_ns: u64, session: u64, key: FlowKey, sequence: u32, acknowledgement: u32, length: u32,
     captured: u16, kind: u8, detail: u8);
+assert_packed!(EndRecord, size 144, align 8, header: TextHeader, traffic: Traffic);
 
 #[cfg(feature = "user")]
 mod user {
     use super::{
         AllowValue, Attack, BanValue, Client, ClientKey, CommandKey, Counter, EndpointKey, Event,
         EventBudget, Flow, FlowKey, GuardConfig, ListenKey, Listener, Named, Opening, Pinhole,
-        Primed, Profile, Session, Source, SourceKey, Sysctls, TextHeader,
+        Primed, Profile, Session, Source, SourceKey, Sysctls, TextHeader, Traffic,
     };
 
     macro_rules! pods {
@@ -150,5 +155,6 @@ mod user {
         SourceKey,
         Sysctls,
         TextHeader,
+        Traffic,
     );
 }

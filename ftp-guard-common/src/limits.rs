@@ -3,7 +3,7 @@
 //! A bucket is one number, when the next event is due (GCRA, ITU-T I.371 annex A): in the past when the
 //! bucket is full. All times are nanoseconds of CLOCK_MONOTONIC.
 
-use crate::address::Address;
+use crate::{address::Address, ftp::hello::HelloReader};
 
 /// A rate and a burst.
 #[repr(C)]
@@ -193,10 +193,16 @@ pub struct Opening {
     pub since_ns: u64,
     /// The token bucket of segments from the client.
     pub packets_ns: u64,
+    /// How much of the client's side of TLS has been told.
+    pub hello: HelloReader,
+    /// Sequence number of the next byte from the client that has not been looked at.
+    pub client_next: u32,
     /// Not 0 once bytes of the client have passed that nobody has read: of TLS, or so they looked.
     pub said: u32,
+    /// 1 once the client has said something.
+    pub spoke: u8,
     /// Zero.
-    pub reserved: u32,
+    pub reserved: [u8; 7],
 }
 
 /// How long an [`Opening`] counts: longer than any server takes to greet or give up.

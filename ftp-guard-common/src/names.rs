@@ -83,7 +83,7 @@ pub const TEXT_LOSS_MAP: &str = "FTPG_TEXT_LOSS";
 pub const ABI_MAP: &str = "FTPG_ABI";
 
 /// All maps that are pinned.
-pub const PINNED_MAPS: [&str; 29] = [
+pub const PINNED_MAPS: [&str; 31] = [
     ABI_MAP,
     CONFIG_MAP,
     PORTS_MAP,
@@ -113,6 +113,8 @@ pub const PINNED_MAPS: [&str; 29] = [
     SYSCTLS_MAP,
     EVENTS_MAP,
     EVENT_BUDGET_MAP,
+    TEXT_MAP,
+    TEXT_LOSS_MAP,
 ];
 
 /// All programs.

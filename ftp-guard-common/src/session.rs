@@ -3,7 +3,7 @@
 //! All times are nanoseconds of CLOCK_MONOTONIC. All values have a fixed place in tables of fixed
 //! size; nothing here is ever evicted to make room.
 
-use crate::ftp::{command::CommandParser, reply::ReplyParser};
+use crate::ftp::{command::CommandParser, hello::HelloReader, reply::ReplyParser};
 
 /// How long a connection that has ended stays in its table, so that its last segments pass.
 pub const LINGER_NS: u64 = 10_000_000_000;
@@ -143,11 +143,18 @@ pub struct Session {
     pub logged_in: u8,
     /// Replies that were dropped because too many ports had been negotiated (`pinhole_limit`); stops at 255.
     pub refused: u8,
-    /// Zero.
-    pub reserved2: [u8; 3],
+    /// 1 while what the client says may be the middle of a line whose beginning was not read: until its next
+    /// LF nothing of it is told. Set on egress, cleared on ingress.
+    pub mid_line: u8,
     /// Number of the [`Reason`](crate::reason::Reason) for which a policy has refused a command: the session is
     /// over, and nothing more of its client passes; 0: none has.
     pub refused_by: u8,
+    /// Zero.
+    pub reserved2: [u8; 2],
+    /// How much of the client's side of TLS has been told.
+    pub client_hello: HelloReader,
+    /// How much of the server's side of TLS has been told.
+    pub server_hello: HelloReader,
     /// How far the server's replies have been read.
     pub reply: ReplyParser,
     /// How far the client's commands have been read.

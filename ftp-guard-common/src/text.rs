@@ -4,15 +4,19 @@
 //! Text of the control connection is told in the order in which it passed, each byte once; what a program
 //! dropped is not told. A password never gets here: the programs write `*` for each byte of it.
 
-use crate::address::FlowKey;
+use crate::{address::FlowKey, session::Traffic};
 
 /// Bytes of the ring buffer. A power of two, and a multiple of the page size.
 pub const TEXT_RING_BYTES: u32 = 1 << 22;
 /// Most bytes of text in one record. A power of two.
 pub const MOST_TEXT: usize = 4096;
 /// How many bytes of each side are told under TLS, from its first one on: enough for a ClientHello and a
-/// ServerHello (RFC 8446 section 4.1). Before the greeting a client is told of as much.
+/// ServerHello (RFC 8446 section 4.1). What a client sends before the greeting counts for that.
 pub const HELLO_BYTES: u16 = 4096;
+/// Most bytes of the first segment of a client that speaks before the greeting, and neither FTP nor TLS.
+pub const MOST_EARLY: usize = 64;
+/// Most bytes that are told of a server on a port of no class. A power of two.
+pub const MOST_ODD: usize = 512;
 
 /// What a record tells.
 #[repr(u8)]
@@ -87,6 +91,16 @@ pub struct TextHeader {
     pub kind: u8,
     /// As the kind says.
     pub detail: u8,
+}
+
+/// A whole record of [`TextKind::Ended`] or [`TextKind::DataEnded`].
+#[repr(C)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct EndRecord {
+    /// How it begins.
+    pub header: TextHeader,
+    /// What has passed.
+    pub traffic: Traffic,
 }
 
 /// Slots of the table of losses, by the number of a [`TextKind`]: records that did not fit into the ring

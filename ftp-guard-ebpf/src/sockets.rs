@@ -8,7 +8,6 @@ use ftp_guard_common::{
     address::{Address, FlowKey, ListenKey, v4},
     class::{Family, PortClass},
     limits::SourceKey,
-    session::Traffic,
     sockets::UNSET,
 };
 
@@ -137,7 +136,7 @@ fn established(key: &FlowKey, entry: ports::Entry) {
     if let Some(flow) = maps::flows::get(key)
         && flow.traffic.closed_ns == 0
     {
-        flow.established = 1;
+        data::prove(key, flow);
     } else if entry.class() == PortClass::PassiveData {
         // A table that is full refuses; the segments that follow are counted where they are dropped.
         let mut source = SourceKey::default();
@@ -155,28 +154,27 @@ fn closed(key: &FlowKey, is_control: bool) {
     if is_control {
         match maps::sessions::get(key) {
             Some(session) if session.traffic.closed_ns == 0 => {
-                if is_first_end(&mut session.traffic, now) {
+                session.traffic.closed_ns = now;
+                // Who killed it has counted it off.
+                if session.traffic.killed == 0 {
                     session::end(key, &source, session);
+                } else {
+                    maps::text::session_ended(key, session);
                 }
             }
             // What has ended may linger under the key of another one.
             _ => maps::opening::remove(key, &source),
         }
     } else if let Some(flow) = maps::flows::get(key)
-        && is_first_end(&mut flow.traffic, now)
+        && flow.traffic.closed_ns == 0
     {
-        data::end(&source, flow);
+        flow.traffic.closed_ns = now;
+        if flow.traffic.killed == 0 {
+            data::end(key, &source, flow);
+        } else {
+            maps::text::flow_ended(key, flow);
+        }
     }
-}
-
-/// Notes the end of a connection; whether it still counted. Who killed it has counted it off.
-#[inline(always)]
-fn is_first_end(traffic: &mut Traffic, now: u64) -> bool {
-    if traffic.closed_ns != 0 {
-        return false;
-    }
-    traffic.closed_ns = now;
-    traffic.killed == 0
 }
 
 /// Fills in the connection of a socket; whether it could be read. A subprogram: it has a stack frame of

@@ -17,6 +17,7 @@ use ftp_guard_common::{
     names,
     reason::{REASON_SLOTS, Reason},
     session::{Client, Flow, Listener, Named, Pinhole, Session},
+    text::{TextHeader, TextKind},
 };
 
 use crate::sys;
@@ -223,6 +224,59 @@ impl<'a> State<'a> {
             events.push(unsafe { bytes.as_ptr().cast::<Event>().read_unaligned() });
         }
         Ok(events)
+    }
+
+    /// Takes all that was told of sessions from the ring buffer.
+    ///
+    /// # Errors
+    ///
+    /// What the kernel says, or a record that is not as long as it says.
+    pub fn texts(&mut self) -> anyhow::Result<Vec<(TextHeader, Vec<u8>)>> {
+        let mut ring: RingBuf<&mut MapData> = self.map(names::TEXT_MAP)?.try_into()?;
+        let mut texts = Vec::new();
+        while let Some(bytes) = ring.next() {
+            let (header, text) = bytes
+                .split_at_checked(size_of::<TextHeader>())
+                .context("a record without a header")?;
+            // SAFETY: the bytes are as many, and the type takes any.
+            let header = unsafe { header.as_ptr().cast::<TextHeader>().read_unaligned() };
+            ensure!(
+                text.len() == usize::from(header.captured),
+                "{} bytes behind {header:?}",
+                text.len()
+            );
+            texts.push((header, text.to_vec()));
+        }
+        Ok(texts)
+    }
+
+    /// Makes it as if nothing had been told.
+    ///
+    /// # Errors
+    ///
+    /// What the kernel says.
+    pub fn clear_texts(&mut self) -> anyhow::Result<()> {
+        while !self.texts()?.is_empty() {}
+        let mut losses: PerCpuArray<&mut MapData, u64> =
+            self.map(names::TEXT_LOSS_MAP)?.try_into()?;
+        for kind in TextKind::ALL {
+            let none = vec![0; losses.get(&(kind as u32), 0)?.len()];
+            losses.set(kind as u32, none.try_into()?, 0)?;
+        }
+        let mut budget: PerCpuArray<&mut MapData, u64> = self.map("FTPG_ODD_PORTS")?.try_into()?;
+        let full = vec![0; budget.get(&0, 0)?.len()];
+        budget.set(0, full.try_into()?, 0)?;
+        Ok(())
+    }
+
+    /// How many records of a kind did not fit into the ring buffer.
+    ///
+    /// # Errors
+    ///
+    /// What the kernel says.
+    pub fn text_losses(&mut self, kind: TextKind) -> anyhow::Result<u64> {
+        let losses: PerCpuArray<&mut MapData, u64> = self.map(names::TEXT_LOSS_MAP)?.try_into()?;
+        Ok(losses.get(&(kind as u32), 0)?.iter().sum())
     }
 
     /// The budgets of a hook's events of a reason, of all CPUs. `None` is the XDP program.

@@ -27,13 +27,14 @@ use ftp_guard_common::{
         EVENTS_MAP, EXPECTED_MAP, FLOWS_MAP, LISTEN_MAP, NAMED_MAP, NEGOTIATED_MAP, OPENING_MAP,
         PINHOLES_MAP, PINNED_MAPS, PORTS_MAP, PRIMED_MAP, PROFILES_MAP, PROGRAMS, SEQUENCE_MAP,
         SESSIONS_MAP, SOCKETS_PROGRAM, SOURCES_MAP, STATS_CONTROL_MAP, STATS_EGRESS_MAP, STATS_MAP,
-        SYSCTLS_MAP, XDP_PROGRAM,
+        SYSCTLS_MAP, TEXT_LOSS_MAP, TEXT_MAP, XDP_PROGRAM,
     },
     ports::PortTable,
     reason::REASON_SLOTS,
     session::{Client, Flow, Listener, Named, Pinhole, Session},
     sockets::{INUM_OFFSET_GLOBAL, NET_OFFSET_GLOBAL, NETNS_GLOBAL, SPORT_OFFSET_GLOBAL},
     stats::{Counter, STATS_LEN},
+    text::{TEXT_LOSS_SLOTS, TEXT_RING_BYTES},
     trace::{TRACE_GLOBAL, TRACE_ON},
 };
 
@@ -42,13 +43,19 @@ use ftp_guard_common::{
 const LOG_MAP: &str = "AYA_LOGS";
 
 /// Room for the programs to work in, which is nobody else's.
-const SCRATCH_MAPS: [&str; 4] = ["FTPG_SCRATCH", "FTPG_PACKET", "FTPG_RECLAIM", "FTPG_ANSWER"];
+const SCRATCH_MAPS: [&str; 5] = [
+    "FTPG_SCRATCH",
+    "FTPG_PACKET",
+    "FTPG_RECLAIM",
+    "FTPG_ANSWER",
+    "FTPG_ODD_PORTS",
+];
 
-/// What the arrays may take in the kernel, together and for each CPU: 3 MiB, of which the token buckets are 1
-/// MiB, the times at which ports were negotiated and the acknowledgements that are expected half of one each;
-/// and 512 KiB, a table of counters for each of three hooks. Allowlists and bans come on top, as long as
-/// they are.
-const SHARED_BUDGET: u64 = 3 << 20;
+/// What the arrays and ring buffers may take in the kernel, together and for each CPU: 7 MiB, of which what is
+/// told of sessions is 4, the token buckets are 1, the times at which ports were negotiated and the
+/// acknowledgements that are expected half of one each; and 512 KiB, a table of counters for each of three
+/// hooks. Allowlists and bans come on top, as long as they are.
+const SHARED_BUDGET: u64 = 7 << 20;
 const PER_CPU_BUDGET: u64 = 512 << 10;
 
 /// What the state tables may take of their default size, 16,384 sessions and 32,768 data connections: all
@@ -190,6 +197,8 @@ fn every_map_has_the_layout_of_the_shared_types() {
         (SYSCTLS_MAP, array, 4, size_of::<Sysctls>()),
         (EVENTS_MAP, BPF_MAP_TYPE_RINGBUF, 0, 0),
         (EVENT_BUDGET_MAP, per_cpu, 4, size_of::<EventBudget>()),
+        (TEXT_MAP, BPF_MAP_TYPE_RINGBUF, 0, 0),
+        (TEXT_LOSS_MAP, per_cpu, 4, size_of::<u64>()),
     ];
     assert_eq!(
         layouts
@@ -228,6 +237,8 @@ fn every_map_has_the_layout_of_the_shared_types() {
         (EXPECTED_MAP, EXPECTED_SLOTS),
         (EVENTS_MAP, EVENTS_BYTES),
         (EVENT_BUDGET_MAP, EVENT_HOOKS * REASON_SLOTS),
+        (TEXT_MAP, TEXT_RING_BYTES),
+        (TEXT_LOSS_MAP, TEXT_LOSS_SLOTS),
     ] {
         assert_eq!(object.maps[name].max_entries(), entries, "{name}");
     }

@@ -77,6 +77,8 @@ const VERB_EPRT: u8 = 6;
 const VERB_SITE: u8 = 7;
 const VERB_USER: u8 = 8;
 const VERB_MDTM: u8 = 9;
+/// Ends with PASS or ACCT.
+const VERB_SECRET: u8 = 10;
 
 /// Outside of telnet sequences.
 const TELNET_NONE: u8 = 0;
@@ -139,6 +141,14 @@ pub struct Line {
 }
 
 impl CommandParser {
+    /// Whether what comes next, to the end of the line, is nobody's business: the argument of PASS or
+    /// ACCT (RFC 959 section 4.1.1). What stands before those letters makes no difference.
+    #[inline(always)]
+    #[must_use]
+    pub const fn is_secret(&self) -> bool {
+        self.verb == VERB_SECRET
+    }
+
     /// Reads the next byte.
     #[inline(always)]
     pub fn feed(&mut self, byte: u8) -> Option<CommandEvent> {
@@ -261,6 +271,7 @@ impl CommandParser {
             self.flush_word()
         };
         self.verb = match &last {
+            b"PASS" | b"ACCT" => VERB_SECRET,
             _ if self.count != 4 => VERB_OTHER,
             b"AUTH" => VERB_AUTH,
             b"EPSV" => VERB_EPSV,

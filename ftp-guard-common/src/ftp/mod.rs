@@ -10,6 +10,7 @@
 //! What each form of a reply or command leads to is in `docs/replies.md`.
 
 pub mod command;
+pub mod hello;
 mod host;
 mod passive;
 pub mod reply;

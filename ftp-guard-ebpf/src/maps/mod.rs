@@ -21,3 +21,4 @@ pub mod scratch;
 pub mod sessions;
 pub mod sources;
 pub mod stats;
+pub mod text;

@@ -55,9 +55,7 @@ pub fn get(key: &FlowKey) -> Option<&'static mut Opening> {
 pub fn insert(key: &FlowKey, now: u64) -> bool {
     let opening = Opening {
         since_ns: now,
-        packets_ns: 0,
-        said: 0,
-        reserved: 0,
+        ..Opening::default()
     };
     let attempt = || {
         FTPG_OPENING

@@ -5,12 +5,12 @@ use aya_ebpf::{btf_maps::PerCpuArray, macros::btf_map};
 use ftp_guard_common::{
     address::FlowKey,
     class::{Family, PortClass},
-    ftp::command::Line,
+    ftp::{command::Line, hello::HelloReader},
     limits::{CommandKey, SourceKey},
     session::Session,
 };
 
-use super::{sources, stats::Hook};
+use super::{sources, stats::Hook, text::Record};
 use crate::{parse::Segment, wire::Port};
 
 /// Bytes of payload that are copied at once. A power of two.
@@ -25,8 +25,27 @@ pub struct Scratch {
     pub command: CommandKey,
     /// The line that was read last.
     pub line: Line,
+    /// The beginning of TLS, meanwhile.
+    pub hello: HelloReader,
+    /// What is told of the segment.
+    pub record: Record,
+    /// How far it has been read.
+    pub progress: Progress,
     /// A piece of the payload.
     pub chunk: [u8; CHUNK],
+}
+
+/// How far a reader has come, and where it is going.
+#[repr(C)]
+pub struct Progress {
+    /// Offset of the first new byte in the packet.
+    pub offset: usize,
+    /// Number of new bytes.
+    pub len: u32,
+    /// How many of them have been read.
+    pub read: u32,
+    /// Whether they are told.
+    pub tells: bool,
 }
 
 #[btf_map]

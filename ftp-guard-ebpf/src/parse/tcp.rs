@@ -37,6 +37,14 @@ pub struct Segment {
     pub is_fragment: bool,
 }
 
+impl Segment {
+    /// Sequence number of the byte behind the payload.
+    #[inline(always)]
+    pub fn end(&self) -> u32 {
+        self.sequence.wrapping_add(self.payload_len as u32)
+    }
+}
+
 /// The ports.
 #[inline(always)]
 pub fn ports<A: Access>(frame: &A, datagram: &Datagram) -> Result<Ports, Reason> {

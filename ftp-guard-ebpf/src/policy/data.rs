@@ -67,11 +67,11 @@ fn known(packet: &mut Packet, direction: Direction, now: u64) -> Result<Option<R
     }
     let ends = traffic::note(&mut flow.traffic, segment, direction, now)?;
     if segment.flags.has(TcpFlags::ACK) && !segment.flags.has(TcpFlags::RST) {
-        flow.established = 1;
+        prove(key, flow);
     }
     if ends {
         packet.name_source();
-        end(&packet.source, flow);
+        end(&packet.key, &packet.source, flow);
     }
     Ok(Some(if outgoing {
         Reason::Outgoing
@@ -198,6 +198,9 @@ fn insert(
     if !maps::flows::insert(key, &flow) {
         return Err(Reason::FlowTableFull);
     }
+    if established {
+        maps::text::flow_began(key, &flow);
+    }
     if counts && !counted {
         maps::sources::data_begins(source);
     } else if counted && !counts {
@@ -206,9 +209,19 @@ fn insert(
     Ok(())
 }
 
-/// Counts a data connection that has just been closed.
+/// Notes that the handshake of a data connection is proven, and tells of it the first time.
 #[inline(always)]
-pub fn end(source: &SourceKey, flow: &Flow) {
+pub fn prove(key: &FlowKey, flow: &mut Flow) {
+    if flow.established == 0 {
+        flow.established = 1;
+        maps::text::flow_began(key, flow);
+    }
+}
+
+/// Counts a data connection that has just been closed, and tells of it.
+#[inline(always)]
+pub fn end(key: &FlowKey, source: &SourceKey, flow: &Flow) {
+    maps::text::flow_ended(key, flow);
     if flow.kind != FlowKind::Outgoing as u8 {
         maps::sources::data_ends(source);
     }

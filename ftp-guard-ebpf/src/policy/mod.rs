@@ -22,7 +22,8 @@ use crate::{
     connection::{self, Direction},
     cookies,
     maps::{self, scratch::Packet, stats::Hook},
-    parse, reader,
+    parse,
+    reader::{self, odd_port},
     wire::TcpFlags,
 };
 
@@ -207,7 +208,8 @@ fn read_rules(frame: &Buffer<'_>, packet: &mut Packet, outbound: bool) -> Result
     }
     packet.segment = parse::segment(frame, &datagram)?;
     // What leaves from any other port concerns the guard only where it opens a connection.
-    if entry.is_none() && !packet.segment.flags.is_connection_request() {
+    let concerns = !entry.is_none() || packet.segment.flags.is_connection_request();
+    if !concerns && !(outbound && odd_port::is_likely(frame, &packet.segment)) {
         return Err(Reason::NotFtp);
     }
     connection::read(
@@ -218,6 +220,10 @@ fn read_rules(frame: &Buffer<'_>, packet: &mut Packet, outbound: bool) -> Result
         ports,
         direction,
     )?;
+    if !concerns {
+        odd_port::tell(frame, packet);
+        return Err(Reason::NotFtp);
+    }
     Ok(CONCERNS)
 }
 

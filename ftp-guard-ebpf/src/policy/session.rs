@@ -3,6 +3,7 @@
 use ftp_guard_common::{
     address::FlowKey,
     config::Mode,
+    ftp::hello::HelloReader,
     limits::SourceKey,
     reason::Reason,
     session::{Session, Tls},
@@ -122,10 +123,14 @@ fn synchronise(session: &mut Session, segment: &Segment) {
         session.unsynchronised = 0;
         session.server_next = segment.sequence;
         session.client_next = segment.acknowledgement;
+        session.mid_line = 1;
     } else if segment.flags.has(TcpFlags::ACK)
         && (segment.acknowledgement.wrapping_sub(session.client_next) as i32) > 0
     {
         session.client_next = segment.acknowledgement;
+        // What has passed unread may have been the beginning of a line.
+        session.mid_line = 1;
+        session.client_hello.end();
     }
 }
 
@@ -142,7 +147,17 @@ fn open(packet: &Packet, tls: u32, now: u64) -> Reason {
     };
     let adopting = maps::config::adopting(now);
     // One whose beginning nobody saw: it was given up, or there was no room for it.
-    let adopted = maps::opening::get(key).is_none();
+    let opening = maps::opening::get(key);
+    let adopted = opening.is_none();
+    // What a client said before the greeting is not read: its next byte may be one of the same line.
+    let (mut spoke, mut hello) = (true, HelloReader::default());
+    if let Some(opening) = opening {
+        spoke = opening.spoke != 0;
+        hello = opening.hello;
+        if spoke && opening.client_next != packet.segment.acknowledgement {
+            hello.end();
+        }
+    }
     scratch.session = Session {
         id: maps::sessions::next_id(),
         traffic: traffic::begin(now, entry.expires_s),
@@ -153,6 +168,8 @@ fn open(packet: &Packet, tls: u32, now: u64) -> Reason {
         tls: tls as u8,
         adopted: u8::from(adopted),
         profile: entry.profile,
+        mid_line: u8::from(spoke),
+        client_hello: hello,
         ..Session::default()
     };
     let tls = Tls::from_number(tls as u8);
@@ -164,6 +181,7 @@ fn open(packet: &Packet, tls: u32, now: u64) -> Reason {
         maps::sessions::count_closed(&client, tls);
         return Reason::SessionTableFull;
     }
+    maps::text::session_began(key, &scratch.session, &packet.segment);
     maps::sources::session_begins(&packet.source);
     refuse_unread(key);
     maps::opening::remove(key, &packet.source);
@@ -187,9 +205,10 @@ fn refuse_unread(key: &FlowKey) {
     }
 }
 
-/// Counts a session that has just been closed.
+/// Counts a session that has just been closed, and tells of it.
 #[inline(always)]
 pub fn end(key: &FlowKey, source: &SourceKey, session: &Session) {
+    maps::text::session_ended(key, session);
     let client = key.client_key(maps::config::role().scope(key.server));
     maps::sessions::count_closed(&client, Tls::from_number(session.tls));
     maps::sources::session_ends(source);

@@ -1,4 +1,5 @@
-//! The client's side: whether it asks for a passive port or for TLS, which destination it names.
+//! The client's side: whether it asks for a passive port or for TLS, which destination it names. What it says
+//! is told, but for passwords.
 
 use ftp_guard_common::{
     address::{Address, EndpointKey, FlowKey},
@@ -6,9 +7,10 @@ use ftp_guard_common::{
     ftp::command::{CommandEvent, CommandParser},
     reason::Reason,
     session::{Named, Tls},
+    text::TextKind,
 };
 
-use super::{New, Side, Walk, Word, new_bytes, run, word};
+use super::{New, Side, Walk, Word, begin, hello, new_bytes, run, word};
 use crate::{
     access::{Access as _, Buffer},
     maps::{
@@ -67,36 +69,41 @@ fn read(frame: &Buffer<'_>, key: &FlowKey, segment: &Segment) -> Result<Reason, 
     let skip = match new_bytes(segment, session.client_next) {
         New::Nothing => return Ok(Reason::Session),
         New::Gap if clear => return Err(Reason::ControlGap),
-        New::Gap => 0,
+        New::Gap => {
+            session.client_hello.end();
+            0
+        }
         New::From(skip) => skip,
     };
-    let offset = segment.payload + skip as usize;
-    let end = segment.sequence.wrapping_add(segment.payload_len as u32);
+    let Some(scratch) = maps::scratch::get() else {
+        return Ok(Reason::Session);
+    };
+    begin(scratch, TextKind::Client, key, segment, skip);
+    scratch.record.of(session.id, session.tls);
+    let mut walk = Walk {
+        frame,
+        scratch,
+        key,
+        now,
+        outcome: Ok(Reason::Session),
+    };
     if !clear {
+        hello::tell(&mut walk, &mut session.client_hello);
         // After CCC the client is the first to speak clear text; the server's answer settles it.
         let last = frame.load::<[u8; 1]>(segment.payload + segment.payload_len - 1);
-        let hint = word(frame, offset) == Word::Letters && last == Some(*b"\n");
+        let hint =
+            word(frame, walk.scratch.progress.offset) == Word::Letters && last == Some(*b"\n");
         if !hint {
-            session.client_next = end;
+            session.client_next = segment.end();
             session.clear_hint = 0;
             return Ok(Reason::Session);
         }
         session.clear_hint = 1;
         session.command = CommandParser::default();
+        // It may be the end of a line, and that a password.
+        walk.scratch.progress.tells = false;
     }
-    let Some(scratch) = maps::scratch::get() else {
-        return Ok(Reason::Session);
-    };
-    scratch.session = *session;
-    let mut walk = Walk {
-        frame,
-        scratch,
-        key,
-        offset,
-        len: segment.payload_len as u32 - skip,
-        now,
-        outcome: Ok(Reason::Session),
-    };
+    walk.scratch.session = *session;
     run::<Client>(&mut walk);
     if super::is_dropped(walk.outcome) {
         if let Err(reason) = walk.outcome
@@ -116,7 +123,16 @@ fn read(frame: &Buffer<'_>, key: &FlowKey, segment: &Segment) -> Result<Reason, 
     session.auth_asked = after.auth_asked;
     session.named_at = after.named_at;
     session.named = after.named;
-    session.client_next = end;
+    session.client_next = segment.end();
+    let progress = &walk.scratch.progress;
+    if progress.read < progress.len {
+        session.mid_line = 1;
+    } else if session.mid_line != 0 {
+        session.mid_line = after.mid_line;
+    }
+    if progress.tells {
+        walk.scratch.record.send();
+    }
     walk.outcome
 }
 
@@ -126,7 +142,8 @@ fn read(frame: &Buffer<'_>, key: &FlowKey, segment: &Segment) -> Result<Reason, 
 #[inline(never)]
 pub fn before_greeting(frame: &Buffer<'_>, packet: &Packet) -> Reason {
     match may_speak(frame, &packet.key, &packet.segment) {
-        Ok(reason) | Err(reason) => reason,
+        Ok(_) => hello::early(frame, &packet.key, &packet.segment),
+        Err(reason) => reason,
     }
 }
 
@@ -160,6 +177,7 @@ struct Client;
 impl Side for Client {
     #[inline(always)]
     fn take(walk: &mut Walk<'_>, byte: u8) -> bool {
+        tell(walk, byte);
         let Scratch { session, line, .. } = &mut *walk.scratch;
         let Some(event) = session.command.read(byte, line) else {
             return session.command.is_too_long()
@@ -209,6 +227,21 @@ fn refuse(outcome: &mut Result<Reason, Reason>, refusal: Option<Reason>) -> bool
 #[inline(always)]
 fn too_long(profile: u16) -> Option<Reason> {
     commands::reason_of(commands::policy(profile))
+}
+
+/// Tells the next byte, before it is read. Of a password nothing is told but its length.
+#[inline(always)]
+fn tell(walk: &mut Walk<'_>, byte: u8) {
+    let session = &mut walk.scratch.session;
+    if session.mid_line != 0 {
+        if byte == b'\n' {
+            session.mid_line = 0;
+        }
+        walk.scratch.record.leave_out();
+    } else if walk.scratch.progress.tells {
+        let hidden = session.command.is_secret() && !matches!(byte, b'\r' | b'\n');
+        walk.scratch.record.push(if hidden { b'*' } else { byte });
+    }
 }
 
 /// The client has named a destination for the server to connect to.

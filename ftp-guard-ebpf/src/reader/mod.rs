@@ -4,10 +4,15 @@
 //! was read before is skipped. So a line that is split over segments, or sent twice, is read once and whole,
 //! and no one can make the guard and the receiver read different things.
 //!
+//! What is read is told as well, if it reaches its receiver: each byte once, in its order. What was dropped
+//! comes again.
+//!
 //! The loop over the bytes is a `bpf_loop` (kernel 5.17) whose state lies in a map's value, which the
 //! verifier does not follow: its body is verified once.
 
 mod commands;
+mod hello;
+pub mod odd_port;
 mod replies;
 
 use core::{ffi::c_void, hint::black_box};
@@ -18,6 +23,7 @@ use ftp_guard_common::{
     config::Mode,
     reason::{Reason, Verdict},
     session::Tls,
+    text::TextKind,
 };
 
 pub use self::{
@@ -28,7 +34,7 @@ use crate::{
     access::{Access as _, Buffer},
     maps::{
         self,
-        scratch::{CHUNK, Scratch},
+        scratch::{CHUNK, Progress, Scratch},
     },
     parse::Segment,
 };
@@ -41,10 +47,6 @@ struct Walk<'a> {
     frame: &'a Buffer<'a>,
     scratch: &'a mut Scratch,
     key: &'a FlowKey,
-    /// Offset of the first new byte in the packet.
-    offset: usize,
-    /// Number of new bytes.
-    len: u32,
     /// CLOCK_MONOTONIC in nanoseconds.
     now: u64,
     /// Why the packet passes, or not.
@@ -80,6 +82,18 @@ fn new_bytes(segment: &Segment, next: u32) -> New {
     }
 }
 
+/// Prepares the room for a walk over the new bytes of a segment, those behind the first `skip`.
+#[inline(always)]
+fn begin(scratch: &mut Scratch, kind: TextKind, key: &FlowKey, segment: &Segment, skip: u32) {
+    scratch.record.begin(kind, key, segment, skip);
+    scratch.progress = Progress {
+        offset: segment.payload + skip as usize,
+        len: segment.payload_len as u32 - skip,
+        read: 0,
+        tells: maps::text::is_on(),
+    };
+}
+
 /// Hands each byte of the walk to its side.
 #[inline(always)]
 fn run<S: Side>(walk: &mut Walk<'_>) {
@@ -107,7 +121,7 @@ unsafe extern "C" fn round<S: Side>(index: u64, walk: *mut c_void) -> i64 {
     // SAFETY: `walk` is the pointer that `run` gave to the helper, valid and not shared.
     let walk = unsafe { &mut *walk.cast::<Walk<'_>>() };
     let at = index as u32;
-    if at >= walk.len {
+    if at >= walk.scratch.progress.len {
         return 1;
     }
     let within = at as usize & (CHUNK - 1);
@@ -115,13 +129,16 @@ unsafe extern "C" fn round<S: Side>(index: u64, walk: *mut c_void) -> i64 {
         return 1;
     }
     let byte = walk.scratch.chunk[within];
+    walk.scratch.progress.read = at + 1;
     i64::from(S::take(walk, byte))
 }
 
 /// Copies the next piece of the payload.
 #[inline(always)]
 fn fill(walk: &mut Walk<'_>, at: u32) -> bool {
-    let rest = walk.len - at;
+    let progress = &walk.scratch.progress;
+    let rest = progress.len - at;
+    let offset = progress.offset + at as usize;
     let len = if rest > CHUNK as u32 {
         CHUNK as u32
     } else {
@@ -131,11 +148,8 @@ fn fill(walk: &mut Walk<'_>, at: u32) -> bool {
     let len = (black_box(len - 1) & (CHUNK as u32 - 1)) + 1;
     // SAFETY: the chunk has room for `CHUNK` bytes.
     unsafe {
-        walk.frame.copy(
-            walk.offset + at as usize,
-            walk.scratch.chunk.as_mut_ptr(),
-            len,
-        )
+        walk.frame
+            .copy(offset, walk.scratch.chunk.as_mut_ptr(), len)
     }
 }
 

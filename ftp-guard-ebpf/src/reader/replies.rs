@@ -4,12 +4,13 @@ use ftp_guard_common::{
     address::FlowKey,
     class::PortClass,
     config::{FLAG_GUARD_OUTSIDE, Role},
-    ftp::reply::ReplyParser,
+    ftp::{hello::HelloReader, reply::ReplyParser},
     reason::Reason,
     session::{Pinhole, Session, Tls},
+    text::TextKind,
 };
 
-use super::{New, Side, Walk, Word, new_bytes, run, word};
+use super::{New, Side, Walk, Word, begin, hello, new_bytes, run, word};
 use crate::{
     access::Buffer,
     maps::{self, ports},
@@ -56,38 +57,39 @@ fn read(
         // This host's own stack sends in order; what was missed was sent before the guard came.
         New::Gap => {
             fresh = true;
+            session.server_hello.end();
             0
         }
     };
-    let offset = segment.payload + skip as usize;
-    let end = segment.sequence.wrapping_add(segment.payload_len as u32);
+    let Some(scratch) = maps::scratch::get() else {
+        return Ok(Reason::Session);
+    };
+    begin(scratch, TextKind::Server, key, segment, skip);
+    scratch.record.of(session.id, session.tls);
+    let mut walk = Walk {
+        frame,
+        scratch,
+        key,
+        now,
+        outcome: Ok(Reason::Session),
+    };
     if session.tls != Tls::Clear as u8 {
-        let clear = word(frame, offset) == Word::Reply
+        let clear = word(frame, walk.scratch.progress.offset) == Word::Reply
             && (session.clear_hint != 0 || session.tls == Tls::Unknown as u8);
         if !clear {
-            session.server_next = end;
+            hello::tell(&mut walk, &mut session.server_hello);
+            session.server_next = segment.end();
             note_encrypted(key, session);
             return Ok(Reason::Session);
         }
         leave_tls(key, session);
+        walk.scratch.record.of(session.id, session.tls);
         fresh = true;
     }
     if fresh {
         session.reply = ReplyParser::default();
     }
-    let Some(scratch) = maps::scratch::get() else {
-        return Ok(Reason::Session);
-    };
-    scratch.session = *session;
-    let mut walk = Walk {
-        frame,
-        scratch,
-        key,
-        offset,
-        len: segment.payload_len as u32 - skip,
-        now,
-        outcome: Ok(Reason::Session),
-    };
+    walk.scratch.session = *session;
     run::<Server>(&mut walk);
     let outcome = walk.outcome;
     if super::is_dropped(outcome) {
@@ -100,19 +102,21 @@ fn read(
     session.logged_in = after.logged_in;
     session.passive_answered = after.passive_answered;
     session.pinholes_ns = after.pinholes_ns;
-    session.server_next = end;
+    session.server_next = segment.end();
     if after.tls != session.tls {
         session.tls = after.tls;
-        maps::sessions::count_encrypted(
-            &key.client_key(maps::config::role().scope(key.server)),
-            true,
-        );
+        session.client_hello = HelloReader::default();
+        session.server_hello = HelloReader::default();
+        count_encrypted(key, 1);
+    }
+    if walk.scratch.progress.tells {
+        walk.scratch.record.send();
     }
     outcome
 }
 
-/// Notes that the server has said something that cannot be read.
-#[inline(always)]
+/// Notes that the server has said something that cannot be read. A subprogram.
+#[inline(never)]
 fn note_encrypted(key: &FlowKey, session: &Session) {
     let key = key.client_key(maps::config::role().scope(key.server));
     if let Some(client) = maps::sessions::client(&key) {
@@ -125,15 +129,23 @@ fn note_encrypted(key: &FlowKey, session: &Session) {
 #[inline(always)]
 fn leave_tls(key: &FlowKey, session: &mut Session) {
     session.tls = Tls::Clear as u8;
+    if session.clear_hint == 0 {
+        // Nothing says where the client's lines begin.
+        session.mid_line = 1;
+    }
     session.clear_hint = 0;
     if session.passive_asked == session.passive_answered {
         // The question may have been asked where it could not be read.
         session.passive_answered = session.passive_answered.wrapping_sub(1);
     }
-    maps::sessions::count_encrypted(
-        &key.client_key(maps::config::role().scope(key.server)),
-        false,
-    );
+    count_encrypted(key, 0);
+}
+
+/// Counts a session that is encrypted from now on, or no more. A subprogram: it has a stack frame of its own.
+#[inline(never)]
+fn count_encrypted(key: &FlowKey, encrypted: u32) {
+    let key = key.client_key(maps::config::role().scope(key.server));
+    maps::sessions::count_encrypted(&key, encrypted != 0);
 }
 
 struct Server;
@@ -141,6 +153,9 @@ struct Server;
 impl Side for Server {
     #[inline(always)]
     fn take(walk: &mut Walk<'_>, byte: u8) -> bool {
+        if walk.scratch.progress.tells {
+            walk.scratch.record.push(byte);
+        }
         let Some(event) = walk.scratch.session.reply.feed(byte) else {
             return false;
         };

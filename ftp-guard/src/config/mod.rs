@@ -5,6 +5,7 @@
 //! [`Config`], which is valid by construction: whoever holds one need not check anything again.
 
 mod commands;
+mod inspect;
 mod keys;
 mod limits;
 mod mode_line;
@@ -21,6 +22,7 @@ mod values;
 mod tests;
 
 pub use commands::DeniedCommand;
+pub use inspect::InspectSettings;
 pub use limits::{BanSettings, EventSettings, Limits, ProfileSettings};
 pub use mode_line::with_mode;
 pub use model::{

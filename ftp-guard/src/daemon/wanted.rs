@@ -109,7 +109,8 @@ fn session_settings(config: &Config) -> SessionSettings {
     SessionSettings {
         role: config.role,
         flags: flag(config.ftp.fxp, FLAG_FXP)
-            | flag(config.ftp.guard_outside_range, FLAG_GUARD_OUTSIDE),
+            | flag(config.ftp.guard_outside_range, FLAG_GUARD_OUTSIDE)
+            | config.inspect.flags(),
         pinhole_ns,
         pinhole_interval_ns,
         pinhole_burst_ns: pinhole_interval_ns

@@ -30,6 +30,7 @@ mod state;
 mod sys;
 mod sysctl;
 mod tables;
+mod text;
 mod trace;
 
 use std::{fs::File, net::IpAddr, path::PathBuf};
@@ -61,6 +62,7 @@ pub use self::{
     state::{Capacities, monotonic_ns},
     sysctl::SysctlFiles,
     tables::{Hook, SessionSettings},
+    text::TextReader,
 };
 use self::{explain::Explainer, pins::Pins, sockets::Globals, state::State, tables::Tables};
 use crate::engine::allowlist::{AllowTable, Change};

@@ -38,6 +38,8 @@ mod speed;
 mod strays;
 mod tally;
 mod tcp;
+mod text;
+mod text_records;
 mod tls;
 mod transfers;
 mod truncation;

@@ -3,6 +3,7 @@
 pub(in crate::config) mod bans;
 pub(in crate::config) mod events;
 mod guard;
+pub(in crate::config) mod inspect;
 pub(in crate::config) mod limits;
 pub(in crate::config) mod profile;
 
@@ -63,7 +64,7 @@ pub(in crate::config) const PROFILE_TABLE: &str = "profile";
 pub(in crate::config) const PROFILE_KEYS: &str = "profile.NAME";
 
 /// All tables, in the order of the reference.
-pub(in crate::config) const TABLES: [Table; 11] = [
+pub(in crate::config) const TABLES: [Table; 12] = [
     Table {
         name: "",
         doc: "These keys stand at the top of the file, before the first `[table]`.",
@@ -109,6 +110,12 @@ pub(in crate::config) const TABLES: [Table; 11] = [
               the log.",
     },
     Table {
+        name: "inspect",
+        doc: "What the guard reads on control connections beyond what it decides by. Passwords are not \
+              part of it: the programs write `*` for each byte of the argument of PASS and ACCT \
+              before anything reaches the daemon.",
+    },
+    Table {
         name: "metrics",
         doc: "The Prometheus exporter.",
     },
@@ -123,7 +130,7 @@ pub(in crate::config) const TABLES: [Table; 11] = [
 ];
 
 /// All keys, in the order of the reference.
-pub(in crate::config) const KEYS: [&Key; 56] = [
+pub(in crate::config) const KEYS: [&Key; 59] = [
     &MODE,
     &ROLE,
     &INTERFACES,
@@ -177,6 +184,9 @@ pub(in crate::config) const KEYS: [&Key; 56] = [
     &events::PER_SECOND,
     &events::BURST,
     &events::JOURNAL,
+    &inspect::ENABLED,
+    &inspect::ODD_PORTS,
+    &inspect::FILE_NAMES,
     &LISTEN,
     &SOCKET,
     &PIN_PATH,

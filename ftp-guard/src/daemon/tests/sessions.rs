@@ -3,7 +3,7 @@
 use ftp_guard_common::{
     address::FlowKey,
     class::PortClass,
-    config::{Mode, Role},
+    config::{FLAG_FXP, FLAG_ODD_PORTS, FLAG_TEXT, Mode, Role},
     session::{Flow, FlowKind, Session, Tls},
 };
 use jiff::{SignedDuration, Timestamp};
@@ -151,17 +151,17 @@ fn the_programs_get_the_settings_of_sessions() {
     assert_eq!(settings.pinhole_ns, 30_000_000_000);
     assert_eq!(settings.pinhole_interval_ns, 30_000_000_000 / 16);
     assert_eq!(settings.pinhole_burst_ns, 15 * (30_000_000_000 / 16));
-    assert_eq!(settings.flags, 0);
+    assert_eq!(settings.flags, FLAG_TEXT | FLAG_ODD_PORTS);
     let text = files
         .read("guard.toml")
         .replace("[ftp]", "[ftp]\nfxp = true")
-        + "[sessions]\npinhole_timeout = \"10s\"\nmax_pinholes = 1\n";
+        + "[sessions]\npinhole_timeout = \"10s\"\nmax_pinholes = 1\n[inspect]\nodd_ports = false\n";
     std::fs::write(files.path("guard.toml"), text).unwrap();
     guard.reload(Cause::Command).unwrap();
     let settings = guard.kernel.session_config;
     assert_eq!(settings.pinhole_ns, 10_000_000_000);
     assert_eq!(settings.pinhole_burst_ns, 0);
-    assert_eq!(settings.flags, ftp_guard_common::config::FLAG_FXP);
+    assert_eq!(settings.flags, FLAG_FXP | FLAG_TEXT);
 }
 
 #[test]
