@@ -10,7 +10,7 @@ use super::{
 /// Reads a line. `None`: it is empty, and servers have no reply to it that could be relied upon.
 pub(super) fn command<'a>(line: &Line<'a>) -> Option<(Command, &'a [u8])> {
     let text = trim(line.bytes);
-    if text.is_empty() {
+    if text.is_empty() && !line.has_controls {
         return None;
     }
     let end = text.iter().position(|byte| *byte <= b' ');

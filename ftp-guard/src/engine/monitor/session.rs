@@ -316,7 +316,8 @@ impl Session {
         };
         let may_be_clear = segment.tls == Tls::Clear
             || segment.tls == Tls::Unknown && self.record.tls.mode == TlsMode::Unknown;
-        if may_be_clear && speaks && !begins_record {
+        let is_new = self.streams[index(segment.side)].is_new(segment.sequence);
+        if may_be_clear && speaks && !begins_record && is_new {
             self.clear(context);
         }
     }

@@ -140,7 +140,7 @@ fn find_word(line: &[u8], mark: &[u8]) -> Option<usize> {
 /// `Linux-ftpd-0.17`.
 fn number(text: &[u8]) -> Option<String> {
     /// What may stand between a name and its version.
-    const BETWEEN: [&[u8]; 10] = [
+    const BETWEEN: [&[u8]; 11] = [
         b"ftp",
         b"server",
         b"version",
@@ -151,6 +151,7 @@ fn number(text: &[u8]) -> Option<String> {
         b"for",
         b"winsock",
         b"ftp-server",
+        b"s",
     ];
     let is_break = |byte: &u8| !byte.is_ascii_alphanumeric() && !matches!(byte, b'.' | b'_');
     for word in text.split(is_break).filter(|word| !word.is_empty()) {

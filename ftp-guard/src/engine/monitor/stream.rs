@@ -64,6 +64,11 @@ impl Stream {
         self.next.is_some()
     }
 
+    /// Whether a segment has not come before.
+    pub(super) fn is_new(&self, sequence: u32) -> bool {
+        self.next.is_none_or(|next| distance(next, sequence) >= 0)
+    }
+
     /// The first byte has this sequence number, if none is known.
     pub(super) fn begin_at(&mut self, sequence: u32) {
         self.next.get_or_insert(sequence);
