@@ -6,6 +6,7 @@ pub mod conversation;
 pub mod lab;
 pub mod ledger;
 pub mod model;
+pub mod monitored;
 pub mod packet;
 pub mod policy;
 pub mod program;

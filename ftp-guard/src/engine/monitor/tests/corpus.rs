@@ -1,0 +1,65 @@
+//! The inputs of the fuzz targets that are kept, and thousands like them.
+
+use std::{fs, path::Path};
+
+use super::super::fuzz;
+
+const TARGETS: [(&str, fn(&[u8])); 3] = [
+    ("monitor", fuzz::monitor),
+    ("stream", fuzz::stream),
+    ("hello", fuzz::hello),
+];
+
+fn inputs(target: &str) -> Vec<Vec<u8>> {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR"))
+        .join("../fuzz/corpus")
+        .join(target);
+    let mut paths: Vec<_> = fs::read_dir(&folder)
+        .unwrap_or_else(|error| panic!("{}: {error}", folder.display()))
+        .map(|entry| entry.unwrap().path())
+        .collect();
+    paths.sort();
+    paths.iter().map(|path| fs::read(path).unwrap()).collect()
+}
+
+#[test]
+fn inputs_that_are_kept_find_nothing() {
+    for (target, run) in TARGETS {
+        let inputs = inputs(target);
+        assert!(inputs.len() >= 5, "{target}");
+        for input in inputs {
+            run(&input);
+        }
+    }
+}
+
+/// Changes of inputs that are kept: bytes changed, cut out, doubled, and two put together.
+#[test]
+fn inputs_like_those_that_are_kept_find_nothing() {
+    let mut state = 0x9e37_79b9_7f4a_7c15_u64;
+    let mut roll = |below: usize| {
+        state ^= state << 13;
+        state ^= state >> 7;
+        state ^= state << 17;
+        (state >> 11) as usize % below.max(1)
+    };
+    for (target, run) in TARGETS {
+        let inputs = inputs(target);
+        for _ in 0..3000 {
+            let mut input = inputs[roll(inputs.len())].clone();
+            for _ in 0..=roll(6) {
+                let place = roll(input.len());
+                let length = roll(20).min(input.len() - place);
+                match roll(5) {
+                    0 => input.extend_from_slice(&inputs[roll(inputs.len())]),
+                    1 => drop(input.drain(place..place + length)),
+                    2 => input.extend_from_within(place..place + length),
+                    3 => input.insert(place, roll(256) as u8),
+                    _ if input.is_empty() => {}
+                    _ => input[place] = roll(256) as u8,
+                }
+            }
+            run(&input);
+        }
+    }
+}
