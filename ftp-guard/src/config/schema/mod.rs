@@ -1,6 +1,7 @@
 //! The one description of all keys.
 
 pub(in crate::config) mod bans;
+pub(in crate::config) mod detect;
 pub(in crate::config) mod events;
 mod guard;
 pub(in crate::config) mod limits;
@@ -63,7 +64,7 @@ pub(in crate::config) const PROFILE_TABLE: &str = "profile";
 pub(in crate::config) const PROFILE_KEYS: &str = "profile.NAME";
 
 /// All tables, in the order of the reference.
-pub(in crate::config) const TABLES: [Table; 11] = [
+pub(in crate::config) const TABLES: [Table; 12] = [
     Table {
         name: "",
         doc: "These keys stand at the top of the file, before the first `[table]`.",
@@ -109,6 +110,11 @@ pub(in crate::config) const TABLES: [Table; 11] = [
               the log.",
     },
     Table {
+        name: "detect",
+        doc: "What is detected in sessions, how often is too often, and what follows. \
+              [detections.md](detections.md) has the rules.",
+    },
+    Table {
         name: "metrics",
         doc: "The Prometheus exporter.",
     },
@@ -123,7 +129,7 @@ pub(in crate::config) const TABLES: [Table; 11] = [
 ];
 
 /// All keys, in the order of the reference.
-pub(in crate::config) const KEYS: [&Key; 52] = [
+pub(in crate::config) const KEYS: [&Key; 67] = [
     &MODE,
     &ROLE,
     &INTERFACES,
@@ -173,6 +179,21 @@ pub(in crate::config) const KEYS: [&Key; 52] = [
     &events::PER_SECOND,
     &events::BURST,
     &events::JOURNAL,
+    &detect::ENABLED,
+    &detect::BAN,
+    &detect::BAN_TIME,
+    &detect::END_SESSIONS,
+    &detect::DISABLE,
+    &detect::IGNORE,
+    &detect::WINDOW,
+    &detect::MAX_FAILURES,
+    &detect::MAX_FAILURES_ALL,
+    &detect::MAX_TLS_FAILURES,
+    &detect::MAX_DELETES,
+    &detect::MAX_RENAMES,
+    &detect::MAX_COMMANDS,
+    &detect::REPEAT,
+    &detect::CVE_FILE,
     &LISTEN,
     &SOCKET,
     &PIN_PATH,
