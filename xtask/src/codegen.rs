@@ -11,6 +11,7 @@ const PAGES: &[(&str, &str)] = &[
     ("configuration", "docs/configuration.md"),
     ("reasons", "docs/reasons.md"),
     ("metrics", "docs/metrics.md"),
+    ("detections", "docs/detections.md"),
 ];
 
 /// Write the generated pages of docs.

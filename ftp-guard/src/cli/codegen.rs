@@ -5,7 +5,14 @@ use std::fmt::Write as _;
 use ftp_guard_common::reason::Reason;
 
 use super::{Outcome, output};
-use crate::{config::reference_markdown, telemetry::catalogue::METRICS};
+use crate::{
+    config::reference_markdown,
+    engine::{
+        detect::{patterns::PATTERNS, rule::Rule, vulnerabilities::Vulnerabilities},
+        events::Severity,
+    },
+    telemetry::catalogue::METRICS,
+};
 
 /// Print a page of the documentation.
 #[derive(Debug, clap::Args)]
@@ -23,6 +30,8 @@ enum Page {
     Reasons,
     /// docs/metrics.md
     Metrics,
+    /// docs/detections.md
+    Detections,
 }
 
 impl Args {
@@ -31,6 +40,7 @@ impl Args {
             Page::Configuration => reference_markdown(),
             Page::Reasons => reasons(),
             Page::Metrics => metrics(),
+            Page::Detections => detections(),
         })?;
         Ok(0)
     }
@@ -101,6 +111,106 @@ fn metrics() -> String {
     page
 }
 
+fn detections() -> String {
+    let mut page = String::from(
+        "<!-- Made from the code by `cargo xtask codegen`. Do not edit. -->\n\n\
+         # Detections\n\n\
+         The daemon reads what sessions say on their control connections and applies these rules. Each \
+         finding is an event `detection` with the rule's name, a severity, the source, the server and a \
+         count (`ftp-guard events --reason RULE`, `--severity LEVEL`), and a count in the metrics. The same \
+         of the same source is told once in `detect.repeat`, with the number of times meanwhile; one that \
+         matters more is told at once. Names are append-only.\n\n\
+         Rules in `detect.ban` ban their source with the finding, within the moment; the ban ends all its \
+         sessions, is one of [bans](bans.md) like others, and spares `bans.never_ban`. Where a source can \
+         be forged a rule cannot ban. `[detect]` in [configuration.md](configuration.md) has all numbers.\n\n\
+         A server behind TLS shows no commands: of such sessions there are timing, data connections and \
+         what the guard dropped. What is remembered of sources is bounded: 16,384 of them, and whoever was \
+         not seen for the longest time is forgotten first, which is counted.\n\n\
+         | Rule | Severity at most | Can ban |\n\
+         | --- | --- | --- |\n",
+    );
+    for rule in Rule::ALL {
+        let name = rule.as_str();
+        let bans = if rule.banning().obstacle().is_none() {
+            "yes"
+        } else {
+            "no"
+        };
+        // Writing to a String cannot fail.
+        let _ = writeln!(
+            page,
+            "| [`{name}`](#{name}) | {} | {bans} |",
+            rule.severity().as_str()
+        );
+    }
+    page.push_str(
+        "\n| Severity | Meaning |\n| --- | --- |\n\
+         | info | Worth knowing. |\n\
+         | low | Bad practice. |\n\
+         | medium | A weakness, or what may be an attempt. |\n\
+         | high | An attempt, or a serious weakness. |\n\
+         | critical | An attack, or a hole that is used. |\n",
+    );
+    for rule in Rule::ALL {
+        let _ = write!(
+            page,
+            "\n## {}\n\nSeverity: {}.",
+            rule.as_str(),
+            rule.severity().as_str()
+        );
+        if let Some(obstacle) = rule.banning().obstacle() {
+            let _ = write!(page, " Cannot ban: {obstacle}.");
+        }
+        let _ = write!(
+            page,
+            "\n\n{}\n\n**What to do:** {}\n",
+            rule.means(),
+            rule.advice()
+        );
+        if *rule == Rule::DangerousCommand {
+            page.push_str("\n| What | Why | Severity |\n| --- | --- | --- |\n");
+            for pattern in &PATTERNS {
+                let _ = writeln!(
+                    page,
+                    "| {} | {} | {} |",
+                    pattern.what.replace('|', "\\|"),
+                    pattern.why.replace('|', "\\|"),
+                    pattern.severity.as_str()
+                );
+            }
+        }
+    }
+    page.push_str(&vulnerabilities());
+    page
+}
+
+fn vulnerabilities() -> String {
+    let mut page = String::from(
+        "\n# Known vulnerabilities\n\n\
+         The built-in table of `vulnerable_software`: what the sources say, no more. It is not complete, and \
+         a server that is not in it may have holes all the same. `detect.cve_file` names another of the \
+         same columns: CSV with a header; `affected` is `< 2.3.3`, `<= 3.0.2`, `1.3.1 - 1.3.5` (both \
+         included), `2.3.4` (exactly) or `>= 10 < 10.7.1`, with `;` between several. `1.3.5rc3` comes before \
+         `1.3.5`, and `1.3.5a` behind it.\n\n\
+         | CVE | Product | Versions | CVSS | Severity | What it is | Source |\n\
+         | --- | --- | --- | --- | --- | --- | --- |\n",
+    );
+    for row in Vulnerabilities::default().rows() {
+        let _ = writeln!(
+            page,
+            "| {} | {} | `{}` | {} | {} | {} | {} |",
+            row.cve,
+            row.product,
+            row.affected,
+            row.score(),
+            row.severity.map_or("not rated", Severity::as_str),
+            row.title.replace('|', "\\|"),
+            row.source
+        );
+    }
+    page
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -120,6 +230,12 @@ mod tests {
     fn the_metric_page_is_current() {
         let hint = "run `cargo xtask codegen`";
         assert!(committed("metrics.md") == metrics(), "{hint}");
+    }
+
+    #[test]
+    fn the_page_of_detections_is_current() {
+        let hint = "run `cargo xtask codegen`";
+        assert!(committed("detections.md") == detections(), "{hint}");
     }
 
     #[test]

@@ -15,7 +15,10 @@ use crate::{
         event_view::EventsReport,
         protocol::{EventsWanted, Failure, Prefix, Request},
     },
-    engine::events::Event,
+    engine::{
+        detect::rule::Rule,
+        events::{Event, Severity},
+    },
 };
 
 /// Reasons for which the guard ends sessions.
@@ -29,7 +32,7 @@ const ENDS: [&str; 7] = [
     "banned",
 ];
 
-/// Show what happened: dropped packets, bans, attacks, sessions that were ended, full tables.
+/// Show what happened: dropped packets, bans, attacks, detections, sessions that were ended, full tables.
 ///
 /// The daemon remembers the last 1000 events. Of packets that are dropped the kernel reports a sample of
 /// each reason (`events.per_second`); what was not reported is counted beside the next one that is.
@@ -41,12 +44,16 @@ pub(super) struct Args {
     /// Print JSON, a line for each event.
     #[arg(long)]
     json: bool,
-    /// Only events of this reason, as `drop` events and ended sessions have one; may be repeated.
+    /// Only events of this reason, as dropped packets and ended sessions have one, or of this rule of
+    /// detection; may be repeated.
     #[arg(long = "reason", value_name = "NAME", value_parser = reason)]
     reasons: Vec<String>,
     /// Only events about this remote address, or about those in this prefix.
     #[arg(long, value_name = "PREFIX")]
     source: Option<Prefix>,
+    /// Only detections that matter at least so much.
+    #[arg(long, value_name = "LEVEL")]
+    severity: Option<Severity>,
     /// Only the last N events; with --follow, end after N.
     #[arg(long, value_name = "N")]
     limit: Option<u64>,
@@ -58,6 +65,7 @@ impl Args {
             follow: self.follow,
             reasons: self.reasons,
             source: self.source,
+            severity: self.severity,
             limit: self.limit,
         });
         let mut client = Target::of(global).connect()?;
@@ -102,7 +110,10 @@ fn reason(name: &str) -> Result<String, String> {
     let ends = ENDS
         .into_iter()
         .filter(|end| *end != Reason::Banned.as_str());
-    let known: Vec<&str> = dropping.chain(ends).collect();
+    let rules = Rule::ALL.iter().map(|rule| rule.as_str());
+    // `pasv_theft` is a reason and a rule.
+    let rules = rules.filter(|rule| Reason::ALL.iter().all(|reason| reason.as_str() != *rule));
+    let known: Vec<&str> = dropping.chain(ends).chain(rules).collect();
     match known.contains(&name) {
         true => Ok(name.to_owned()),
         false => Err(format!(
@@ -163,6 +174,8 @@ mod tests {
             "stray_ack",
             "source_table_full",
             "login_timeout",
+            "login_failures",
+            "pasv_theft",
         ] {
             assert_eq!(reason(name).as_deref(), Ok(name));
         }

@@ -5,6 +5,7 @@
 //! [`Config`], which is valid by construction: whoever holds one need not check anything again.
 
 mod commands;
+mod detect;
 mod inspect;
 mod keys;
 mod limits;
@@ -22,6 +23,7 @@ mod values;
 mod tests;
 
 pub use commands::DeniedCommand;
+pub use detect::DetectSettings;
 pub use inspect::InspectSettings;
 pub use limits::{BanSettings, EventSettings, Limits, ProfileSettings};
 pub use mode_line::with_mode;

@@ -10,6 +10,7 @@ use ftp_guard_common::class::PortClass;
 use ftp_guard_common::config::{Mode, Role};
 use ftp_guard_common::ports::{PORTS, PortTable};
 
+use super::detect::DetectSettings;
 use super::inspect::InspectSettings;
 use super::limits::{BanSettings, EventSettings, Limits, ProfileSettings};
 use crate::diagnostic::{Diagnostic, Diagnostics, position};
@@ -50,6 +51,8 @@ pub struct Config {
     pub events: EventSettings,
     /// `[inspect]`
     pub inspect: InspectSettings,
+    /// `[detect]`
+    pub detect: DetectSettings,
 }
 
 /// How the XDP program is attached to an interface.

@@ -87,6 +87,7 @@ impl Selection {
             filter: Filter {
                 reasons: wanted.reasons.clone(),
                 source: wanted.source.map(|prefix| prefix.0),
+                severity: wanted.severity,
             },
             limit: wanted.limit.unwrap_or(u64::MAX),
         }

@@ -11,7 +11,7 @@ use serde_json::Value;
 use super::{VERSION, ban_view::BanTerms};
 use crate::{
     diagnostic::quoted,
-    engine::{allowlist::parse_prefix, sessions::view::KillTarget},
+    engine::{allowlist::parse_prefix, events::Severity, sessions::view::KillTarget},
 };
 
 /// Exit code: the command failed.
@@ -103,6 +103,9 @@ pub struct EventsWanted {
     /// Only those that concern a remote address in this prefix.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub source: Option<Prefix>,
+    /// Only detections that matter at least so much.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub severity: Option<Severity>,
     /// The last so many of those that are remembered; with `follow`, the next so many.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub limit: Option<u64>,

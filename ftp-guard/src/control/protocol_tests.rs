@@ -50,6 +50,7 @@ fn every_request() -> Vec<Request> {
             follow: true,
             reasons: vec!["not_listed".into()],
             source: Some(prefix),
+            severity: Some(Severity::High),
             limit: Some(9),
         }),
         Request::Kill {

@@ -7,7 +7,7 @@ use tokio::sync::watch;
 use crate::{
     control::feed::{EventSink, Reader},
     datapath::EventReader,
-    engine::events::EventKind,
+    engine::events::{EventKind, Severity},
 };
 
 /// Time between two looks at a ring buffer that is never empty: what comes meanwhile is read at once. An
@@ -32,8 +32,8 @@ pub async fn forward(mut reader: EventReader, sink: EventSink) {
     }
 }
 
-/// Writes dropped packets to the log while `journal` is true. The kernel's sampling bounds how many lines
-/// that are. What the daemon itself does it logs where it does it.
+/// Writes dropped packets and detections to the log while `journal` is true. The kernel's sampling, and what rules tell of one
+/// source in a while, bound how many lines that are. What the daemon itself does it logs where it does it.
 pub async fn log(mut events: Reader, journal: watch::Receiver<bool>) {
     loop {
         events.wait().await;
@@ -48,7 +48,12 @@ pub async fn log(mut events: Reader, journal: watch::Receiver<bool>) {
 fn write(kind: &EventKind) {
     match kind {
         EventKind::TableFull(_) => tracing::warn!("{kind}"),
-        EventKind::Drop(_) | EventKind::Lost(_) => tracing::info!("{kind}"),
+        EventKind::Detection(detection) if detection.severity >= Severity::High => {
+            tracing::warn!("{kind}");
+        }
+        EventKind::Drop(_) | EventKind::Detection(_) | EventKind::Lost(_) => {
+            tracing::info!("{kind}");
+        }
         _ => {}
     }
 }

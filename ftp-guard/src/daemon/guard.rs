@@ -14,6 +14,7 @@ use tokio::sync::watch;
 use super::{
     attack::Defence,
     bans::Bans,
+    detect,
     inputs::{Fingerprint, Inputs},
     kernel::Kernel,
     monitor::MonitorHandle,
@@ -25,7 +26,7 @@ use crate::{
     config::{Config, PortRange},
     control::{feed::EventSink, protocol::Failure, view::LastReload},
     datapath::{DatapathError, Hook},
-    engine::allowlist::AllowSet,
+    engine::{allowlist::AllowSet, detect::Rules},
     server_config::Origin,
     telemetry::metrics::{EntryCounts, Snapshot},
 };
@@ -73,6 +74,8 @@ pub struct Guard<K> {
     pub(super) monitor: MonitorHandle,
     /// Whether events are written to the log.
     pub(super) journal: watch::Sender<bool>,
+    /// What is detected, and what follows.
+    pub(super) detect: watch::Sender<Rules>,
 }
 
 impl<K: Kernel> Guard<K> {
@@ -87,6 +90,7 @@ impl<K: Kernel> Guard<K> {
     ) -> Self {
         let now = Timestamp::now();
         let journal = inputs.config.events.journal;
+        let detect = detect::rules(&inputs);
         let attached = wanted
             .interfaces
             .iter()
@@ -124,6 +128,7 @@ impl<K: Kernel> Guard<K> {
             defence: Defence::default(),
             monitor: MonitorHandle::default(),
             journal: watch::Sender::new(journal),
+            detect: watch::Sender::new(detect),
         }
     }
 
@@ -145,6 +150,11 @@ impl<K: Kernel> Guard<K> {
     /// Whether events are written to the log.
     pub fn journal(&self) -> watch::Receiver<bool> {
         self.journal.subscribe()
+    }
+
+    /// What is detected, and what follows: changes with a reload.
+    pub fn rules(&self) -> watch::Receiver<Rules> {
+        self.detect.subscribe()
     }
 
     /// The files to watch.

@@ -4,12 +4,16 @@ use std::{
     collections::{BTreeMap, BTreeSet},
     hash::{DefaultHasher, Hash, Hasher},
     path::{Path, PathBuf},
+    sync::Arc,
 };
 
 use crate::{
     config::{AllowConfig, Config, PortRange},
     control::protocol::Failure,
-    engine::allowlist::{AllowSet, ProfileNumbers},
+    engine::{
+        allowlist::{AllowSet, ProfileNumbers},
+        detect::vulnerabilities::Vulnerabilities,
+    },
     server_config::{self, Origin},
     store,
 };
@@ -25,28 +29,32 @@ pub struct Inputs {
     pub origins: Vec<Origin>,
     /// The entries of all allowlist files.
     pub set: AllowSet,
+    /// Known vulnerabilities of FTP servers.
+    pub vulnerabilities: Arc<Vulnerabilities>,
     /// What the files held.
     pub fingerprint: Fingerprint,
 }
 
 impl Inputs {
-    /// Reads the configuration at `path` and the allowlists that it names.
+    /// Reads the configuration at `path`, and the allowlists and the table of vulnerabilities that it names.
     ///
     /// # Errors
     ///
-    /// All mistakes in the configuration, or else all mistakes in the allowlists, or the first
+    /// All mistakes in the configuration, or else all mistakes in the table of vulnerabilities, or in the allowlists, or the first
     /// file that cannot be read.
     pub fn load(path: &Path) -> Result<Self, Failure> {
         let config = Config::load(path)?;
         let look = server_config::look(&config);
         let passive = look.ranges?;
         let fingerprint = Fingerprint::of(path, &config);
+        let vulnerabilities = store::read_vulnerabilities(config.detect.cve_file.as_deref())?;
         let set = Lists::read(&config.allow)?.parse(&config)?;
         Ok(Self {
             config,
             passive,
             origins: look.origins,
             set,
+            vulnerabilities: Arc::new(vulnerabilities),
             fingerprint,
         })
     }

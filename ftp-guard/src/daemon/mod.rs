@@ -9,6 +9,7 @@ mod ban_events;
 mod ban_query;
 pub mod bans;
 pub mod connections;
+pub mod detect;
 pub mod edit;
 pub mod events;
 mod failure;

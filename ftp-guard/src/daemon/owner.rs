@@ -5,7 +5,10 @@
 use std::thread;
 
 use jiff::Timestamp;
-use tokio::sync::{mpsc, oneshot, watch};
+use tokio::sync::{
+    mpsc::{self, error::TrySendError},
+    oneshot, watch,
+};
 
 use super::{guard::Guard, kernel::Kernel, reload::Cause, watch::Watched};
 use crate::{
@@ -14,6 +17,7 @@ use crate::{
         server::{Answer, Members, Service},
         view::{Detached, ListReport},
     },
+    engine::bans::BanRequest,
     telemetry::{exporter::Source, metrics::Snapshot},
 };
 
@@ -29,6 +33,8 @@ enum Command {
     InterfacesChanged,
     Tick,
     Look,
+    BanByRule(Vec<BanRequest>),
+    EndByRule(Vec<u64>),
 }
 
 /// Why the owner's thread ended.
@@ -101,6 +107,31 @@ impl Owner {
         let _ = self.queue.try_send(Command::Look);
     }
 
+    /// Bans for a rule; what becomes of it is told as an event, and a refusal is logged. Does not wait.
+    ///
+    /// # Errors
+    ///
+    /// The owner is too busy to take them: all of them, back.
+    pub fn ban_by_rule(&self, bans: Vec<BanRequest>) -> Result<(), Vec<BanRequest>> {
+        match self.queue.try_send(Command::BanByRule(bans)) {
+            Err(TrySendError::Full(Command::BanByRule(bans))) => Err(bans),
+            // The daemon ends.
+            Ok(()) | Err(_) => Ok(()),
+        }
+    }
+
+    /// Ends sessions for a rule, as [`Owner::ban_by_rule`].
+    ///
+    /// # Errors
+    ///
+    /// The owner is too busy to take them: all of them, back.
+    pub fn end_by_rule(&self, sessions: Vec<u64>) -> Result<(), Vec<u64>> {
+        match self.queue.try_send(Command::EndByRule(sessions)) {
+            Err(TrySendError::Full(Command::EndByRule(sessions))) => Err(sessions),
+            Ok(()) | Err(_) => Ok(()),
+        }
+    }
+
     async fn tell(&self, command: Command) {
         if self.queue.send(command).await.is_err() {
             tracing::debug!("the guard is gone already");
@@ -164,6 +195,8 @@ fn work<K: Kernel>(
                 guard.look();
                 continue;
             }
+            Command::BanByRule(bans) => guard.ban_by_rule(&bans),
+            Command::EndByRule(sessions) => guard.end_by_rule(&sessions),
         }
         watched.send_if_modified(|old| {
             let new = guard.watched();

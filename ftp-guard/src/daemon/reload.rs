@@ -3,6 +3,7 @@
 use jiff::Timestamp;
 
 use super::{
+    detect,
     guard::Guard,
     inputs::{Fingerprint, Inputs},
     kernel::Kernel,
@@ -120,6 +121,7 @@ impl<K: Kernel> Guard<K> {
             warnings: Vec::new(),
         };
         self.reload_with_bans(&inputs.config, next)?;
+        self.detect.send_replace(detect::rules(&inputs));
         self.config = inputs.config;
         self.passive = inputs.passive;
         self.origins = inputs.origins;
@@ -135,7 +137,7 @@ impl<K: Kernel> Guard<K> {
         })
     }
 
-    /// Whether profiles, limits, or settings of bans and events are other than those in force, here or
+    /// Whether profiles, limits, or settings of bans, events and detections are other than those in force, here or
     /// in the kernel.
     fn limits_change(&self, config: &Config, next: &Wanted) -> bool {
         let profile_changed = |(number, profile)| self.wanted.profiles.get(number) != Some(profile);
@@ -143,6 +145,7 @@ impl<K: Kernel> Guard<K> {
             || config.limits != self.config.limits
             || config.bans != self.config.bans
             || config.events != self.config.events
+            || config.detect != self.config.detect
             || self.wanted.limits != next.limits
             || self.wanted.commands != next.commands
             || next.profiles.iter().any(profile_changed)

@@ -4,6 +4,7 @@
 pub mod allowlist;
 pub mod bans;
 pub mod cookies;
+pub mod detect;
 pub mod events;
 pub mod monitor;
 pub mod sessions;

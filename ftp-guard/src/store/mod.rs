@@ -5,8 +5,10 @@ mod atomic;
 mod bans;
 mod cli_list;
 mod read;
+mod vulnerabilities;
 
 pub use atomic::write_atomically;
 pub use bans::{StoredBans, read_bans, write_bans};
 pub use cli_list::{add_entries, remove_prefix};
 pub use read::{StoreError, read_allowlists};
+pub use vulnerabilities::read_vulnerabilities;

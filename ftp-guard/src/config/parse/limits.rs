@@ -289,7 +289,7 @@ fn cookies(problems: &mut Problems<'_>, key: &str, item: &Item) -> Option<Cookie
     values::choice(problems, key, item, &known)
 }
 
-fn prefixes(problems: &mut Problems<'_>, key: &str, item: &Item) -> Option<Vec<IpNet>> {
+pub(super) fn prefixes(problems: &mut Problems<'_>, key: &str, item: &Item) -> Option<Vec<IpNet>> {
     let texts = values::strings(problems, key, item, "addresses and prefixes")?;
     let mut found = Vec::new();
     let mut good = true;

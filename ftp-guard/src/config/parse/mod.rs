@@ -1,5 +1,6 @@
 //! From text to a valid [`Config`].
 
+mod detect;
 mod inspect;
 mod limits;
 
@@ -74,6 +75,7 @@ impl<'a> Reader<'a> {
         let bans = self.bans();
         let events = self.events();
         let inspect = self.inspect();
+        let detect = self.detect();
         let listen = self.read(&schema::LISTEN, values::listen);
         let socket = self.read(&schema::SOCKET, values::socket_path);
         let pin_path = self.read(&schema::PIN_PATH, values::absolute_path);
@@ -96,6 +98,7 @@ impl<'a> Reader<'a> {
             bans: bans?,
             events: events?,
             inspect: inspect?,
+            detect: detect?,
         })
     }
 

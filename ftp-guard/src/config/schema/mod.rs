@@ -1,6 +1,7 @@
 //! The one description of all keys.
 
 pub(in crate::config) mod bans;
+pub(in crate::config) mod detect;
 pub(in crate::config) mod events;
 mod guard;
 pub(in crate::config) mod inspect;
@@ -116,6 +117,11 @@ pub(in crate::config) const TABLES: [Table; 12] = [
               before anything reaches the daemon.",
     },
     Table {
+        name: "detect",
+        doc: "What is detected in sessions, how often is too often, and what follows. \
+              [detections.md](detections.md) has the rules.",
+    },
+    Table {
         name: "metrics",
         doc: "The Prometheus exporter.",
     },
@@ -130,7 +136,7 @@ pub(in crate::config) const TABLES: [Table; 12] = [
 ];
 
 /// All keys, in the order of the reference.
-pub(in crate::config) const KEYS: [&Key; 59] = [
+pub(in crate::config) const KEYS: [&Key; 74] = [
     &MODE,
     &ROLE,
     &INTERFACES,
@@ -187,6 +193,21 @@ pub(in crate::config) const KEYS: [&Key; 59] = [
     &inspect::ENABLED,
     &inspect::ODD_PORTS,
     &inspect::FILE_NAMES,
+    &detect::ENABLED,
+    &detect::BAN,
+    &detect::BAN_TIME,
+    &detect::END_SESSIONS,
+    &detect::DISABLE,
+    &detect::IGNORE,
+    &detect::WINDOW,
+    &detect::MAX_FAILURES,
+    &detect::MAX_FAILURES_ALL,
+    &detect::MAX_TLS_FAILURES,
+    &detect::MAX_DELETES,
+    &detect::MAX_RENAMES,
+    &detect::MAX_COMMANDS,
+    &detect::REPEAT,
+    &detect::CVE_FILE,
     &LISTEN,
     &SOCKET,
     &PIN_PATH,

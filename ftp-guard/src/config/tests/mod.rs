@@ -1,5 +1,6 @@
 //! Whole texts: what is read from them, which mistakes are named where.
 
+mod detect;
 mod inspect;
 mod limits;
 mod mistakes;

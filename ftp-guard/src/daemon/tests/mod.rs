@@ -4,6 +4,7 @@ mod attack;
 mod auto;
 mod bans;
 mod connections;
+mod detect;
 mod edit;
 mod fake;
 mod limits;

@@ -4,7 +4,7 @@ use std::net::IpAddr;
 
 use ipnet::IpNet;
 
-use super::{Event, EventKind};
+use super::{Event, EventKind, Severity};
 
 /// What an event must be like. An empty filter takes all.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -13,6 +13,8 @@ pub struct Filter {
     pub reasons: Vec<String>,
     /// It concerns a remote address in this prefix, or a ban that overlaps it.
     pub source: Option<IpNet>,
+    /// It is a detection that matters at least so much; `None`: it may be anything.
+    pub severity: Option<Severity>,
 }
 
 impl Filter {
@@ -22,7 +24,11 @@ impl Filter {
         let reason = self.reasons.is_empty()
             || reason_of(&event.kind)
                 .is_some_and(|reason| self.reasons.iter().any(|wanted| wanted == reason));
+        let severity = self
+            .severity
+            .is_none_or(|least| severity_of(&event.kind).is_some_and(|severity| severity >= least));
         reason
+            && severity
             && self
                 .source
                 .is_none_or(|source| concerns(&event.kind, source))
@@ -36,6 +42,13 @@ fn reason_of(kind: &EventKind) -> Option<&str> {
         EventKind::TableFull(full) => Some(&full.packet.reason),
         EventKind::SessionEnded(ended) => Some(&ended.reason),
         EventKind::Detection(detection) => Some(&detection.rule),
+        _ => None,
+    }
+}
+
+fn severity_of(kind: &EventKind) -> Option<Severity> {
+    match kind {
+        EventKind::Detection(detection) => Some(detection.severity),
         _ => None,
     }
 }

@@ -95,7 +95,8 @@ impl Packet {
 
 impl Packet {
     /// The client's address, whichever way the packet went.
-    pub(super) fn remote(&self) -> Option<IpAddr> {
+    #[must_use]
+    pub fn remote(&self) -> Option<IpAddr> {
         match self.hook.as_str() {
             "egress" => self.destination,
             _ => self.source,

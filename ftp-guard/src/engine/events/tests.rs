@@ -296,6 +296,7 @@ fn filters_take_what_they_name() {
     let of = |reasons: &[&str], source: Option<&str>| Filter {
         reasons: reasons.iter().map(|reason| (*reason).to_owned()).collect(),
         source: source.map(|source| source.parse().unwrap()),
+        severity: None,
     };
     assert_eq!(
         takes(&of(&["not_listed", "login_timeout"], None)),
@@ -317,4 +318,11 @@ fn filters_take_what_they_name() {
         ]
     );
     assert!(takes(&of(&["not_listed"], Some("2001:db8::/32"))).is_empty());
+    let at_least = |severity| Filter {
+        severity: Some(severity),
+        ..Filter::default()
+    };
+    assert_eq!(takes(&at_least(Severity::High)), ["detection"]);
+    assert!(takes(&at_least(Severity::Critical)).is_empty());
+    assert_eq!(takes(&of(&["login_failures"], None)), ["detection"]);
 }
