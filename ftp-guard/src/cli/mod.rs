@@ -7,6 +7,7 @@ mod check;
 mod codegen;
 mod completions;
 mod detach;
+mod escape;
 mod events;
 mod expiry;
 mod explain;
