@@ -11,7 +11,10 @@ use crate::{
         detect::{patterns::PATTERNS, rule::Rule, vulnerabilities::Vulnerabilities},
         events::Severity,
     },
-    telemetry::catalogue::METRICS,
+    telemetry::{
+        catalogue::METRICS,
+        kinds::{ENDINGS, TypeClass, VerbClass},
+    },
 };
 
 /// Print a page of the documentation.
@@ -76,9 +79,10 @@ fn metrics() -> String {
          # Metrics\n\n\
          The daemon serves the Prometheus text format at `/metrics` on `metrics.listen` (default \
          127.0.0.1:9721; `\"off\"` turns it off). Each scrape reads the kernel; when that fails, the \
-         answer is status 500, not a part of the truth. No client address is ever a label. Counters \
-         belong to the pinned tables: they survive a restart of the daemon and begin anew after \
-         `ftp-guard detach`. Names of reasons are in [reasons.md](reasons.md). Whoever may connect \
+         answer is status 500, not a part of the truth. No client address is ever a label, nor \
+         is a user or a file. Counters of packets belong to the pinned tables: they survive a restart of \
+         the daemon and begin anew after `ftp-guard detach`. Those of what sessions do begin anew with \
+         the daemon. Names of reasons are in [reasons.md](reasons.md). Whoever may connect \
          to the address may read the metrics: keep it on the loopback interface, or behind a \
          firewall.\n\n\
          | Name | Type | Labels | Meaning |\n\
@@ -108,6 +112,29 @@ fn metrics() -> String {
          | `class` | `control`, `active_data`, `passive_data`, `other` (no FTP port, or none that the packet shows) |\n\
          | `family` | `ipv4`, `ipv6`, `other` |\n",
     );
+    let names = |names: &[&str]| {
+        let names: Vec<String> = names.iter().map(|name| format!("`{name}`")).collect();
+        names.join(", ")
+    };
+    let _ = writeln!(
+        page,
+        "| `type` | {}, by [what the path ends with](#types-of-files); `none`: with nothing, `hidden`: \
+         it cannot be read |\n\
+         | `group` | {} (of no standard; the verb itself is kept nowhere) |\n\
+         | `tls` | `clear`, `explicit` (AUTH), `implicit` (from the first byte), `unknown` (taken over \
+         in its middle); of `ftp_guard_sessions`: `clear`, `tls`, `unknown` |\n\
+         | `severity` | {} |\n\
+         | `rule` | names of detections |\n\n\
+         ## Types of files\n\n\
+         | `type` | Endings |\n\
+         | --- | --- |",
+        names(&TypeClass::ALL.map(TypeClass::as_str)),
+        names(&VerbClass::ALL.map(VerbClass::as_str)),
+        names(&Severity::ALL.map(Severity::as_str)),
+    );
+    for (class, endings) in ENDINGS {
+        let _ = writeln!(page, "| `{}` | {} |", class.as_str(), endings.join(", "));
+    }
     page
 }
 

@@ -58,7 +58,7 @@ impl Args {
 impl Killed {
     fn text(&self) -> String {
         let report = &self.report;
-        let mut text = self.ended.text();
+        let mut text = self.ended.text(false);
         for target in &report.absent {
             text.push_str(&format!("{target}: no session, nothing to end\n"));
         }

@@ -7,6 +7,7 @@ mod check;
 mod codegen;
 mod completions;
 mod detach;
+mod escape;
 mod events;
 mod expiry;
 mod explain;
@@ -20,6 +21,7 @@ mod sessions;
 mod sources;
 mod status;
 mod target;
+mod top;
 
 use std::path::PathBuf;
 
@@ -67,6 +69,7 @@ enum Verb {
     Check(check::Args),
     Status(status::Args),
     Sessions(sessions::Args),
+    Top(top::Args),
     Events(events::Args),
     Kill(kill::Args),
     Allow(allow::Args),
@@ -96,6 +99,7 @@ pub fn main(cli: Cli) -> u8 {
         Verb::Check(args) => args.run(global),
         Verb::Status(args) => args.run(global),
         Verb::Sessions(args) => args.run(global),
+        Verb::Top(args) => args.run(global),
         Verb::Events(args) => args.run(global),
         Verb::Kill(args) => args.run(global),
         Verb::Allow(args) => args.run(global),

@@ -53,6 +53,18 @@ pub(super) fn duration(seconds: u64) -> String {
     }
 }
 
+/// A time in at most seven characters, for tables: `59s`, `12m`, `3h05m`, `115d17h`.
+pub(super) fn compact(seconds: u64) -> String {
+    let (days, hours, minutes) = (seconds / 86_400, seconds / 3_600 % 24, seconds / 60 % 60);
+    match (days, hours, minutes) {
+        (0, 0, 0) => format!("{seconds}s"),
+        (0, 0, minutes) => format!("{minutes}m"),
+        (0, hours, minutes) => format!("{hours}h{minutes:02}m"),
+        (days @ ..1_000, hours, _) => format!("{days}d{hours:02}h"),
+        (days, ..) => format!("{days}d"),
+    }
+}
+
 /// A number of bytes, to three digits, in units of 1024.
 pub(super) fn bytes(count: u64) -> String {
     let mut unit = "B";
@@ -83,6 +95,15 @@ mod tests {
         assert_eq!(duration(59), "59 s");
         assert_eq!(duration(3_660), "1 h 1 min");
         assert_eq!(duration(90_061), "1 d 1 h");
+        for (seconds, text) in [
+            (59, "59s"),
+            (720, "12m"),
+            (11_100, "3h05m"),
+            (9_997_200, "115d17h"),
+            (86_400_000, "1000d"),
+        ] {
+            assert_eq!(compact(seconds), text);
+        }
     }
 
     #[test]

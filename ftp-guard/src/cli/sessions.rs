@@ -4,19 +4,26 @@ use serde::Serialize;
 
 use super::{
     Global, Outcome,
-    output::{bytes, counted, duration, print, print_json},
+    escape::{columns, cut, cut_front, padded, plain},
+    output::{bytes, compact, counted, duration, print, print_json},
     sources,
     target::Target,
 };
-use crate::control::{
-    protocol::{Prefix, Request},
-    session_view::{DataView, SessionMember, SessionView, SessionsReport},
+use crate::{
+    control::{
+        protocol::{Prefix, Request},
+        session_view::{DataView, RecordView, SessionMember, SessionView, SessionsReport},
+    },
+    engine::monitor::record::{Direction, LoginState, TlsMode},
 };
 
 /// List the live sessions: control connections, each with its data connections.
 ///
 /// Bytes are the TCP payload of the control connection and of the data connections that are open
-/// now. Whether somebody has logged in cannot be told under TLS.
+/// now. Below a session stands the transfer that is under way, with its bytes so far and its mean speed.
+/// Before a user stands what became of the
+/// login, unless it was accepted; under TLS names of users and files cannot be told. `ftp-guard top` shows the
+/// same as it changes.
 #[derive(Debug, clap::Args)]
 pub(super) struct Args {
     /// Only those of this client, or of clients in this prefix.
@@ -25,6 +32,9 @@ pub(super) struct Args {
     /// List sources instead, each with what its connections amount to and what its profile permits.
     #[arg(long)]
     sources: bool,
+    /// More columns: server, profile, refused logins, server name of TLS, counts, software of both ends.
+    #[arg(long, short = 'v', visible_alias = "verbose", conflicts_with_all = ["json", "sources"])]
+    wide: bool,
     /// Print JSON.
     #[arg(long)]
     json: bool,
@@ -47,18 +57,13 @@ impl Listing {
         }
     }
 
-    /// For people.
-    pub(super) fn text(&self) -> String {
-        let header = [
-            "ID", "CLIENT", "SERVER", "PROFILE", "LOGIN", "AGE", "IDLE", "TLS", "DATA", "PINHOLES",
-            "IN", "OUT",
-        ];
-        let mut rows = vec![header.map(str::to_owned)];
-        rows.extend(self.sessions.iter().map(row));
-        let mut text = String::new();
-        if !self.sessions.is_empty() {
-            text.push_str(&aligned(&rows));
-        }
+    /// For people: a line for each session, one below it for a transfer under way. `wide`: all that is known.
+    pub(super) fn text(&self, wide: bool) -> String {
+        let mut text = match (self.sessions.is_empty(), wide) {
+            (true, _) => String::new(),
+            (false, false) => table_text(&self.sessions),
+            (false, true) => table(&WIDE_HEADER, &self.sessions, wide_row),
+        };
         for data in &self.other_data {
             text.push_str(&format!(
                 "data connection of no live session: {}, {} with {}, {} in, {} out\n",
@@ -88,7 +93,7 @@ impl Args {
             print_json(&listing)?;
             return Ok(0);
         }
-        print(&listing.text())?;
+        print(&listing.text(self.wide))?;
         let sessions = counted(report.sessions, "session", "sessions");
         let data = counted(
             report.data_connections,
@@ -100,40 +105,211 @@ impl Args {
     }
 }
 
-fn row(session: &SessionView) -> [String; 12] {
-    let sum = |own: u64, of: fn(&DataView) -> u64| {
-        let data = session.data.iter().map(of);
-        bytes(data.fold(own, u64::saturating_add))
+const HEADER: [&str; 8] = ["ID", "CLIENT", "USER", "TLS", "AGE", "IDLE", "IN", "OUT"];
+
+const WIDE_HEADER: [&str; 18] = [
+    "ID",
+    "CLIENT",
+    "SERVER",
+    "PROFILE",
+    "USER",
+    "LOGIN",
+    "FAILED",
+    "TLS",
+    "SNI",
+    "AGE",
+    "IDLE",
+    "DATA",
+    "PINHOLES",
+    "COMMANDS",
+    "TRANSFERS",
+    "IN",
+    "OUT",
+    "SOFTWARE",
+];
+
+/// A name in the short table, columns.
+const NAME: usize = 17;
+
+/// The short table.
+pub(super) fn table_text(sessions: &[SessionView]) -> String {
+    table(&HEADER, sessions, row)
+}
+
+/// The header and a line for each session, those with a transfer under way followed by one about that.
+fn table<const N: usize>(
+    header: &[&str; N],
+    sessions: &[SessionView],
+    row: impl Fn(&SessionView) -> [String; N],
+) -> String {
+    let mut rows = vec![header.map(str::to_owned)];
+    rows.extend(sessions.iter().map(row));
+    let table = aligned(&rows);
+    let mut lines = table.lines();
+    let mut text = String::new();
+    for (number, line) in lines.by_ref().enumerate() {
+        text.push_str(line);
+        text.push('\n');
+        let session = number.checked_sub(1).and_then(|place| sessions.get(place));
+        if let Some(transfer) = session.and_then(transfer) {
+            text.push_str(&format!("    {transfer}\n"));
+        }
+    }
+    text
+}
+
+fn row(session: &SessionView) -> [String; 8] {
+    let (into, out) = amounts(session);
+    [
+        session.id.to_string(),
+        session.client.to_string(),
+        cut(&who(session), NAME),
+        short_tls(session),
+        compact(session.age_seconds as u64),
+        compact(session.idle_seconds as u64),
+        into,
+        out,
+    ]
+}
+
+fn wide_row(session: &SessionView) -> [String; 18] {
+    let (into, out) = amounts(session);
+    let record = session.record.as_deref();
+    let count = |of: fn(&RecordView) -> u64| {
+        record.map_or_else(|| "-".to_owned(), |record| of(record).to_string())
     };
+    let server_name = record.and_then(|record| record.tls.server_name.as_deref());
     [
         session.id.to_string(),
         session.client.to_string(),
         session.server.to_string(),
         session.profile.clone(),
-        session.login.clone(),
+        plain(user(session)),
+        login(session).to_owned(),
+        count(|record| record.failed_logins.into()),
+        tls(session),
+        plain(server_name.unwrap_or("-")),
         duration(session.age_seconds as u64),
         duration(session.idle_seconds as u64),
-        match session.killed {
-            true => "killed".to_owned(),
-            false => session.tls.clone(),
-        },
         session.data.len().to_string(),
         session.pinholes.len().to_string(),
+        count(|record| record.commands),
+        count(|record| record.transfer_count),
+        into,
+        out,
+        software(session),
+    ]
+}
+
+/// Payload of the control connection and of the data connections that are open now.
+fn amounts(session: &SessionView) -> (String, String) {
+    let sum = |own: u64, of: fn(&DataView) -> u64| {
+        let data = session.data.iter().map(of);
+        bytes(data.fold(own, u64::saturating_add))
+    };
+    (
         sum(session.bytes_in, |data| data.bytes_in),
         sum(session.bytes_out, |data| data.bytes_out),
-    ]
+    )
+}
+
+pub(super) fn user(session: &SessionView) -> &str {
+    let record = session.record.as_deref();
+    record
+        .and_then(|record| record.user.as_deref())
+        .unwrap_or("-")
+}
+
+/// The name, and before it what became of it unless its login was accepted.
+pub(super) fn who(session: &SessionView) -> String {
+    let record = session.record.as_deref();
+    let user = record.and_then(|record| record.user.as_deref());
+    match (user, login(session)) {
+        (Some(user), "yes") => user.to_owned(),
+        (Some(user), login) => format!("({login}) {user}"),
+        (None, "yes") => "(logged in)".to_owned(),
+        (None, "hidden") => "(hidden)".to_owned(),
+        (None, _) => "-".to_owned(),
+    }
+}
+
+/// What became of logins: the monitor's word, or what the programs have read.
+pub(super) fn login(session: &SessionView) -> &str {
+    match session.record.as_deref().map(|record| record.login) {
+        Some(LoginState::Accepted) => "yes",
+        Some(LoginState::Failed) => "refused",
+        Some(LoginState::Asked) => "asked",
+        Some(LoginState::Hidden) => "hidden",
+        Some(LoginState::None) | None => &session.login,
+    }
+}
+
+/// How the control connection is encrypted: `clear`, `tls`, `explicit 1.3`, or that it was killed.
+pub(super) fn tls(session: &SessionView) -> String {
+    let record = session.record.as_deref();
+    match record.map(|record| (record.tls.mode, record.tls.version.as_deref())) {
+        _ if session.killed => "killed".to_owned(),
+        Some((mode @ (TlsMode::Explicit | TlsMode::Implicit), version)) => {
+            let version = version.map(|version| format!(" {}", cut(version, 4)));
+            format!("{}{}", mode.as_str(), version.unwrap_or_default())
+        }
+        _ => session.tls.clone(),
+    }
+}
+
+/// The same in few letters: `tls 1.3` is explicit, `ftps 1.3` implicit.
+pub(super) fn short_tls(session: &SessionView) -> String {
+    let text = tls(session);
+    text.replace("explicit", "tls").replace("implicit", "ftps")
+}
+
+/// What the two ends call themselves: `client > server`.
+fn software(session: &SessionView) -> String {
+    let record = session.record.as_deref();
+    let client = record.and_then(|record| record.client_software.as_deref());
+    let server = record.and_then(|record| record.server_software.as_ref());
+    let server = server.map(|software| match &software.version {
+        Some(version) => format!("{} {version}", software.product),
+        None => software.product.clone(),
+    });
+    match (client, server) {
+        (None, None) => "-".to_owned(),
+        (client, server) => format!(
+            "{} > {}",
+            cut(client.unwrap_or("-"), 32),
+            cut(server.as_deref().unwrap_or("-"), 32)
+        ),
+    }
+}
+
+/// The transfer under way, in words.
+fn transfer(session: &SessionView) -> Option<String> {
+    let transfer = session.record.as_deref()?.transferring.as_ref()?;
+    let mut text = match transfer.direction {
+        Direction::Hidden => "transfer under TLS".to_owned(),
+        direction => direction.as_str().to_owned(),
+    };
+    if let Some(path) = &transfer.path {
+        text.push(' ');
+        text.push_str(&cut_front(path, 52));
+    }
+    if let Some(sum) = transfer.bytes {
+        text.push_str(&format!(": {}", bytes(sum)));
+    }
+    if let Some(rate) = transfer.bytes_per_second {
+        text.push_str(&format!(", {}/s", bytes(rate.max(0.0) as u64)));
+    }
+    Some(text)
 }
 
 /// Columns as wide as what is in them.
 pub(super) fn aligned<const N: usize>(rows: &[[String; N]]) -> String {
-    let width = |column: usize| rows.iter().map(|row| row[column].len()).max();
+    let width = |column: usize| rows.iter().map(|row| columns(&row[column])).max();
     let widths: Vec<usize> = (0..N).filter_map(width).collect();
     let mut text = String::new();
     for row in rows {
         let cells = row.iter().zip(&widths);
-        let line: Vec<String> = cells
-            .map(|(cell, width)| format!("{cell:<width$}"))
-            .collect();
+        let line: Vec<String> = cells.map(|(cell, width)| padded(cell, *width)).collect();
         text.push_str(line.join("  ").trim_end());
         text.push('\n');
     }
@@ -143,6 +319,7 @@ pub(super) fn aligned<const N: usize>(rows: &[[String; N]]) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::engine::monitor::record::{SessionRecord, TransferRecord};
 
     fn data() -> DataView {
         DataView {
@@ -173,7 +350,41 @@ mod tests {
             login: "yes".to_owned(),
             data: vec![data()],
             pinholes: Vec::new(),
+            record: None,
         }
+    }
+
+    fn record() -> RecordView {
+        let mut record = SessionRecord::new(
+            17,
+            "192.0.2.7:40000".parse().unwrap(),
+            "198.51.100.1:21".parse().unwrap(),
+            "2026-11-22T08:00:00Z".parse().unwrap(),
+        );
+        record.user = Some("anna\u{1b}[2J with a long name".to_owned());
+        record.login = LoginState::Accepted;
+        record.tls.mode = TlsMode::Explicit;
+        record.tls.version = Some("1.3".to_owned());
+        record.tls.server_name = Some("ftp.example.net".to_owned());
+        record.client_software = Some("FileZilla".to_owned());
+        record.commands = 12;
+        record.failed_logins = 1;
+        record.transferring = Some(TransferRecord {
+            began: record.began,
+            direction: Direction::Download,
+            command: Some("RETR".to_owned()),
+            path: Some("/pub/\u{202e}gpj.exe\n".to_owned()),
+            file_type: None,
+            bytes: None,
+            seconds: 0.0,
+            code: None,
+            mode: None,
+            data_client: None,
+            data_server: None,
+            encrypted: Some(false),
+            complete: false,
+        });
+        RecordView::of(&record, &[data()])
     }
 
     #[test]
@@ -183,14 +394,85 @@ mod tests {
             other_data: vec![data()],
         };
         assert_eq!(
-            listing.text(),
+            listing.text(false),
             "\
-ID  CLIENT           SERVER           PROFILE   LOGIN  AGE        IDLE  TLS    DATA  PINHOLES  IN     OUT
-17  192.0.2.7:40000  198.51.100.1:21  partners  yes    1 h 1 min  0 s   clear  1     0         100 B  3.00 MiB
+ID  CLIENT           USER         TLS    AGE    IDLE  IN     OUT
+17  192.0.2.7:40000  (logged in)  clear  1h01m  0s    100 B  3.00 MiB
 data connection of no live session: passive, 198.51.100.1:50003 with 192.0.2.7:40001, 10 B in, 3.00 MiB out
 "
         );
-        assert_eq!(Listing::default().text(), "");
+        assert_eq!(Listing::default().text(false), "");
+    }
+
+    #[test]
+    fn what_the_monitor_knows_stands_beside_it() {
+        let listing = Listing {
+            sessions: vec![SessionView {
+                record: Some(Box::new(record())),
+                ..session()
+            }],
+            other_data: Vec::new(),
+        };
+        assert_eq!(
+            listing.text(false),
+            "\
+ID  CLIENT           USER               TLS      AGE    IDLE  IN     OUT
+17  192.0.2.7:40000  anna\\u{1b}[2J wi…  tls 1.3  1h01m  0s    100 B  3.00 MiB
+    download /pub/\\u{202e}gpj.exe\\n: 3.00 MiB, 1.50 MiB/s
+"
+        );
+        let wide = listing.text(true);
+        assert!(wide.contains("198.51.100.1:21"), "{wide}");
+        assert!(wide.contains("ftp.example.net"), "{wide}");
+        assert!(wide.contains("FileZilla > -"), "{wide}");
+        assert!(!wide.contains('\u{1b}'), "{wide}");
+    }
+
+    #[test]
+    fn a_user_is_shown_with_what_became_of_the_login() {
+        let with = |user: Option<&str>, login| {
+            let record = RecordView {
+                user: user.map(str::to_owned),
+                login,
+                ..record()
+            };
+            who(&SessionView {
+                record: Some(Box::new(record)),
+                login: "unknown".to_owned(),
+                ..session()
+            })
+        };
+        assert_eq!(with(Some("anna"), LoginState::Accepted), "anna");
+        assert_eq!(with(Some("anna"), LoginState::Failed), "(refused) anna");
+        assert_eq!(with(Some("anna"), LoginState::Asked), "(asked) anna");
+        assert_eq!(with(None, LoginState::Hidden), "(hidden)");
+        assert_eq!(with(None, LoginState::None), "-");
+    }
+
+    #[test]
+    fn the_table_fits_into_100_columns() {
+        let mut long = SessionView {
+            id: 9_000_000 << 16,
+            client: "[2001:db8:1234:5678:9abc:def0:1234:5678]:65535"
+                .parse()
+                .unwrap(),
+            bytes_in: u64::MAX,
+            bytes_out: u64::MAX,
+            idle_seconds: 1e5,
+            age_seconds: 1e7,
+            record: Some(Box::new(record())),
+            ..session()
+        };
+        let widest = |session: &SessionView| {
+            let listing = Listing {
+                sessions: vec![session.clone()],
+                other_data: Vec::new(),
+            };
+            let text = listing.text(false);
+            text.lines().map(columns).max().unwrap_or(0)
+        };
+        long.client = "203.0.113.254:65535".parse().unwrap();
+        assert!(widest(&long) <= 100, "{}", widest(&long));
     }
 
     #[test]

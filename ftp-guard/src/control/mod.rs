@@ -6,6 +6,7 @@
 
 pub mod ban_view;
 pub mod client;
+pub mod counters_view;
 pub mod credentials;
 pub mod event_view;
 pub mod feed;

@@ -117,6 +117,8 @@ pub struct EventsWanted {
 pub enum Request {
     /// The state of the guard: [`Status`](super::view::Status).
     Status,
+    /// What changes from one second to the next: [`CountersView`](super::counters_view::CountersView).
+    Counters,
     /// Read all files again: [`ReloadReport`](super::view::ReloadReport).
     Reload,
     /// Take everything out of the kernel and end: [`Detached`](super::view::Detached).
@@ -216,8 +218,9 @@ pub enum Request {
 }
 
 /// The verbs of the protocol, as an error names them.
-pub const VERBS: [&str; 17] = [
+pub const VERBS: [&str; 18] = [
     "status",
+    "counters",
     "reload",
     "detach",
     "mode",

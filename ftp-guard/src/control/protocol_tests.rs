@@ -6,6 +6,7 @@ fn every_request() -> Vec<Request> {
     let prefix: Prefix = "192.0.2.0/24".parse().unwrap();
     vec![
         Request::Status,
+        Request::Counters,
         Request::Reload,
         Request::Detach,
         Request::Mode {

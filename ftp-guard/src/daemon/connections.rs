@@ -103,8 +103,11 @@ impl<K: Kernel> Guard<K> {
             let profile = self.profile_name(session.profile);
             SessionView::of(session, profile)
         });
+        let mut sessions: Vec<SessionView> = sessions.collect();
+        self.join_records(&mut sessions);
         let orphans = info.orphans.into_iter().map(DataView::from);
         sessions
+            .into_iter()
             .map(SessionMember::Session)
             .chain(orphans.map(SessionMember::Data))
             .collect()

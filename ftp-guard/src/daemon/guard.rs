@@ -295,6 +295,7 @@ impl<K: Kernel> Guard<K> {
             control: self.kernel.hook_counters(Hook::Control)?,
             live: self.live()?,
             flood: self.flood_figures()?,
+            monitor: self.monitor.figures(),
             entries,
             max_entries: self.at_start.allow.max_entries,
             missing: self.missing(&attachments),

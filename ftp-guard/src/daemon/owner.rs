@@ -211,6 +211,7 @@ fn work<K: Kernel>(
 fn answer<K: Kernel>(guard: &mut Guard<K>, request: Request) -> Result<Answer, Failure> {
     match request {
         Request::Status => Answer::of(&guard.status()?),
+        Request::Counters => Answer::of(&guard.counters()?),
         Request::Reload => Answer::of(&guard.reload(Cause::Command)?),
         Request::Mode { set } => Answer::of(&guard.mode(set)?),
         Request::AllowAdd { prefixes, settings } => {

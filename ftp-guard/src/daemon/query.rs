@@ -5,14 +5,21 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use ftp_guard_common::{config::Mode, reason::Reason};
 use jiff::Timestamp;
 
-use super::{guard::Guard, kernel::Kernel};
+use super::{
+    flood::ban_tables,
+    guard::Guard,
+    kernel::Kernel,
+    status::{counter_view, interface_view, session_counts},
+};
 use crate::{
     control::{
+        counters_view::CountersView,
         limit_view::ProfileView,
         protocol::{Failure, Question},
+        session_view::TableView,
         view::{EntryView, Explanation, TestReport},
     },
-    datapath::DatapathError,
+    datapath::{DatapathError, Hook},
     engine::allowlist::{AllowTable, Entry},
     frame::{FrameSpec, TcpFlags, tcp_frame},
     telemetry::metrics::kind_name,
@@ -26,6 +33,47 @@ const DESTINATION_V6: Ipv6Addr = Ipv6Addr::new(0x2001, 0xdb8, 0, 0, 0, 0, 0, 1);
 const SOURCE_PORT: u16 = 40_000;
 
 impl<K: Kernel> Guard<K> {
+    /// `counters`: what changes from one second to the next. It walks no table that is as long as a list of
+    /// the operator's.
+    ///
+    /// # Errors
+    ///
+    /// The kernel refuses.
+    pub fn counters(&self) -> Result<CountersView, Failure> {
+        let attachments = self.kernel.attachments()?;
+        let live = self.live()?;
+        let counters = self.kernel.counters()?;
+        let egress = self.kernel.hook_counters(Hook::Egress)?;
+        let control = self.kernel.hook_counters(Hook::Control)?;
+        let bans = self.given_ban_figures();
+        let views = |counters: Vec<_>| counters.into_iter().map(counter_view).collect();
+        Ok(CountersView {
+            time: Timestamp::now(),
+            version: env!("CARGO_PKG_VERSION").to_owned(),
+            started: self.started,
+            uptime_seconds: self.started_at.elapsed().as_secs(),
+            mode: self.kernel.mode()?.into(),
+            role: self.wanted.sessions.role.as_str().to_owned(),
+            missing_interfaces: self.missing(&attachments),
+            interfaces: attachments.into_iter().map(interface_view).collect(),
+            sessions: session_counts(&live),
+            watched_sessions: self.monitor.watched(),
+            passive_ports: self.passive_view(&live.figures.passive),
+            tables: live
+                .figures
+                .tables
+                .iter()
+                .copied()
+                .chain(ban_tables(&bans))
+                .map(TableView::from)
+                .collect(),
+            flood: self.flood_view(&bans, [&counters, &egress, &control])?,
+            counters: views(counters),
+            egress_counters: views(egress),
+            control_counters: views(control),
+        })
+    }
+
     /// `allow list`: all entries of the files, and whether the kernel holds them.
     ///
     /// # Errors

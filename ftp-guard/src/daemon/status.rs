@@ -29,6 +29,7 @@ use crate::{
     engine::sessions::view::{PassiveWatch, SessionFigures, TableFill},
     netlink::Interface,
     store,
+    telemetry::metrics::Live,
 };
 
 impl<K: Kernel> Guard<K> {
@@ -50,10 +51,6 @@ impl<K: Kernel> Guard<K> {
             .filter(|net| family(net) == Family::Ipv4)
             .count() as u64;
         let live = self.live()?;
-        let count = |kind| {
-            let found = live.data.iter().find(|(known, _)| *known == kind);
-            found.map_or(0, |(_, count)| *count)
-        };
         let figures = &live.figures;
         let bans = self.ban_figures()?;
         let counters = self.kernel.counters()?;
@@ -89,13 +86,7 @@ impl<K: Kernel> Guard<K> {
             missing_interfaces: missing,
             warnings: self.warnings(&attachments, figures),
             role: Some(self.wanted.sessions.role.as_str().to_owned()),
-            sessions: Some(SessionCounts {
-                clear: figures.clear.into(),
-                tls: figures.encrypted.into(),
-                unknown: figures.unknown.into(),
-                data_connections: count(FlowKind::Passive) + count(FlowKind::Active),
-                pinholes: live.pinholes,
-            }),
+            sessions: Some(session_counts(&live)),
             passive_ports: Some(self.passive_view(&figures.passive)),
             tables: figures
                 .tables
@@ -121,7 +112,7 @@ impl<K: Kernel> Guard<K> {
         })
     }
 
-    fn passive_view(&self, watch: &PassiveWatch) -> PassiveView {
+    pub(super) fn passive_view(&self, watch: &PassiveWatch) -> PassiveView {
         PassiveView {
             ranges: self.passive.iter().map(ToString::to_string).collect(),
             found: self.origins.iter().map(ToString::to_string).collect(),
@@ -214,6 +205,22 @@ impl<K: Kernel> Guard<K> {
             tracing::info!("mode is now {}, by command", self.config.mode.as_str());
         }
         Ok(ModeReport { mode: set, changed })
+    }
+}
+
+/// The sessions of `status`.
+pub(super) fn session_counts(live: &Live) -> SessionCounts {
+    let count = |kind| {
+        let found = live.data.iter().find(|(known, _)| *known == kind);
+        found.map_or(0, |(_, count)| *count)
+    };
+    let figures = &live.figures;
+    SessionCounts {
+        clear: figures.clear.into(),
+        tls: figures.encrypted.into(),
+        unknown: figures.unknown.into(),
+        data_connections: count(FlowKind::Passive) + count(FlowKind::Active),
+        pinholes: live.pinholes,
     }
 }
 

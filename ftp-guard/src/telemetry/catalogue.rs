@@ -1,11 +1,17 @@
 //! The metrics: names, labels and help texts.
 
+use super::session_catalogue::{
+    ANONYMOUS, BEGUN, BINARY, COMMANDS, CONFLICTING, DETECTIONS, DURATION, FINISHED, FOREIGN,
+    INCOMPLETE, LOGINS, LOST_BYTES, LOST_RECORDS, ODD_PORTS, OVERLONG, REPLIES, SOFTWARE,
+    SOFTWARE_OVERFLOW, TRANSFERRED, TRANSFERS, UNWATCHED, WATCHED, WATCHED_MAX,
+};
+
 /// A metric: its name behind `ftp_guard_`, its type, its labels, what it says.
 #[derive(Clone, Copy, Debug)]
 pub struct Metric {
     /// Name.
     pub name: &'static str,
-    /// `counter` or `gauge`.
+    /// `counter`, `gauge` or `histogram`.
     pub kind: &'static str,
     /// Labels, in order.
     pub labels: &'static [&'static str],
@@ -231,7 +237,7 @@ pub(super) const BUILD: Metric = Metric {
 };
 
 /// All metrics of the guard; those of the process come from the `prometheus` crate.
-pub const METRICS: [Metric; 34] = [
+pub const METRICS: [Metric; 57] = [
     PACKETS,
     BYTES,
     EGRESS_PACKETS,
@@ -266,4 +272,27 @@ pub const METRICS: [Metric; 34] = [
     EVENTS,
     EVENTS_LOST,
     SUPPRESSED,
+    BEGUN,
+    FINISHED,
+    LOGINS,
+    ANONYMOUS,
+    TRANSFERS,
+    INCOMPLETE,
+    TRANSFERRED,
+    DURATION,
+    COMMANDS,
+    REPLIES,
+    DETECTIONS,
+    SOFTWARE,
+    SOFTWARE_OVERFLOW,
+    FOREIGN,
+    ODD_PORTS,
+    OVERLONG,
+    BINARY,
+    WATCHED,
+    WATCHED_MAX,
+    UNWATCHED,
+    LOST_BYTES,
+    CONFLICTING,
+    LOST_RECORDS,
 ];

@@ -27,6 +27,7 @@ fn snapshot() -> Snapshot {
         control: Vec::new(),
         live: Live::of(SessionFigures::default(), &SessionsInfo::default()),
         flood: crate::telemetry::flood::FloodFigures::default(),
+        monitor: crate::telemetry::sessions::MonitorFigures::default(),
         entries: BTreeMap::new(),
         max_entries: 1,
         attached: Vec::new(),

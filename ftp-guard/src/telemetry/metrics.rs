@@ -23,6 +23,8 @@ use super::{
         WOULD_END,
     },
     flood::{self, FloodFigures},
+    session_metrics,
+    sessions::MonitorFigures,
 };
 use crate::engine::sessions::view::{SessionFigures, SessionsInfo};
 
@@ -39,6 +41,8 @@ pub struct Snapshot {
     pub live: Live,
     /// Floods and what is done about them.
     pub flood: FloodFigures,
+    /// What sessions do.
+    pub monitor: MonitorFigures,
     /// Entries in the kernel by family and kind.
     pub entries: EntryCounts,
     /// Room for entries of one family.
@@ -117,6 +121,7 @@ fn fill(registry: &Registry, snapshot: &Snapshot) -> prometheus::Result<()> {
     )?;
     connections(registry, snapshot)?;
     flood::fill(registry, &snapshot.flood)?;
+    session_metrics::fill(registry, &snapshot.monitor)?;
     state(registry, snapshot)
 }
 

@@ -85,6 +85,10 @@ fn snapshot() -> Snapshot {
             lost: 2,
             suppressed: vec![(Reason::NotListed, 5_000)],
         },
+        monitor: MonitorFigures {
+            sessions: crate::telemetry::sessions::tests::everything(),
+            ..MonitorFigures::default()
+        },
         entries: EntryCounts::from([((Family::Ipv4, false), 12), ((Family::Ipv6, true), 1)]),
         max_entries: 1000,
         attached: vec![("eth0".into(), "native")],

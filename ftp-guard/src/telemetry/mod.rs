@@ -3,5 +3,9 @@
 pub mod catalogue;
 pub mod exporter;
 pub mod flood;
+pub mod kinds;
 pub mod logging;
 pub mod metrics;
+mod session_catalogue;
+mod session_metrics;
+pub mod sessions;

@@ -8,7 +8,10 @@ use super::{
     scene::{Depth, Scene},
 };
 use crate::{
-    control::protocol::Failure,
+    control::{
+        protocol::Failure,
+        session_view::{SessionView, join},
+    },
     daemon::{guard::Guard, kernel::Kernel},
     engine::sessions::{
         Selection, Tables, show, show_sources,
@@ -56,6 +59,12 @@ impl<K: Kernel> Guard<K> {
                 .map(|info| (info, profile(&info)))
                 .collect()
         }))
+    }
+
+    /// Adds to sessions what the monitor knows of them.
+    pub(in crate::daemon) fn join_records(&self, sessions: &mut [SessionView]) {
+        sessions.sort_unstable_by_key(|session| session.id);
+        self.monitor.each(|record| join(sessions, record));
     }
 
     /// The name of a profile.

@@ -190,6 +190,8 @@ fn status_and_metrics_tell_them_and_warn() {
 
     let text = render(&guard.snapshot().unwrap()).unwrap();
     for line in [
+        "ftp_guard_monitored_sessions 0",
+        r#"ftp_guard_logins_total{result="accepted",tls="clear"} 0"#,
         r#"ftp_guard_sessions{tls="tls"} 1"#,
         r#"ftp_guard_data_connections{kind="passive"} 3"#,
         r#"ftp_guard_table_entries{table="flows"} 3"#,
@@ -200,4 +202,26 @@ fn status_and_metrics_tell_them_and_warn() {
         assert!(text.lines().any(|found| found == line), "{line}\n{text}");
     }
     assert!(!text.contains("198.51.100."), "no address in a label");
+}
+
+#[test]
+fn counters_are_the_part_of_the_status_that_changes() {
+    let (_files, guard) = router();
+    let status = guard.status().unwrap();
+    let counters = guard.counters().unwrap();
+    assert_eq!(Some(counters.mode), status.mode);
+    assert_eq!(Some(counters.role), status.role);
+    assert_eq!(counters.interfaces, status.interfaces);
+    assert_eq!(counters.missing_interfaces, status.missing_interfaces);
+    assert_eq!(Some(counters.sessions), status.sessions);
+    assert_eq!(Some(counters.passive_ports), status.passive_ports);
+    assert_eq!(counters.tables, status.tables);
+    assert_eq!(Some(counters.flood), status.flood);
+    assert_eq!(counters.counters, status.counters);
+    assert_eq!(counters.egress_counters, status.egress_counters);
+    assert_eq!(counters.control_counters, status.control_counters);
+    assert_eq!(
+        Some(counters.started),
+        status.daemon.map(|daemon| daemon.started)
+    );
 }
