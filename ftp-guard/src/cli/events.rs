@@ -57,6 +57,7 @@ impl Args {
         let request = Request::Events(EventsWanted {
             follow: self.follow,
             reasons: self.reasons,
+            kinds: self.kinds,
             source: self.source,
             limit: self.limit,
         });

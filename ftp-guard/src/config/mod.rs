@@ -4,6 +4,7 @@
 //! reference in `docs/configuration.md` come from it. `parse` reads a text into a
 //! [`Config`], which is valid by construction: whoever holds one need not check anything again.
 
+mod history;
 mod keys;
 mod limits;
 mod mode_line;
@@ -19,6 +20,7 @@ mod values;
 #[cfg(test)]
 mod tests;
 
+pub use history::{ExportFormat, ExportSettings, HistorySettings};
 pub use limits::{BanSettings, EventSettings, Limits, ProfileSettings};
 pub use mode_line::with_mode;
 pub use model::{

@@ -10,6 +10,7 @@ use ftp_guard_common::class::PortClass;
 use ftp_guard_common::config::{Mode, Role};
 use ftp_guard_common::ports::{PORTS, PortTable};
 
+use super::history::{ExportSettings, HistorySettings};
 use super::limits::{BanSettings, EventSettings, Limits, ProfileSettings};
 use crate::diagnostic::{Diagnostic, Diagnostics, position};
 use crate::engine::allowlist::{DEFAULT_PROFILE, ProfileNumbers};
@@ -47,6 +48,10 @@ pub struct Config {
     pub bans: BanSettings,
     /// `[events]`
     pub events: EventSettings,
+    /// `[history]`
+    pub history: HistorySettings,
+    /// `[export]`
+    pub export: ExportSettings,
 }
 
 /// How the XDP program is attached to an interface.

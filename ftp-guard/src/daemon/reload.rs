@@ -134,7 +134,7 @@ impl<K: Kernel> Guard<K> {
         })
     }
 
-    /// Whether profiles, limits, or settings of bans and events are other than those in force, here or
+    /// Whether profiles, limits, or settings of bans, events, history and export are other than those in force, here or
     /// in the kernel.
     fn limits_change(&self, config: &Config, next: &Wanted) -> bool {
         let profile_changed = |(number, profile)| self.wanted.profiles.get(number) != Some(profile);
@@ -142,6 +142,8 @@ impl<K: Kernel> Guard<K> {
             || config.limits != self.config.limits
             || config.bans != self.config.bans
             || config.events != self.config.events
+            || config.history != self.config.history
+            || config.export != self.config.export
             || self.wanted.limits != next.limits
             || next.profiles.iter().any(profile_changed)
     }

@@ -1,5 +1,6 @@
 //! From text to a valid [`Config`].
 
+mod history;
 mod limits;
 
 use std::path::{Path, PathBuf};
@@ -72,6 +73,8 @@ impl<'a> Reader<'a> {
         let limits = self.limits();
         let bans = self.bans();
         let events = self.events();
+        let history = self.history();
+        let export = self.export();
         let listen = self.read(&schema::LISTEN, values::listen);
         let socket = self.read(&schema::SOCKET, values::socket_path);
         let pin_path = self.read(&schema::PIN_PATH, values::absolute_path);
@@ -93,6 +96,8 @@ impl<'a> Reader<'a> {
             limits: limits?,
             bans: bans?,
             events: events?,
+            history: history?,
+            export: export?,
         })
     }
 

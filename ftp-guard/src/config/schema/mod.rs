@@ -2,7 +2,9 @@
 
 pub(in crate::config) mod bans;
 pub(in crate::config) mod events;
+pub(in crate::config) mod export;
 mod guard;
+pub(in crate::config) mod history;
 pub(in crate::config) mod limits;
 pub(in crate::config) mod profile;
 
@@ -63,7 +65,7 @@ pub(in crate::config) const PROFILE_TABLE: &str = "profile";
 pub(in crate::config) const PROFILE_KEYS: &str = "profile.NAME";
 
 /// All tables, in the order of the reference.
-pub(in crate::config) const TABLES: [Table; 11] = [
+pub(in crate::config) const TABLES: [Table; 13] = [
     Table {
         name: "",
         doc: "These keys stand at the top of the file, before the first `[table]`.",
@@ -109,6 +111,16 @@ pub(in crate::config) const TABLES: [Table; 11] = [
               the log.",
     },
     Table {
+        name: "history",
+        doc: "What happened and who was there, kept in a file. When it cannot be written, the log says \
+              so once, what is missed is counted, and the guard goes on; passwords are never in it. \
+              See history.md.",
+    },
+    Table {
+        name: "export",
+        doc: "The same for other programs, as it happens: lines in a file or in the journal.",
+    },
+    Table {
         name: "metrics",
         doc: "The Prometheus exporter.",
     },
@@ -123,7 +135,7 @@ pub(in crate::config) const TABLES: [Table; 11] = [
 ];
 
 /// All keys, in the order of the reference.
-pub(in crate::config) const KEYS: [&Key; 52] = [
+pub(in crate::config) const KEYS: [&Key; 59] = [
     &MODE,
     &ROLE,
     &INTERFACES,
@@ -173,6 +185,13 @@ pub(in crate::config) const KEYS: [&Key; 52] = [
     &events::PER_SECOND,
     &events::BURST,
     &events::JOURNAL,
+    &history::ENABLED,
+    &history::HISTORY_FILE,
+    &history::KEEP,
+    &history::MAX_SIZE,
+    &export::EXPORT_FILE,
+    &export::EXPORT_JOURNAL,
+    &export::FORMAT,
     &LISTEN,
     &SOCKET,
     &PIN_PATH,

@@ -1,5 +1,6 @@
 //! Whole texts: what is read from them, which mistakes are named where.
 
+mod history;
 mod limits;
 mod mistakes;
 mod reading;

@@ -296,6 +296,7 @@ fn filters_take_what_they_name() {
     let of = |reasons: &[&str], source: Option<&str>| Filter {
         reasons: reasons.iter().map(|reason| (*reason).to_owned()).collect(),
         source: source.map(|source| source.parse().unwrap()),
+        kinds: Vec::new(),
     };
     assert_eq!(
         takes(&of(&["not_listed", "login_timeout"], None)),
@@ -317,4 +318,9 @@ fn filters_take_what_they_name() {
         ]
     );
     assert!(takes(&of(&["not_listed"], Some("2001:db8::/32"))).is_empty());
+    let filter = Filter {
+        kinds: vec!["login".into(), "ban_added".into()],
+        ..of(&[], Some("192.0.0.0/8"))
+    };
+    assert_eq!(takes(&filter), ["ban_added", "login"]);
 }
