@@ -14,12 +14,15 @@ mod kill;
 mod man;
 mod mode;
 mod output;
+mod past;
 mod reload;
+mod report;
 mod run;
 mod sessions;
 mod sources;
 mod status;
 mod target;
+mod time;
 
 use std::path::PathBuf;
 
@@ -68,6 +71,7 @@ enum Verb {
     Status(status::Args),
     Sessions(sessions::Args),
     Events(events::Args),
+    Report(report::Args),
     Kill(kill::Args),
     Allow(allow::Args),
     Ban(ban::Args),
@@ -97,6 +101,7 @@ pub fn main(cli: Cli) -> u8 {
         Verb::Status(args) => args.run(global),
         Verb::Sessions(args) => args.run(global),
         Verb::Events(args) => args.run(global),
+        Verb::Report(args) => args.run(global),
         Verb::Kill(args) => args.run(global),
         Verb::Allow(args) => args.run(global),
         Verb::Ban(args) => args.run(global),

@@ -192,13 +192,13 @@ fn answer(
         Question::Events(wanted) => {
             let mut batch = Batch::new(parts);
             let events = past.events(wanted, &mut |event| batch.add(event))?;
-            batch.flush();
+            let _ = batch.flush();
             Answer::of(&EventsReport { events, lost: 0 })
         }
         Question::Sessions(wanted) => {
             let mut batch = Batch::new(parts);
             let sessions = past.sessions(wanted, &mut |session| batch.add(session))?;
-            batch.flush();
+            let _ = batch.flush();
             Answer::of(&PastSessionsReport { sessions })
         }
         Question::Report(wanted, posture) => Ok(Answer {

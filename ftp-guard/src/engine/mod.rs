@@ -6,4 +6,5 @@ pub mod bans;
 pub mod cookies;
 pub mod events;
 pub mod monitor;
+pub mod report;
 pub mod sessions;

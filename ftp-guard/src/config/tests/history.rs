@@ -48,7 +48,10 @@ fn every_key_can_be_set() {
         let name = format.as_str();
         let lines = format!("file = \"/log/x.json\"\njournal = true\nformat = {name:?}");
         let config = parse(&export(&lines)).unwrap();
-        assert_eq!(config.export.file.as_deref(), Some(Path::new("/log/x.json")));
+        assert_eq!(
+            config.export.file.as_deref(),
+            Some(Path::new("/log/x.json"))
+        );
         assert!(config.export.journal);
         assert_eq!(config.export.format, format);
     }

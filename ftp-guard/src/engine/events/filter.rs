@@ -24,11 +24,8 @@ impl Filter {
                 .kind
                 .reason()
                 .is_some_and(|reason| self.reasons.iter().any(|wanted| wanted == reason));
-        let kind = self.kinds.is_empty()
-            || self
-                .kinds
-                .iter()
-                .any(|wanted| wanted == event.kind.name());
+        let kind =
+            self.kinds.is_empty() || self.kinds.iter().any(|wanted| wanted == event.kind.name());
         reason
             && kind
             && self

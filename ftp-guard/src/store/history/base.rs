@@ -11,7 +11,7 @@ use std::{
 use jiff::Timestamp;
 use rusqlite::{Connection, OpenFlags, OptionalExtension as _, Transaction, params};
 
-use super::{error::HistoryError, key, merge::merge, past::SessionState, schema};
+use super::{Tables, error::HistoryError, key, merge::merge, past::SessionState, schema};
 use crate::engine::{
     events::{Event, EventKind},
     monitor::record::SessionRecord,
@@ -51,7 +51,7 @@ impl Base {
     /// # Errors
     ///
     /// What SQLite or the system says; whether the file is damaged tells [`HistoryError::damaged`].
-    pub(super) fn open(file: &Path, tables: &str, now: Timestamp) -> Result<Self, HistoryError> {
+    pub(super) fn open(file: &Path, tables: &Tables, now: Timestamp) -> Result<Self, HistoryError> {
         make(file)?;
         let mut connection = Connection::open_with_flags(
             file,
@@ -70,6 +70,7 @@ impl Base {
         look_through(&connection, file)?;
         schema::migrate(&mut connection)?;
         let transaction = connection.transaction()?;
+        let tables = name_of(tables, &transaction)?;
         transaction.execute(
             "INSERT INTO run (tables, began) VALUES (?, ?)",
             params![tables, key::time(now)],
@@ -82,7 +83,7 @@ impl Base {
         transaction.commit()?;
         Ok(Self {
             connection,
-            tables: tables.to_owned(),
+            tables,
             run,
         })
     }
@@ -116,6 +117,20 @@ impl Base {
         transaction.commit()?;
         Ok(())
     }
+}
+
+/// The name of the tables: the one that they were last given, or a new one.
+fn name_of(tables: &Tables, transaction: &Transaction<'_>) -> Result<String, HistoryError> {
+    let last: Option<String> = transaction
+        .query_row(
+            "SELECT tables FROM run ORDER BY id DESC LIMIT 1",
+            [],
+            |row| row.get(0),
+        )
+        .optional()?;
+    let known = tables.known.as_deref();
+    let last = last.filter(|last| known.is_some_and(|known| last.starts_with(known)));
+    Ok(last.unwrap_or_else(|| tables.name.clone()))
 }
 
 fn write_event(transaction: &Transaction<'_>, event: &Event) -> Result<(), HistoryError> {
@@ -174,7 +189,9 @@ fn write_session(
     };
     let before = former
         .as_deref()
-        .and_then(|former| serde_json::from_str(former).ok());
+        .and_then(|former| serde_json::from_str::<SessionRecord>(former).ok())
+        // Numbers begin anew with new tables.
+        .filter(|before| (before.client, before.server) == (record.client, record.server));
     let whole = before.map(|before| merge(before, record));
     let record = whole.as_ref().unwrap_or(record);
     let Ok(body) = serde_json::to_string(record) else {
@@ -208,15 +225,14 @@ fn write_session(
 
 /// Sessions that are none of `living` have ended, nobody saw when.
 fn settle(transaction: &Transaction<'_>, tables: &str, living: &[u64]) -> Result<(), HistoryError> {
-    let mut statement = transaction
-        .prepare_cached("SELECT row, id FROM session WHERE state = ? AND tables = ?")?;
+    let mut statement =
+        transaction.prepare_cached("SELECT row, id FROM session WHERE state = ? AND tables = ?")?;
     let open = statement
         .query_map(params![SessionState::Live, tables], |row| {
             Ok((row.get(0)?, row.get(1)?))
         })?
         .collect::<Result<Vec<(i64, i64)>, _>>()?;
-    let living: std::collections::HashSet<i64> =
-        living.iter().copied().map(key::number).collect();
+    let living: std::collections::HashSet<i64> = living.iter().copied().map(key::number).collect();
     let mut mark = transaction.prepare_cached("UPDATE session SET state = ? WHERE row = ?")?;
     for (row, id) in open {
         if !living.contains(&id) {

@@ -6,7 +6,9 @@ use crate::engine::monitor::record::{LoginState, SessionRecord, TlsMode};
 pub(super) fn merge(before: SessionRecord, now: &SessionRecord) -> SessionRecord {
     let mut transfers = before.transfers;
     transfers.extend(now.transfers.iter().cloned());
-    let surplus = transfers.len().saturating_sub(SessionRecord::MOST_TRANSFERS);
+    let surplus = transfers
+        .len()
+        .saturating_sub(SessionRecord::MOST_TRANSFERS);
     transfers.drain(..surplus);
     // The later start may have seen no login at all.
     let same_login = matches!(now.login, LoginState::None | LoginState::Hidden);

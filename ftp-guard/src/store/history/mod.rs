@@ -28,6 +28,16 @@ pub use self::{
 };
 pub use crate::config::HistorySettings;
 
+/// The kernel's tables, by whose numbers sessions go.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Tables {
+    /// A name that no others had, for new ones.
+    pub name: String,
+    /// If they were found: how the name that they have already begins, if an earlier start of the daemon has
+    /// given them one.
+    pub known: Option<String>,
+}
+
 /// The history's writer.
 #[derive(Debug)]
 pub struct History {
@@ -36,15 +46,14 @@ pub struct History {
 }
 
 impl History {
-    /// Starts the writer. `tables` names the kernel's tables, by whose numbers sessions go: what an earlier
-    /// daemon wrote of sessions of the same tables is continued.
+    /// Starts the writer. What an earlier daemon wrote of sessions of the same tables is continued.
     ///
     /// # Errors
     ///
     /// When the system has no room for a thread. What is wrong with the file shows later, in the log.
-    pub fn start(settings: HistorySettings, tables: &str) -> io::Result<Self> {
+    pub fn start(settings: HistorySettings, tables: Tables) -> io::Result<Self> {
         let (sink, queue) = HistorySink::new(settings);
-        let writer = writer::Writer::new(sink.clone(), queue, tables.to_owned());
+        let writer = writer::Writer::new(sink.clone(), queue, tables);
         let thread = std::thread::Builder::new()
             .name("history".to_owned())
             .spawn(move || writer.run())?;

@@ -53,7 +53,9 @@ impl ToSql for SessionState {
 impl FromSql for SessionState {
     fn column_result(value: ValueRef<'_>) -> FromSqlResult<Self> {
         let number = value.as_i64()?;
-        let known = usize::try_from(number).ok().and_then(|at| Self::ALL.get(at));
+        let known = usize::try_from(number)
+            .ok()
+            .and_then(|at| Self::ALL.get(at));
         known.copied().ok_or(FromSqlError::OutOfRange(number))
     }
 }

@@ -7,7 +7,9 @@ use std::{ops::ControlFlow, path::Path, time::Duration};
 
 use ipnet::IpNet;
 use jiff::Timestamp;
-use rusqlite::{Connection, OpenFlags, OptionalExtension as _, params, params_from_iter, types::Value};
+use rusqlite::{
+    Connection, OpenFlags, OptionalExtension as _, params, params_from_iter, types::Value,
+};
 
 use super::{
     error::HistoryError,
@@ -114,9 +116,12 @@ impl Reader {
         wanted.equal("user", query.user.as_deref());
         wanted.overlapping(query.source);
         let rows = self.rows("id", "event", "time", wanted, query.limit)?;
-        self.bodies(&rows, "SELECT body FROM event WHERE id = ?", |row| {
-            Ok(serde_json::from_str(&row.get::<_, String>(0)?).ok())
-        }, &mut take)
+        self.bodies(
+            &rows,
+            "SELECT body FROM event WHERE id = ?",
+            |row| Ok(serde_json::from_str(&row.get::<_, String>(0)?).ok()),
+            &mut take,
+        )
     }
 
     /// Gives the sessions that are meant, by their beginning, until `take` has enough; how many there were.
@@ -132,7 +137,10 @@ impl Reader {
         let mut wanted = Wanted::default();
         if let Some(since) = query.since {
             let live = SessionState::Live as i64;
-            wanted.push(&format!("(seen >= ? OR state = {live})"), [key::time(since).into()]);
+            wanted.push(
+                &format!("(seen >= ? OR state = {live})"),
+                [key::time(since).into()],
+            );
         }
         wanted.at_most("began", query.until.map(key::time));
         wanted.equal("user", query.user.as_deref());
@@ -281,7 +289,12 @@ impl Reader {
                 let mut statement = transaction.prepare_cached(sql)?;
                 for row in page {
                     // One that is gone was the oldest a moment ago.
-                    found.extend(statement.query_row(params![row], read).optional()?.flatten());
+                    found.extend(
+                        statement
+                            .query_row(params![row], read)
+                            .optional()?
+                            .flatten(),
+                    );
                 }
             }
             drop(transaction);

@@ -2,7 +2,7 @@
 
 use std::sync::{
     Arc, Mutex, MutexGuard, PoisonError,
-    atomic::{AtomicBool, AtomicU64, AtomicU8, AtomicUsize, Ordering::Relaxed},
+    atomic::{AtomicBool, AtomicU8, AtomicU64, AtomicUsize, Ordering::Relaxed},
     mpsc::{Receiver, SyncSender, sync_channel},
 };
 
@@ -207,6 +207,9 @@ impl HistorySink {
 
     /// Settings are replaced in one step: what a thread that panicked left is whole.
     fn lock(&self) -> MutexGuard<'_, HistorySettings> {
-        self.0.settings.lock().unwrap_or_else(PoisonError::into_inner)
+        self.0
+            .settings
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
     }
 }

@@ -9,7 +9,7 @@ use std::{
 use jiff::Timestamp;
 
 use super::{
-    HistorySettings,
+    HistorySettings, Tables,
     base::{Base, Entry, set_aside},
     error::HistoryError,
     sink::{HistorySink, Queued, WriterState},
@@ -36,7 +36,7 @@ const PATIENCE: (Duration, Duration) = (Duration::from_secs(1), Duration::from_s
 pub(super) struct Writer {
     sink: HistorySink,
     queue: Receiver<Queued>,
-    tables: String,
+    tables: Tables,
     settings: HistorySettings,
     base: Option<Base>,
     /// When the file is tried again, and how long it is waited after that.
@@ -47,7 +47,7 @@ pub(super) struct Writer {
 }
 
 impl Writer {
-    pub(super) fn new(sink: HistorySink, queue: Receiver<Queued>, tables: String) -> Self {
+    pub(super) fn new(sink: HistorySink, queue: Receiver<Queued>, tables: Tables) -> Self {
         Self {
             settings: sink.settings(),
             sink,
