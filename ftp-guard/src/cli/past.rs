@@ -193,7 +193,7 @@ mod tests {
         assert_eq!(
             Listing { sessions }.text(),
             "\
-BEGAN                 LASTED     CLIENT           SERVER           USER          LOGIN  TLS    FILES  UP        DOWN  END
+BEGAN                 LASTED     CLIENT           SERVER           USER         LOGIN  TLS    FILES  UP        DOWN  END
 2026-11-22T08:40:00Z  1 h 1 min  192.0.2.7:40000  198.51.100.1:21  al\\u{1b}ice  yes    clear  3      3.00 MiB  0 B   ended
 "
         );

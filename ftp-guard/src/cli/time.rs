@@ -45,7 +45,7 @@ mod tests {
         ] {
             assert_eq!(before(text, now), Ok(expected.parse().unwrap()), "{text}");
         }
-        for text in ["", "yesterday", "2", "-2h", "1y", "99999999h"] {
+        for text in ["", "yesterday", "2", "-2h", "1y", "999999999999h"] {
             assert!(before(text, now).is_err(), "{text}");
         }
     }

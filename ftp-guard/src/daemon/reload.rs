@@ -125,6 +125,9 @@ impl<K: Kernel> Guard<K> {
         self.set = inputs.set;
         self.fingerprint = inputs.fingerprint;
         self.journal.send_replace(self.config.events.journal);
+        if let Some(history) = &self.history {
+            history.set(&self.config);
+        }
         self.follow_interfaces();
         self.judge_ability();
         self.look();

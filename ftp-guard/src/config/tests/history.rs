@@ -86,7 +86,7 @@ fn the_rest_is_checked() {
     one_mistake(&history("enabled = 1"), "5:11", "true or false");
     one_mistake(&history("file = \"history.db\""), "5:8", "absolute path");
     one_mistake(&history("keep = \"0s\""), "5:8", "history.keep must be");
-    one_mistake(&history("kept = \"1d\""), "5:1", "did you mean \"keep\"?");
+    one_mistake(&history("kep = \"1d\""), "5:1", "did you mean \"keep\"?");
     one_mistake(&export("file = \"x.json\""), "5:8", "absolute path");
     one_mistake(&export("file = true"), "5:8", "export.file");
     one_mistake(&export("journal = \"yes\""), "5:11", "true or false");

@@ -29,7 +29,7 @@ pub fn of(subject: &Subject) -> Value {
 }
 
 fn of_event(event: &Event) -> Value {
-    let mut document = Document::new(event.time, event.kind.name(), event.to_string());
+    let mut document = Document::new(event.time, event.kind.name(), event.kind.to_string());
     match &event.kind {
         EventKind::Drop(packet) => document.packet(packet),
         EventKind::TableFull(full) => {

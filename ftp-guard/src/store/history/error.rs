@@ -21,6 +21,9 @@ pub enum HistoryError {
     /// The file is damaged.
     #[error("the file is damaged: {0}")]
     Damaged(String),
+    /// There are no tables yet.
+    #[error("nothing was written yet")]
+    Empty,
     /// A later version of the program made the tables.
     #[error("a later version of ftp-guard made it (tables of version {0})")]
     Later(i64),
@@ -36,7 +39,7 @@ impl HistoryError {
                 Some(ErrorCode::DatabaseCorrupt | ErrorCode::NotADatabase)
             ),
             Self::Damaged(_) => true,
-            Self::File { .. } | Self::Later(_) => false,
+            Self::File { .. } | Self::Empty | Self::Later(_) => false,
         }
     }
 }

@@ -86,15 +86,17 @@ impl Reader {
     ///
     /// # Errors
     ///
-    /// What SQLite says: there is none, or it may not be read.
+    /// What SQLite says: there is none, or it may not be read; [`HistoryError::Empty`].
     pub fn open(file: &Path) -> Result<Self, HistoryError> {
         let connection = Connection::open_with_flags(
             file,
             OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX,
         )?;
         connection.busy_timeout(Duration::from_secs(2))?;
-        schema::version(&connection)?;
-        Ok(Self { connection })
+        match schema::version(&connection)? {
+            0 => Err(HistoryError::Empty),
+            _ => Ok(Self { connection }),
+        }
     }
 
     /// Gives the events that are meant, oldest first, until `take` has enough; how many there were.

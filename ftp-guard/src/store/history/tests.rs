@@ -177,7 +177,7 @@ fn nothing_is_kept_when_nobody_wants_it_and_the_switch_works_at_once() {
     sink.set(settings(&other));
     until("another file is begun", || {
         sink.event(&event);
-        other.exists() && !events(&other, &EventQuery::default()).is_empty()
+        Reader::open(&other).is_ok() && !events(&other, &EventQuery::default()).is_empty()
     });
     sink.set(off);
     until("it is switched off", || {

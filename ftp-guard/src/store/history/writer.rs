@@ -167,7 +167,10 @@ impl Writer {
 
     fn keep_bounds(&mut self) {
         let Some(base) = &mut self.base else { return };
-        if Instant::now() < self.bounds {
+        let full = base
+            .used()
+            .is_ok_and(|bytes| bytes > self.settings.max_size);
+        if !full && Instant::now() < self.bounds {
             return;
         }
         let mut result = Ok(true);

@@ -151,7 +151,8 @@ fn what_is_too_old_goes() {
     history.sink().session(&session);
     history.sink().session(&record(2, "2020-11-22T08:00:00Z"));
     until("the old are gone", || {
-        file.exists() && events(&file, &EventQuery::default()).len() == 600
+        history.sink().figures().written == 1202
+            && events(&file, &EventQuery::default()).len() == 600
     });
     let left = sessions(&file, &SessionQuery::default());
     assert_eq!(left.len(), 1, "what lives is not old");

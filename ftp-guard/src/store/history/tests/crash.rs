@@ -73,3 +73,74 @@ fn what_was_committed_survives_a_kill() {
         assert_eq!(events(&file, &EventQuery::default()).len(), found.len() + 1);
     }
 }
+
+const FULL: &str = "FTP_GUARD_TEST_FULL";
+
+/// Run by [`a_disk_without_room_stops_only_the_history`] in a process of its own, whose files may not grow
+/// beyond a limit at first.
+#[test]
+fn child_without_room() {
+    use nix::sys::signal::{SigHandler, Signal, signal};
+    let Some(file) = std::env::var_os(FULL) else {
+        return;
+    };
+    let file = Path::new(&file);
+    // SAFETY: no handler runs: the signal is ignored, so that writing fails instead.
+    unsafe { signal(Signal::SIGXFSZ, SigHandler::SigIgn) }.unwrap();
+    longest_file(300_000);
+    let history = start(file);
+    let sink = history.sink();
+    let mut number = 0;
+    let mut send = || {
+        number += 1;
+        sink.event(&attack_end(Timestamp::now(), f64::from(number)));
+    };
+    until("there is no room", || {
+        for _ in 0..100 {
+            send();
+        }
+        sink.figures().failures > 0
+    });
+    let before = sink.figures();
+    assert!(before.written > 0 && before.lost > 0, "{before:?}");
+    assert_eq!(before.set_aside, 0, "the file is not damaged: {before:?}");
+    longest_file(libc::RLIM_INFINITY);
+    until("there is room again", || {
+        send();
+        sink.figures().written > before.written
+    });
+    history.stop(Duration::from_secs(20));
+    let kept = events(file, &EventQuery::default()).len() as u64;
+    assert!(kept > before.written, "{kept} {before:?}");
+    let extent = Reader::open(file).unwrap().extent(Timestamp::UNIX_EPOCH);
+    assert!(extent.unwrap().lost >= before.lost);
+    std::fs::write(file.with_extension("done"), "").unwrap();
+}
+
+/// How long files of this process may become.
+fn longest_file(bytes: libc::rlim_t) {
+    let limit = libc::rlimit {
+        rlim_cur: bytes,
+        rlim_max: libc::RLIM_INFINITY,
+    };
+    // SAFETY: the structure lives as long as the call.
+    let done = unsafe { libc::setrlimit(libc::RLIMIT_FSIZE, &limit) };
+    assert_eq!(done, 0);
+}
+
+#[test]
+fn a_disk_without_room_stops_only_the_history() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("history.db");
+    let output = Command::new(std::env::current_exe().unwrap())
+        .args([
+            "--exact",
+            "store::history::tests::crash::child_without_room",
+        ])
+        .env(FULL, &file)
+        .output()
+        .unwrap();
+    let told = String::from_utf8_lossy(&output.stdout);
+    assert!(output.status.success(), "{told}");
+    assert!(file.with_extension("done").exists(), "{told}");
+}

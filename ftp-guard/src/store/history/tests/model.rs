@@ -244,7 +244,8 @@ fn two_read_while_one_writes() {
     let file = folder.path().join("history.db");
     let history = start(&file);
     let sink = history.sink();
-    sink.event(&attack_end(at(0), 0.0));
+    let begin = Timestamp::now().as_second();
+    sink.event(&attack_end(at(begin), 0.0));
     until("the first is written", || sink.figures().written > 0);
     let readers: Vec<_> = (0..2)
         .map(|_| {
@@ -264,7 +265,7 @@ fn two_read_while_one_writes() {
         })
         .collect();
     for number in 1..4000 {
-        sink.event(&attack_end(at(number), number as f64));
+        sink.event(&attack_end(at(begin + number), number as f64));
         if number % 200 == 0 {
             std::thread::sleep(Duration::from_millis(20));
         }
