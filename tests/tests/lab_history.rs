@@ -18,7 +18,7 @@ fn past(guard: &Guard, arguments: &[&str]) -> Result<Vec<Value>> {
     let arguments = [&["events", "--past", "--json"], arguments].concat();
     let output = guard.cli(&arguments)?;
     output.expect(0)?;
-    let lines = output.output.stdout.lines();
+    let lines = output.text().lines();
     lines
         .map(|line| serde_json::from_str(line).with_context(|| format!("no JSON: {line}")))
         .collect()

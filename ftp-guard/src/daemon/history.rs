@@ -283,3 +283,7 @@ impl From<PastSessionsWanted> for SessionQuery {
         }
     }
 }
+
+#[cfg(test)]
+#[path = "history_tests.rs"]
+mod tests;

@@ -88,16 +88,18 @@ fn the_text_says_the_same_and_moves_no_cursor() {
             .chars()
             .any(|letter| letter.is_control() && letter != '\n')
     );
+    let words: Vec<&str> = text.split(' ').filter(|word| !word.is_empty()).collect();
+    let words = words.join(" ");
     for part in [
         "FTP report, 2026-11-22T08:40:00Z",
         "LOGINS IN CLEAR TEXT",
-        "uploads                1, 3.00 MiB",
+        "uploads 1, 3.00 MiB",
         "Profile default, 1 entry",
-        "require_tls   true",
-        "IPv4 addresses  16777216",
+        "require_tls true",
+        "IPv4 addresses 16777216",
         "<script>alert('1')</script>\"&\\u{1b}[2J",
     ] {
-        assert!(text.contains(part), "{part}\n{text}");
+        assert!(words.contains(part), "{part}\n{text}");
     }
     let html = html::render(&page);
     for section in &page.sections {
