@@ -3,21 +3,24 @@
 use std::{
     io::{self, Write},
     ops::ControlFlow,
+    path::PathBuf,
 };
 
 use ftp_guard_common::reason::{Reason, Verdict};
+use jiff::Timestamp;
 use nix::sys::signal::{SaFlags, SigAction, SigHandler, SigSet, Signal, sigaction};
 use serde_json::Value;
 
-use super::{Global, Outcome, output::finish, target::Target};
+use super::{Global, Outcome, output::finish, past, target::Target, time::time};
 use crate::{
     control::{
         event_view::EventsReport,
+        past::PastEventsWanted,
         protocol::{EventsWanted, Failure, Prefix, Request},
     },
     engine::{
         detect::rule::Rule,
-        events::{Event, Severity},
+        events::{Event, EventKind, Severity},
     },
 };
 
@@ -34,7 +37,7 @@ const ENDS: [&str; 7] = [
 
 /// Show what happened: dropped packets, bans, attacks, detections, sessions that were ended, full tables.
 ///
-/// The daemon remembers the last 1000 events. Of packets that are dropped the kernel reports a sample of
+/// The daemon remembers the last 1000 events. Those before are in the history: `--past`, or `--since`. Of packets that are dropped the kernel reports a sample of
 /// each reason (`events.per_second`); what was not reported is counted beside the next one that is.
 #[derive(Debug, clap::Args)]
 pub(super) struct Args {
@@ -54,6 +57,24 @@ pub(super) struct Args {
     /// Only detections that matter at least so much.
     #[arg(long, value_name = "LEVEL")]
     severity: Option<Severity>,
+    /// Only events of this name: drop, login, transfer, detection, ban_added and so on; may be repeated.
+    #[arg(long = "kind", value_name = "NAME", value_parser = kind)]
+    kinds: Vec<String>,
+    /// Show events of the history instead.
+    #[arg(long, conflicts_with = "follow")]
+    past: bool,
+    /// Of the history: events from this time on; RFC 3339, or how long ago, such as 2h.
+    #[arg(long, value_name = "TIME", value_parser = time, conflicts_with = "follow")]
+    since: Option<Timestamp>,
+    /// Of the history: events until this time.
+    #[arg(long, value_name = "TIME", value_parser = time, conflicts_with = "follow")]
+    until: Option<Timestamp>,
+    /// Of the history: events that bear this name of a user.
+    #[arg(long, value_name = "NAME", conflicts_with = "follow")]
+    user: Option<String>,
+    /// Of the history: read it from this file instead of asking the daemon.
+    #[arg(long, value_name = "FILE", conflicts_with = "follow")]
+    file: Option<PathBuf>,
     /// Only the last N events; with --follow, end after N.
     #[arg(long, value_name = "N")]
     limit: Option<u64>,
@@ -61,9 +82,27 @@ pub(super) struct Args {
 
 impl Args {
     pub(super) fn run(self, global: &Global) -> Outcome {
+        if self.is_past() {
+            let wanted = PastEventsWanted {
+                since: self.since,
+                until: self.until,
+                kinds: self.kinds,
+                reasons: self.reasons,
+                source: self.source,
+                severity: None,
+                user: self.user,
+                limit: self.limit,
+            };
+            let file = self.file.as_deref();
+            past::events(global, file, wanted, |event| {
+                write(&mut io::stdout().lock(), event, self.json)
+            })?;
+            return Ok(0);
+        }
         let request = Request::Events(EventsWanted {
             follow: self.follow,
             reasons: self.reasons,
+            kinds: self.kinds,
             source: self.source,
             severity: self.severity,
             limit: self.limit,
@@ -87,6 +126,15 @@ impl Args {
         }
         Ok(0)
     }
+
+    /// Whether it is the history that is asked for.
+    fn is_past(&self) -> bool {
+        self.past
+            || self.since.is_some()
+            || self.until.is_some()
+            || self.user.is_some()
+            || self.file.is_some()
+    }
 }
 
 /// Writes one line, in one piece.
@@ -99,6 +147,16 @@ fn write(out: &mut impl Write, event: Value, json: bool) -> io::Result<()> {
     };
     out.write_all((line + "\n").as_bytes())?;
     out.flush()
+}
+
+fn kind(name: &str) -> Result<String, String> {
+    match EventKind::NAMES.contains(&name) {
+        true => Ok(name.to_owned()),
+        false => Err(format!(
+            "no event has this name; there are {}",
+            EventKind::NAMES.join(", ")
+        )),
+    }
 }
 
 fn reason(name: &str) -> Result<String, String> {

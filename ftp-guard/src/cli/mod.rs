@@ -15,12 +15,15 @@ mod kill;
 mod man;
 mod mode;
 mod output;
+mod past;
 mod reload;
+mod report;
 mod run;
 mod sessions;
 mod sources;
 mod status;
 mod target;
+mod time;
 mod top;
 
 use std::path::PathBuf;
@@ -71,6 +74,7 @@ enum Verb {
     Sessions(sessions::Args),
     Top(top::Args),
     Events(events::Args),
+    Report(report::Args),
     Kill(kill::Args),
     Allow(allow::Args),
     Ban(ban::Args),
@@ -101,6 +105,7 @@ pub fn main(cli: Cli) -> u8 {
         Verb::Sessions(args) => args.run(global),
         Verb::Top(args) => args.run(global),
         Verb::Events(args) => args.run(global),
+        Verb::Report(args) => args.run(global),
         Verb::Kill(args) => args.run(global),
         Verb::Allow(args) => args.run(global),
         Verb::Ban(args) => args.run(global),

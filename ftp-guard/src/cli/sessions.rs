@@ -1,23 +1,29 @@
 //! `ftp-guard sessions`
 
+use std::path::PathBuf;
+
+use jiff::Timestamp;
 use serde::Serialize;
 
 use super::{
     Global, Outcome,
     escape::{columns, cut, cut_front, padded, plain},
     output::{bytes, compact, counted, duration, print, print_json},
-    sources,
+    past, sources,
     target::Target,
+    time::time,
 };
 use crate::{
     control::{
+        past::PastSessionsWanted,
         protocol::{Prefix, Request},
         session_view::{DataView, RecordView, SessionMember, SessionView, SessionsReport},
     },
     engine::monitor::record::{Direction, LoginState, TlsMode},
 };
 
-/// List the live sessions: control connections, each with its data connections.
+/// List the live sessions: control connections, each with its data connections; or with --past those of the
+/// history.
 ///
 /// Bytes are the TCP payload of the control connection and of the data connections that are open
 /// now. Below a session stands the transfer that is under way, with its bytes so far and its mean speed.
@@ -30,11 +36,30 @@ pub(super) struct Args {
     #[arg(long, value_name = "PREFIX")]
     client: Option<Prefix>,
     /// List sources instead, each with what its connections amount to and what its profile permits.
-    #[arg(long)]
+    #[arg(long, conflicts_with = "past")]
     sources: bool,
     /// More columns: server, profile, refused logins, server name of TLS, counts, software of both ends.
     #[arg(long, short = 'v', visible_alias = "verbose", conflicts_with_all = ["json", "sources"])]
     wide: bool,
+    /// List sessions of the history instead: those that have ended, and those that live as they were last
+    /// written.
+    #[arg(long)]
+    past: bool,
+    /// Of the history: those that lived at this time or later; RFC 3339, or how long ago, such as 2h.
+    #[arg(long, value_name = "TIME", value_parser = time, requires = "past")]
+    since: Option<Timestamp>,
+    /// Of the history: those that began until this time.
+    #[arg(long, value_name = "TIME", value_parser = time, requires = "past")]
+    until: Option<Timestamp>,
+    /// Of the history: those whose last login was by this name.
+    #[arg(long, value_name = "NAME", requires = "past")]
+    user: Option<String>,
+    /// Of the history: the last N.
+    #[arg(long, value_name = "N", requires = "past")]
+    limit: Option<u64>,
+    /// Of the history: read it from this file instead of asking the daemon.
+    #[arg(long, value_name = "FILE", requires = "past")]
+    file: Option<PathBuf>,
     /// Print JSON.
     #[arg(long)]
     json: bool,
@@ -80,6 +105,17 @@ impl Listing {
 
 impl Args {
     pub(super) fn run(self, global: &Global) -> Outcome {
+        if self.past {
+            let wanted = PastSessionsWanted {
+                since: self.since,
+                until: self.until,
+                client: self.client,
+                user: self.user,
+                limit: self.limit,
+            };
+            past::sessions(global, self.file.as_deref(), wanted, self.json)?;
+            return Ok(0);
+        }
         if self.sources {
             return sources::run(global, self.client, self.json);
         }

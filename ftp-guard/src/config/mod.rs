@@ -6,6 +6,7 @@
 
 mod commands;
 mod detect;
+mod history;
 mod inspect;
 mod keys;
 mod limits;
@@ -24,6 +25,7 @@ mod tests;
 
 pub use commands::DeniedCommand;
 pub use detect::DetectSettings;
+pub use history::{ExportFormat, ExportSettings, HistorySettings};
 pub use inspect::InspectSettings;
 pub use limits::{BanSettings, EventSettings, Limits, ProfileSettings};
 pub use mode_line::with_mode;

@@ -11,6 +11,7 @@ use ftp_guard_common::config::{Mode, Role};
 use ftp_guard_common::ports::{PORTS, PortTable};
 
 use super::detect::DetectSettings;
+use super::history::{ExportSettings, HistorySettings};
 use super::inspect::InspectSettings;
 use super::limits::{BanSettings, EventSettings, Limits, ProfileSettings};
 use crate::diagnostic::{Diagnostic, Diagnostics, position};
@@ -53,6 +54,10 @@ pub struct Config {
     pub inspect: InspectSettings,
     /// `[detect]`
     pub detect: DetectSettings,
+    /// `[history]`
+    pub history: HistorySettings,
+    /// `[export]`
+    pub export: ExportSettings,
 }
 
 /// How the XDP program is attached to an interface.

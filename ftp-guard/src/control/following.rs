@@ -86,6 +86,7 @@ impl Selection {
         Self {
             filter: Filter {
                 reasons: wanted.reasons.clone(),
+                kinds: wanted.kinds.clone(),
                 source: wanted.source.map(|prefix| prefix.0),
                 severity: wanted.severity,
             },

@@ -8,7 +8,11 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use super::{VERSION, ban_view::BanTerms};
+use super::{
+    VERSION,
+    ban_view::BanTerms,
+    past::{PastEventsWanted, PastSessionsWanted, ReportWanted},
+};
 use crate::{
     diagnostic::quoted,
     engine::{allowlist::parse_prefix, events::Severity, sessions::view::KillTarget},
@@ -100,6 +104,9 @@ pub struct EventsWanted {
     /// Only those of these reasons; all if empty.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub reasons: Vec<String>,
+    /// Only those of these names; all if empty.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub kinds: Vec<String>,
     /// Only those that concern a remote address in this prefix.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub source: Option<Prefix>,
@@ -215,10 +222,18 @@ pub enum Request {
         #[serde(default)]
         history: bool,
     },
+    /// Events of the history: parts of [`Event`](crate::engine::events::Event), then an
+    /// [`EventsReport`](super::event_view::EventsReport).
+    HistoryEvents(PastEventsWanted),
+    /// Sessions of the history: parts of [`PastSession`](crate::store::history::PastSession), then a
+    /// [`PastSessionsReport`](super::past::PastSessionsReport).
+    SessionsPast(PastSessionsWanted),
+    /// The summary for people who have to answer for the host: a [`Report`](crate::engine::report::Report).
+    Report(ReportWanted),
 }
 
 /// The verbs of the protocol, as an error names them.
-pub const VERBS: [&str; 18] = [
+pub const VERBS: [&str; 21] = [
     "status",
     "counters",
     "reload",
@@ -237,6 +252,9 @@ pub const VERBS: [&str; 18] = [
     "ban-add",
     "ban-remove",
     "ban-list",
+    "history-events",
+    "sessions-past",
+    "report",
 ];
 
 /// A prefix in a request: as in an allowlist file, a bare address is a host.

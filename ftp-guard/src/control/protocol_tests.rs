@@ -50,6 +50,7 @@ fn every_request() -> Vec<Request> {
         Request::Events(EventsWanted {
             follow: true,
             reasons: vec!["not_listed".into()],
+            kinds: vec!["drop".into()],
             source: Some(prefix),
             severity: Some(Severity::High),
             limit: Some(9),
@@ -75,6 +76,24 @@ fn every_request() -> Vec<Request> {
             forget: true,
         },
         Request::BanList { history: true },
+        Request::HistoryEvents(PastEventsWanted {
+            since: Some("2030-01-01T00:00:00Z".parse().unwrap()),
+            until: Some("2030-01-02T00:00:00Z".parse().unwrap()),
+            kinds: vec!["login".into()],
+            reasons: vec!["not_listed".into()],
+            source: Some(prefix),
+            severity: Some(crate::engine::events::Severity::High),
+            user: Some("alice".into()),
+            limit: Some(9),
+        }),
+        Request::SessionsPast(PastSessionsWanted {
+            since: None,
+            until: Some("2030-01-02T00:00:00Z".parse().unwrap()),
+            client: Some(prefix),
+            user: Some("alice".into()),
+            limit: None,
+        }),
+        Request::Report(ReportWanted::default()),
     ]
 }
 

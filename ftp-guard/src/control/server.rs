@@ -26,6 +26,7 @@ use super::{
     feed::EventSink,
     following::MAX_FOLLOWERS,
     import::Collector,
+    past::{MAX_ASKING, Past, Question},
     protocol::{EXIT_NOT_PERMITTED, Failure, Reply, Request, decode_request, encode},
     session_view::{SessionMember, SourceView},
     view::EntryView,
@@ -101,6 +102,8 @@ pub struct Server<S> {
     importing: Arc<Semaphore>,
     events: EventSink,
     followers: Arc<Semaphore>,
+    past: Option<Arc<dyn Past>>,
+    asking: Arc<Semaphore>,
 }
 
 impl<S: Service> Server<S> {
@@ -114,7 +117,16 @@ impl<S: Service> Server<S> {
             limits,
             group,
             importing: Arc::new(Semaphore::new(1)),
+            past: None,
+            asking: Arc::new(Semaphore::new(MAX_ASKING)),
         }
+    }
+
+    /// The same server, which answers requests for what was from `past`.
+    #[must_use]
+    pub fn with_past(mut self, past: Arc<dyn Past>) -> Self {
+        self.past = Some(past);
+        self
     }
 
     /// Serves until `stop` turns true, then lets requests under way finish, for two seconds at
@@ -173,6 +185,8 @@ impl<S: Service> Server<S> {
             import: Collector::new(Arc::clone(&self.importing)),
             events: self.events.clone(),
             followers: Arc::clone(&self.followers),
+            past: self.past.clone(),
+            asking: Arc::clone(&self.asking),
         };
         if permitted {
             Ok(connection)
@@ -184,13 +198,15 @@ impl<S: Service> Server<S> {
 
 /// A connection to the control socket.
 pub(super) struct Connection<S> {
-    service: S,
+    pub(super) service: S,
     pub(super) reader: FramedRead<OwnedReadHalf, LinesCodec>,
     pub(super) writer: OwnedWriteHalf,
     idle: Duration,
     import: Collector,
     pub(super) events: EventSink,
     pub(super) followers: Arc<Semaphore>,
+    pub(super) past: Option<Arc<dyn Past>>,
+    pub(super) asking: Arc<Semaphore>,
 }
 
 /// The connection is to be closed: the peer is gone, slow, or not understood.
@@ -233,6 +249,9 @@ impl<S: Service> Connection<S> {
         match self.import.take(request) {
             Ok(None) => Ok(()),
             Ok(Some(Request::Events(wanted))) => self.events(wanted, stop).await,
+            Ok(Some(Request::HistoryEvents(wanted))) => self.past(Question::Events(wanted)).await,
+            Ok(Some(Request::SessionsPast(wanted))) => self.past(Question::Sessions(wanted)).await,
+            Ok(Some(Request::Report(wanted))) => self.report(wanted).await,
             Ok(Some(request)) => match self.service.call(request).await {
                 Ok(answer) => self.send(answer).await,
                 Err(failure) => self.send_line(&Reply::Error(failure)).await,

@@ -15,6 +15,7 @@ use super::{
     attack::Defence,
     bans::Bans,
     detect,
+    history::HistoryHandle,
     inputs::{Fingerprint, Inputs},
     kernel::Kernel,
     monitor::MonitorHandle,
@@ -72,6 +73,8 @@ pub struct Guard<K> {
     pub(super) defence: Defence,
     /// What sessions do.
     pub(super) monitor: MonitorHandle,
+    /// Where events and sessions are kept and exported.
+    pub(super) history: Option<HistoryHandle>,
     /// Whether events are written to the log.
     pub(super) journal: watch::Sender<bool>,
     /// What is detected, and what follows.
@@ -127,6 +130,7 @@ impl<K: Kernel> Guard<K> {
             events: EventSink::default(),
             defence: Defence::default(),
             monitor: MonitorHandle::default(),
+            history: None,
             journal: watch::Sender::new(journal),
             detect: watch::Sender::new(detect),
         }
@@ -145,6 +149,16 @@ impl<K: Kernel> Guard<K> {
     /// The way to what is known of sessions.
     pub fn monitor(&self) -> &MonitorHandle {
         &self.monitor
+    }
+
+    /// Where events and sessions are kept and exported from now on; reloads change its settings.
+    pub fn keep_in(&mut self, history: HistoryHandle) {
+        self.history = Some(history);
+    }
+
+    /// Where they are kept and exported.
+    pub fn history(&self) -> Option<&HistoryHandle> {
+        self.history.as_ref()
     }
 
     /// Whether events are written to the log.

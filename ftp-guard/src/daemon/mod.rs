@@ -15,10 +15,12 @@ pub mod events;
 mod failure;
 mod flood;
 pub mod guard;
+pub mod history;
 pub mod inputs;
 pub mod kernel;
 pub mod monitor;
 pub mod owner;
+mod posture;
 pub mod query;
 pub mod reload;
 mod sessions;
@@ -30,7 +32,7 @@ pub mod watch;
 #[cfg(test)]
 mod tests;
 
-use std::{net::TcpListener, path::PathBuf, pin::pin, time::Duration};
+use std::{net::TcpListener, path::PathBuf, pin::pin, sync::Arc, time::Duration};
 
 use futures_util::StreamExt;
 use jiff::Timestamp;
@@ -43,6 +45,7 @@ use tokio::{
 use self::{
     bans::Bans,
     guard::Guard,
+    history::HistoryHandle,
     inputs::Inputs,
     kernel::Kernel,
     owner::{Ended, Owner},
@@ -116,10 +119,15 @@ pub fn run(options: &Options) -> Result<(), Failure> {
         Ok(reported) => reported,
         Err(error) => return Err(abandon(datapath, adopted, error.into())),
     };
-    let guard = start::start(datapath, inputs, bans, adopted, &socket)?;
+    let mut guard = start::start(datapath, inputs, bans, adopted, &socket)?;
+    let history = HistoryHandle::start(guard.config(), history::tables(adopted))
+        .map_err(|error| Failure::failed(format!("cannot start the history: {error}")))?;
+    guard.keep_in(history.clone());
     log_ready(&guard, adopted);
     drop(entered);
-    runtime.block_on(serve(guard, reported, control, metrics, signals))
+    let result = runtime.block_on(serve(guard, reported, control, metrics, signals));
+    history.stop();
+    result
 }
 
 fn listen(
@@ -201,6 +209,8 @@ async fn serve<K: Kernel>(
     let broken = |what: &str, error: std::io::Error| Failure::failed(format!("{what}: {error}"));
     let events = guard.events().clone();
     let logging = events::log(events.from_oldest(), guard.journal());
+    let history = guard.history().cloned();
+    let monitor = guard.monitor().clone();
     let (owner, reports) = Owner::spawn(guard).map_err(|error| broken("owner thread", error))?;
     let (stop, stopped) = tokio::sync::watch::channel(false);
     let mut tasks = JoinSet::new();
@@ -214,6 +224,10 @@ async fn serve<K: Kernel>(
         control.group(),
         Limits::default(),
     );
+    let server = match &history {
+        Some(history) => server.with_past(Arc::new(history.clone())),
+        None => server,
+    };
     let serving = tokio::spawn(server.run(listener, stopped.clone()));
     if let Some(listener) = metrics {
         let source = owner.clone();
@@ -224,6 +238,10 @@ async fn serve<K: Kernel>(
         });
     }
     tasks.spawn(watch::run(reports.watched, owner.clone()));
+    if let Some(history) = history {
+        tasks.spawn(history::look(monitor, history.history().clone()));
+        tasks.spawn(history::follow(events.from_oldest(), history));
+    }
     tasks.spawn(events::forward(reported, events));
     tasks.spawn(logging);
     tasks.spawn(tick(owner.clone()));

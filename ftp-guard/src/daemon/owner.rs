@@ -239,8 +239,11 @@ fn answer<K: Kernel>(guard: &mut Guard<K>, request: Request) -> Result<Answer, F
                 ..report
             })
         }
-        // The server answers it from the feed.
-        Request::Events(_) => Err(Failure::failed("no events here")),
+        Request::Report(_) => Answer::of(&guard.posture()?),
+        // The server answers them from the feed and the history.
+        Request::Events(_) | Request::HistoryEvents(_) | Request::SessionsPast(_) => {
+            Err(Failure::failed("no events here"))
+        }
         Request::Detach => Err(Failure::failed(GONE)),
     }
 }

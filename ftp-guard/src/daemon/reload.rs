@@ -128,6 +128,9 @@ impl<K: Kernel> Guard<K> {
         self.set = inputs.set;
         self.fingerprint = inputs.fingerprint;
         self.journal.send_replace(self.config.events.journal);
+        if let Some(history) = &self.history {
+            history.set(&self.config);
+        }
         self.follow_interfaces();
         self.judge_ability();
         self.look();
@@ -137,7 +140,7 @@ impl<K: Kernel> Guard<K> {
         })
     }
 
-    /// Whether profiles, limits, or settings of bans, events and detections are other than those in force, here or
+    /// Whether profiles, limits, or settings of bans, events, detections, history and export are other than those in force, here or
     /// in the kernel.
     fn limits_change(&self, config: &Config, next: &Wanted) -> bool {
         let profile_changed = |(number, profile)| self.wanted.profiles.get(number) != Some(profile);
@@ -146,6 +149,8 @@ impl<K: Kernel> Guard<K> {
             || config.bans != self.config.bans
             || config.events != self.config.events
             || config.detect != self.config.detect
+            || config.history != self.config.history
+            || config.export != self.config.export
             || self.wanted.limits != next.limits
             || self.wanted.commands != next.commands
             || next.profiles.iter().any(profile_changed)

@@ -7,4 +7,5 @@ pub mod cookies;
 pub mod detect;
 pub mod events;
 pub mod monitor;
+pub mod report;
 pub mod sessions;

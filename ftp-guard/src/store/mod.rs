@@ -1,9 +1,11 @@
 //! Files: reading the allowlists, editing the one that belongs to the command line, the bans, writing so that
-//! a crash leaves either the old file or the new one.
+//! a crash leaves either the old file or the new one; the history of events and sessions, and their export.
 
 mod atomic;
 mod bans;
 mod cli_list;
+pub mod export;
+pub mod history;
 mod read;
 mod vulnerabilities;
 

@@ -1,6 +1,7 @@
 //! From text to a valid [`Config`].
 
 mod detect;
+mod history;
 mod inspect;
 mod limits;
 
@@ -76,6 +77,8 @@ impl<'a> Reader<'a> {
         let events = self.events();
         let inspect = self.inspect();
         let detect = self.detect();
+        let history = self.history();
+        let export = self.export();
         let listen = self.read(&schema::LISTEN, values::listen);
         let socket = self.read(&schema::SOCKET, values::socket_path);
         let pin_path = self.read(&schema::PIN_PATH, values::absolute_path);
@@ -99,6 +102,8 @@ impl<'a> Reader<'a> {
             events: events?,
             inspect: inspect?,
             detect: detect?,
+            history: history?,
+            export: export?,
         })
     }
 

@@ -3,7 +3,9 @@
 pub(in crate::config) mod bans;
 pub(in crate::config) mod detect;
 pub(in crate::config) mod events;
+pub(in crate::config) mod export;
 mod guard;
+pub(in crate::config) mod history;
 pub(in crate::config) mod inspect;
 pub(in crate::config) mod limits;
 pub(in crate::config) mod profile;
@@ -65,7 +67,7 @@ pub(in crate::config) const PROFILE_TABLE: &str = "profile";
 pub(in crate::config) const PROFILE_KEYS: &str = "profile.NAME";
 
 /// All tables, in the order of the reference.
-pub(in crate::config) const TABLES: [Table; 12] = [
+pub(in crate::config) const TABLES: [Table; 15] = [
     Table {
         name: "",
         doc: "These keys stand at the top of the file, before the first `[table]`.",
@@ -122,6 +124,16 @@ pub(in crate::config) const TABLES: [Table; 12] = [
               [detections.md](detections.md) has the rules.",
     },
     Table {
+        name: "history",
+        doc: "What happened and who was there, kept in a file. When it cannot be written, the log says \
+              so once, what is missed is counted, and the guard goes on; passwords are never in it. \
+              See history.md.",
+    },
+    Table {
+        name: "export",
+        doc: "The same for other programs, as it happens: lines in a file or in the journal.",
+    },
+    Table {
         name: "metrics",
         doc: "The Prometheus exporter.",
     },
@@ -136,7 +148,7 @@ pub(in crate::config) const TABLES: [Table; 12] = [
 ];
 
 /// All keys, in the order of the reference.
-pub(in crate::config) const KEYS: [&Key; 74] = [
+pub(in crate::config) const KEYS: [&Key; 81] = [
     &MODE,
     &ROLE,
     &INTERFACES,
@@ -208,6 +220,13 @@ pub(in crate::config) const KEYS: [&Key; 74] = [
     &detect::MAX_COMMANDS,
     &detect::REPEAT,
     &detect::CVE_FILE,
+    &history::ENABLED,
+    &history::HISTORY_FILE,
+    &history::KEEP,
+    &history::MAX_SIZE,
+    &export::EXPORT_FILE,
+    &export::EXPORT_JOURNAL,
+    &export::FORMAT,
     &LISTEN,
     &SOCKET,
     &PIN_PATH,

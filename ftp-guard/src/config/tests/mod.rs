@@ -1,6 +1,7 @@
 //! Whole texts: what is read from them, which mistakes are named where.
 
 mod detect;
+mod history;
 mod inspect;
 mod limits;
 mod mistakes;

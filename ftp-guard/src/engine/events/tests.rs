@@ -297,6 +297,7 @@ fn filters_take_what_they_name() {
         reasons: reasons.iter().map(|reason| (*reason).to_owned()).collect(),
         source: source.map(|source| source.parse().unwrap()),
         severity: None,
+        kinds: Vec::new(),
     };
     assert_eq!(
         takes(&of(&["not_listed", "login_timeout"], None)),
@@ -325,4 +326,9 @@ fn filters_take_what_they_name() {
     assert_eq!(takes(&at_least(Severity::High)), ["detection"]);
     assert!(takes(&at_least(Severity::Critical)).is_empty());
     assert_eq!(takes(&of(&["login_failures"], None)), ["detection"]);
+    let filter = Filter {
+        kinds: vec!["login".into(), "ban_added".into()],
+        ..of(&[], Some("192.0.0.0/8"))
+    };
+    assert_eq!(takes(&filter), ["ban_added", "login"]);
 }

@@ -30,6 +30,8 @@ pub struct Settings {
     pub sessions: Vec<String>,
     /// Further lines of the section `[bans]`.
     pub bans: Vec<String>,
+    /// A file of the history other than the usual one, as the guard sees it.
+    pub history: Option<String>,
     /// Lines at the end, with the headings of their sections.
     pub more: Vec<String>,
 }
@@ -50,6 +52,7 @@ impl Default for Settings {
             role: "host",
             sessions: Vec::new(),
             bans: Vec::new(),
+            history: None,
             more: Vec::new(),
         }
     }
@@ -111,6 +114,12 @@ impl Settings {
         format!("{}/lib/bans.json", self.name)
     }
 
+    /// The file of the history.
+    #[must_use]
+    pub fn history_file(&self) -> String {
+        format!("{}/lib/history.db", self.name)
+    }
+
     /// The folder of the pins.
     #[must_use]
     pub fn pins(&self) -> String {
@@ -137,6 +146,8 @@ impl Settings {
         let (cli_file, socket) = (inside(&self.cli_file()), inside(&self.socket()));
         let pins = inside(&self.pins());
         let (bans_file, bans) = (inside(&self.bans_file()), self.bans.join("\n"));
+        let usual = || inside(&self.history_file());
+        let history = self.history.clone().unwrap_or_else(usual);
         format!(
             "mode = \"{mode}\"\n\
              interfaces = {interfaces:?}\n\
@@ -159,6 +170,9 @@ impl Settings {
              [bans]\n\
              file = \"{bans_file}\"\n\
              {bans}\n\
+             \n\
+             [history]\n\
+             file = \"{history}\"\n\
              \n\
              [metrics]\n\
              listen = \"{metrics}\"\n\
