@@ -89,7 +89,7 @@ impl Args {
                 kinds: self.kinds,
                 reasons: self.reasons,
                 source: self.source,
-                severity: None,
+                severity: self.severity,
                 user: self.user,
                 limit: self.limit,
             };

@@ -9,6 +9,7 @@ use crate::{
         bans::{BanRequest, Outcome},
         detect::{Finding, Rules},
         events::{Event, EventKind},
+        monitor::FileNames,
         sessions::view::KillTarget,
     },
 };
@@ -36,7 +37,7 @@ pub fn rules(inputs: &Inputs) -> Rules {
         never_ban: config.bans.never_ban.clone(),
         ipv6_source_prefix: config.limits.ipv6_source_prefix,
         fxp: config.ftp.fxp,
-        file_names: true,
+        file_names: config.inspect.file_names == FileNames::Full,
         vulnerabilities: inputs.vulnerabilities.clone(),
     }
 }

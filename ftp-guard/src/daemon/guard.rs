@@ -18,7 +18,7 @@ use super::{
     history::HistoryHandle,
     inputs::{Fingerprint, Inputs},
     kernel::Kernel,
-    monitor::MonitorHandle,
+    monitor::{Live, MonitorHandle},
     sessions::Sessions,
     wanted::Wanted,
     watch::Watched,
@@ -27,9 +27,12 @@ use crate::{
     config::{Config, PortRange},
     control::{feed::EventSink, protocol::Failure, view::LastReload},
     datapath::{DatapathError, Hook},
-    engine::{allowlist::AllowSet, detect::Rules},
+    engine::allowlist::AllowSet,
     server_config::Origin,
-    telemetry::metrics::{EntryCounts, Snapshot},
+    telemetry::{
+        metrics::{EntryCounts, Snapshot},
+        sessions::MonitorFigures,
+    },
 };
 
 /// How reloads went so far.
@@ -77,8 +80,8 @@ pub struct Guard<K> {
     pub(super) history: Option<HistoryHandle>,
     /// Whether events are written to the log.
     pub(super) journal: watch::Sender<bool>,
-    /// What is detected, and what follows.
-    pub(super) detect: watch::Sender<Rules>,
+    /// The sessions that the kernel has; nothing while that cannot be told.
+    pub(super) live: watch::Sender<Option<Live>>,
 }
 
 impl<K: Kernel> Guard<K> {
@@ -93,7 +96,7 @@ impl<K: Kernel> Guard<K> {
     ) -> Self {
         let now = Timestamp::now();
         let journal = inputs.config.events.journal;
-        let detect = detect::rules(&inputs);
+        let monitor = MonitorHandle::new(inputs.config.inspect.file_names, detect::rules(&inputs));
         let attached = wanted
             .interfaces
             .iter()
@@ -129,10 +132,10 @@ impl<K: Kernel> Guard<K> {
             sessions,
             events: EventSink::default(),
             defence: Defence::default(),
-            monitor: MonitorHandle::default(),
+            monitor,
             history: None,
             journal: watch::Sender::new(journal),
-            detect: watch::Sender::new(detect),
+            live: watch::Sender::default(),
         }
     }
 
@@ -166,9 +169,9 @@ impl<K: Kernel> Guard<K> {
         self.journal.subscribe()
     }
 
-    /// What is detected, and what follows: changes with a reload.
-    pub fn rules(&self) -> watch::Receiver<Rules> {
-        self.detect.subscribe()
+    /// The sessions that the kernel has, once a second; nothing while that cannot be told.
+    pub fn live_sessions(&self) -> watch::Receiver<Option<Live>> {
+        self.live.subscribe()
     }
 
     /// The files to watch.
@@ -309,7 +312,10 @@ impl<K: Kernel> Guard<K> {
             control: self.kernel.hook_counters(Hook::Control)?,
             live: self.live()?,
             flood: self.flood_figures()?,
-            monitor: self.monitor.figures(),
+            monitor: MonitorFigures {
+                told_lost: self.kernel.text_losses()?,
+                ..self.monitor.figures()
+            },
             entries,
             max_entries: self.at_start.allow.max_entries,
             missing: self.missing(&attachments),

@@ -12,6 +12,7 @@ use ftp_guard_common::{
     reason::Reason,
     session::{Client, Flow, Listener, Named, Pinhole, Session},
     stats::{Counter, StatsKey},
+    text::TEXT_LOSS_SLOTS,
 };
 use ipnet::IpNet;
 
@@ -94,6 +95,7 @@ pub trait Kernel: Send + 'static {
     fn save_sysctls(&mut self, saved: &Sysctls) -> Result<()>;
     fn absorbed(&self) -> Result<u64>;
     fn suppressed(&self) -> Result<Vec<(Reason, u64)>>;
+    fn text_losses(&self) -> Result<[u64; TEXT_LOSS_SLOTS as usize]>;
     fn explain(&mut self, frame: &[u8]) -> Result<Judgement>;
     fn ban_table(&self) -> Result<BanTable>;
     fn apply_bans(&mut self, changes: &[BanChange], wanted: &BanTable) -> Result<()>;
@@ -355,6 +357,10 @@ impl Kernel for Datapath {
 
     fn suppressed(&self) -> Result<Vec<(Reason, u64)>> {
         self.suppressed()
+    }
+
+    fn text_losses(&self) -> Result<[u64; TEXT_LOSS_SLOTS as usize]> {
+        self.text_losses()
     }
 
     fn explain(&mut self, frame: &[u8]) -> Result<Judgement> {

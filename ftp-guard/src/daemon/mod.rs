@@ -44,6 +44,7 @@ use tokio::{
 
 use self::{
     bans::Bans,
+    detect::Consequences,
     guard::Guard,
     history::HistoryHandle,
     inputs::Inputs,
@@ -57,7 +58,7 @@ use crate::{
         server::{Limits, Server},
         socket::ControlSocket,
     },
-    datapath::{Datapath, EventReader, Settings, check_room},
+    datapath::{Datapath, EventReader, Settings, TextReader, check_room},
     netlink,
     telemetry::exporter,
 };
@@ -119,13 +120,25 @@ pub fn run(options: &Options) -> Result<(), Failure> {
         Ok(reported) => reported,
         Err(error) => return Err(abandon(datapath, adopted, error.into())),
     };
+    let told = match datapath.text_reader() {
+        Ok(told) => told,
+        Err(error) => return Err(abandon(datapath, adopted, error.into())),
+    };
     let mut guard = start::start(datapath, inputs, bans, adopted, &socket)?;
     let history = HistoryHandle::start(guard.config(), history::tables(adopted))
         .map_err(|error| Failure::failed(format!("cannot start the history: {error}")))?;
     guard.keep_in(history.clone());
     log_ready(&guard, adopted);
     drop(entered);
-    let result = runtime.block_on(serve(guard, reported, control, metrics, signals));
+    let rings = Rings { reported, told };
+    let result = runtime.block_on(serve(
+        guard,
+        rings,
+        history.clone(),
+        control,
+        metrics,
+        signals,
+    ));
     history.stop();
     result
 }
@@ -199,9 +212,16 @@ impl Signals {
     }
 }
 
+/// What the programs tell.
+struct Rings {
+    reported: EventReader,
+    told: TextReader,
+}
+
 async fn serve<K: Kernel>(
     guard: Guard<K>,
-    reported: EventReader,
+    rings: Rings,
+    history: HistoryHandle,
     mut control: ControlSocket,
     metrics: Option<TcpListener>,
     mut signals: Signals,
@@ -209,8 +229,8 @@ async fn serve<K: Kernel>(
     let broken = |what: &str, error: std::io::Error| Failure::failed(format!("{what}: {error}"));
     let events = guard.events().clone();
     let logging = events::log(events.from_oldest(), guard.journal());
-    let history = guard.history().cloned();
     let monitor = guard.monitor().clone();
+    let live = guard.live_sessions();
     let (owner, reports) = Owner::spawn(guard).map_err(|error| broken("owner thread", error))?;
     let (stop, stopped) = tokio::sync::watch::channel(false);
     let mut tasks = JoinSet::new();
@@ -224,10 +244,7 @@ async fn serve<K: Kernel>(
         control.group(),
         Limits::default(),
     );
-    let server = match &history {
-        Some(history) => server.with_past(Arc::new(history.clone())),
-        None => server,
-    };
+    let server = server.with_past(Arc::new(history.clone()));
     let serving = tokio::spawn(server.run(listener, stopped.clone()));
     if let Some(listener) = metrics {
         let source = owner.clone();
@@ -238,11 +255,18 @@ async fn serve<K: Kernel>(
         });
     }
     tasks.spawn(watch::run(reports.watched, owner.clone()));
-    if let Some(history) = history {
-        tasks.spawn(history::look(monitor, history.history().clone()));
-        tasks.spawn(history::follow(events.from_oldest(), history));
-    }
-    tasks.spawn(events::forward(reported, events));
+    tasks.spawn(history::look(monitor.clone(), history.history().clone()));
+    tasks.spawn(history::follow(events.from_oldest(), history.clone()));
+    let consequences = Consequences::new(owner.clone(), events.clone());
+    tasks.spawn(monitor::follow(
+        rings.told,
+        monitor,
+        live,
+        events.clone(),
+        consequences,
+        history,
+    ));
+    tasks.spawn(events::forward(rings.reported, events));
     tasks.spawn(logging);
     tasks.spawn(tick(owner.clone()));
     tasks.spawn(look(owner.clone()));

@@ -121,7 +121,8 @@ impl<K: Kernel> Guard<K> {
             warnings: Vec::new(),
         };
         self.reload_with_bans(&inputs.config, next)?;
-        self.detect.send_replace(detect::rules(&inputs));
+        self.monitor
+            .set(inputs.config.inspect.file_names, detect::rules(&inputs));
         self.config = inputs.config;
         self.passive = inputs.passive;
         self.origins = inputs.origins;
@@ -140,7 +141,7 @@ impl<K: Kernel> Guard<K> {
         })
     }
 
-    /// Whether profiles, limits, or settings of bans, events, detections, history and export are other than those in force, here or
+    /// Whether profiles, limits, or settings of bans, events, inspection, detections, history and export are other than those in force, here or
     /// in the kernel.
     fn limits_change(&self, config: &Config, next: &Wanted) -> bool {
         let profile_changed = |(number, profile)| self.wanted.profiles.get(number) != Some(profile);
@@ -148,6 +149,7 @@ impl<K: Kernel> Guard<K> {
             || config.limits != self.config.limits
             || config.bans != self.config.bans
             || config.events != self.config.events
+            || config.inspect != self.config.inspect
             || config.detect != self.config.detect
             || config.history != self.config.history
             || config.export != self.config.export

@@ -7,19 +7,22 @@ mod profiles;
 mod query;
 mod scene;
 
-use std::{collections::BTreeMap, net::IpAddr};
+use std::{collections::BTreeMap, net::IpAddr, sync::Arc};
 
 use ftp_guard_common::{
+    address::FlowKey,
     allow::AllowValue,
     config::{Mode, Role},
+    session::Session,
 };
 use ipnet::IpNet;
+use jiff::Timestamp;
 
 use self::{
     endings::{Endings, Teller},
     scene::{Depth, Scene},
 };
-use super::{guard::Guard, kernel::Kernel, wanted::Wanted};
+use super::{guard::Guard, kernel::Kernel, monitor::Live, wanted::Wanted};
 use crate::{
     config::{Config, SessionsConfig},
     control::protocol::Failure,
@@ -122,18 +125,20 @@ impl Sessions {
         }
     }
 
+    /// Returns the numbers of the sessions that there are.
     fn pass<K: Kernel>(
         &mut self,
         kernel: &mut K,
         rules: &Rules<'_>,
         enforce: bool,
         teller: Teller<'_>,
-    ) -> Result<(), Failure> {
+    ) -> Result<Live, Failure> {
         let depth = match self.passes % QUIET_PASSES < 2 {
             true => Depth::All,
             false => Depth::WhereNeeded,
         };
         self.passes = self.passes.wrapping_add(1);
+        let at = Timestamp::now();
         let scene = Scene::read(kernel, rules, depth)?;
         let passive = watch(rules, &scene.tables, scene.now_ns);
         self.highest = self.highest.max(passive.in_use);
@@ -143,7 +148,12 @@ impl Sessions {
         });
         let kept = apply::apply(kernel, rules, commands).map(drop);
         let ended = self.end_overdue(kernel, rules, &scene, enforce, teller);
-        kept.and(ended)
+        let of = |(_, session): &(FlowKey, Session)| session.id;
+        let live = Live {
+            at,
+            sessions: Arc::new(scene.tables.sessions.iter().map(of).collect()),
+        };
+        kept.and(ended).map(|()| live)
     }
 }
 
@@ -187,6 +197,11 @@ impl<K: Kernel> Guard<K> {
         let result = self
             .sessions
             .pass(&mut self.kernel, &rules, enforce, teller);
+        let (live, result) = match result {
+            Ok(live) => (Some(live), Ok(())),
+            Err(failure) => (None, Err(failure)),
+        };
+        self.live.send_replace(live);
         self.note("sessions", result);
         if self.sessions.unlisted_due {
             self.end_unlisted();

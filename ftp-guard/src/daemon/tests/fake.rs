@@ -19,6 +19,7 @@ use ftp_guard_common::{
     reason::{Reason, Verdict},
     session::{Client, Flow, Listener, Named, Pinhole, Session},
     stats::{Counter, StatsKey},
+    text::TEXT_LOSS_SLOTS,
 };
 use ipnet::IpNet;
 
@@ -454,6 +455,10 @@ impl Kernel for Fake {
 
     fn suppressed(&self) -> Result<Vec<(Reason, u64)>> {
         Ok(self.suppressed.clone())
+    }
+
+    fn text_losses(&self) -> Result<[u64; TEXT_LOSS_SLOTS as usize]> {
+        Ok([0; TEXT_LOSS_SLOTS as usize])
     }
 
     fn sysctls(&self) -> io::Result<TcpSysctls> {
