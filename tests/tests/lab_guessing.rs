@@ -91,8 +91,14 @@ fn ask(connection: &mut BufReader<TcpStream>, line: &str, expected: &str) -> Res
     let mut reply = String::new();
     while !reply.starts_with(&format!("{expected} ")) {
         reply.clear();
-        ensure!(connection.read_line(&mut reply)? > 0, "the connection has ended");
-        ensure!(!reply.starts_with('4') && !reply.starts_with("503"), "{reply}");
+        ensure!(
+            connection.read_line(&mut reply)? > 0,
+            "the connection has ended"
+        );
+        ensure!(
+            !reply.starts_with('4') && !reply.starts_with("503"),
+            "{reply}"
+        );
     }
     Ok(())
 }
@@ -100,7 +106,8 @@ fn ask(connection: &mut BufReader<TcpStream>, line: &str, expected: &str) -> Res
 /// Whether the kernel's table has a ban of an address.
 fn banned(guard: &Guard, address: IpAddr) -> Result<bool> {
     let pins = guard.folder().outside(&guard.settings().pins());
-    let open = |name: &str| -> Result<Map> { Ok(Map::LpmTrie(MapData::from_pin(pins.join(name))?)) };
+    let open =
+        |name: &str| -> Result<Map> { Ok(Map::LpmTrie(MapData::from_pin(pins.join(name))?)) };
     Ok(match address {
         IpAddr::V4(address) => {
             let table: LpmTrie<_, [u8; 4], BanValue> = open(BAN_V4_MAP)?.try_into()?;
@@ -125,12 +132,16 @@ fn guessing_is_banned(make: Make) {
         for family in Family::BOTH {
             // Another partner of the same profile, in the middle of a file.
             let partner = Download::start(&site.stranger, &server, family, false)?;
+            let running = Download::start(&site.client, &server, family, true)?;
             let mut open = Session::log_in(&site.client, family, server.port())?;
             let mut script = Script::new(&site.client, SERVER.at(family, server.port()));
             let guesser = CLIENT.ip(family);
             let mut refused = Instant::now();
             for number in 1..=MAX_FAILURES {
-                ensure!(!banned(&guard, guesser)?, "{family}: banned before guess {number}");
+                ensure!(
+                    !banned(&guard, guesser)?,
+                    "{family}: banned before guess {number}"
+                );
                 refused = script.guess(&format!("wrong-{number}"))?;
             }
             while !banned(&guard, guesser)? {
@@ -138,9 +149,16 @@ fn guessing_is_banned(make: Make) {
                 ensure!(late < AT_ONCE, "{family}: not banned after {late:?}");
                 sleep(Duration::from_millis(5));
             }
-            println!("{make:?} {family}: banned {:?} after the refusal", refused.elapsed());
+            println!(
+                "{make:?} {family}: banned {:?} after the refusal",
+                refused.elapsed()
+            );
 
-            ensure!(open.command("NOOP").is_err(), "{family}: the open session goes on");
+            running.expect_broken()?;
+            ensure!(
+                open.command("NOOP").is_err(),
+                "{family}: the open session goes on"
+            );
             let control = SERVER.at(family, server.port());
             expect(&site.client, &[control], Answer::Nothing)?;
             expect(&site.stranger, &[control], Answer::Connected)?;
@@ -151,10 +169,19 @@ fn guessing_is_banned(make: Make) {
 
             let address = guesser.to_string();
             let list = guard.ask(&["ban", "list"])?.to_string();
-            ensure!(list.contains(&address) && list.contains("login_failures"), "{list}");
+            ensure!(
+                list.contains(&address) && list.contains("login_failures"),
+                "{list}"
+            );
             wait_until("the detection is told", LIMIT, || {
                 let events = guard.cli(&[
-                    "events", "--reason", "login_failures", "--severity", "high", "--source", &address,
+                    "events",
+                    "--reason",
+                    "login_failures",
+                    "--severity",
+                    "high",
+                    "--source",
+                    &address,
                 ])?;
                 let told = events.text().contains("5 failed logins within 10m");
                 Ok((told && !events.text().contains("wrong-")).then_some(()))
@@ -197,7 +224,11 @@ fn whoever_is_never_banned_is_told_of_and_goes_on() {
             Ok((told && !events.text().contains("; banned")).then_some(()))
         })?;
         ensure!(open.command("NOOP")?.starts_with("200"));
-        ensure!(guard.ask(&["ban", "list"])?["bans"].as_array().is_some_and(Vec::is_empty));
+        ensure!(
+            guard.ask(&["ban", "list"])?["bans"]
+                .as_array()
+                .is_some_and(Vec::is_empty)
+        );
         Ok(())
     });
 }
