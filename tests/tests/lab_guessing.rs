@@ -132,6 +132,7 @@ fn guessing_is_banned(make: Make) {
         for family in Family::BOTH {
             // Another partner of the same profile, in the middle of a file.
             let partner = Download::start(&site.stranger, &server, family, false)?;
+            let running = Download::start(&site.client, &server, family, true)?;
             let mut open = Session::log_in(&site.client, family, server.port())?;
             let mut script = Script::new(&site.client, SERVER.at(family, server.port()));
             let guesser = CLIENT.ip(family);
@@ -153,6 +154,7 @@ fn guessing_is_banned(make: Make) {
                 refused.elapsed()
             );
 
+            running.expect_broken()?;
             ensure!(
                 open.command("NOOP").is_err(),
                 "{family}: the open session goes on"

@@ -114,7 +114,7 @@ impl Reports {
         if rules.disable.has(hit.rule) {
             return;
         }
-        self.seen[hit.rule as usize] += hit.count;
+        self.seen[hit.rule as usize] += 1;
         let report = self.told.of(&(hit.rule, hit.subject.clone()), || Report {
             told: Ms::MIN,
             severity: hit.severity,

@@ -35,7 +35,7 @@ fn the_failure_that_is_one_too_many_bans_at_once() {
             world.detector.figures().bans,
             world.seen(Rule::LoginFailures)
         ),
-        (1, 5)
+        (1, 1)
     );
 }
 
