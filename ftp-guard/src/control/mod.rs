@@ -15,6 +15,7 @@ mod following;
 pub mod import;
 pub mod limit_view;
 pub mod protocol;
+pub mod record_view;
 pub mod server;
 pub mod session_view;
 pub mod socket;
