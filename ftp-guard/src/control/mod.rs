@@ -16,6 +16,7 @@ pub mod import;
 pub mod limit_view;
 pub mod past;
 pub mod protocol;
+pub mod record_view;
 pub mod server;
 pub mod session_view;
 pub mod socket;

@@ -3,7 +3,9 @@
 //! [`poll`] asks the daemon on threads of its own, [`state`] is what is on the screen and what keys do to it,
 //! [`view`] draws it. Here is what holds the terminal.
 
+mod ask;
 mod header;
+mod lists;
 mod once;
 mod poll;
 mod rows;

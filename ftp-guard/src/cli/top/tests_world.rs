@@ -8,8 +8,9 @@ use crate::{
         counters_view::CountersView,
         flood_view::FloodView,
         protocol::ModeName,
+        record_view::RecordView,
         session_view::{
-            DataView, PassiveView, PinholeView, RecordView, SessionCounts, SessionView, SourceView,
+            DataView, PassiveView, PinholeView, SessionCounts, SessionView, SourceView,
         },
         view::{CounterView, InterfaceView},
     },

@@ -3,9 +3,15 @@
 use ratatui::{Terminal, backend::TestBackend, crossterm::event::KeyCode};
 
 use super::*;
-use crate::cli::top::{
-    poll::Update,
-    tests_world::{at, events, session, snapshot},
+use crate::{
+    cli::{
+        escape::columns,
+        top::{
+            poll::Update,
+            tests_world::{at, events, session, snapshot},
+        },
+    },
+    engine::events::EventKind,
 };
 
 fn working() -> State {

@@ -8,10 +8,7 @@ use super::{
     scene::{Depth, Scene},
 };
 use crate::{
-    control::{
-        protocol::Failure,
-        session_view::{SessionView, join},
-    },
+    control::{protocol::Failure, record_view::join, session_view::SessionView},
     daemon::{guard::Guard, kernel::Kernel},
     engine::sessions::{
         Selection, Tables, show, show_sources,
