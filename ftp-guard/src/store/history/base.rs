@@ -70,12 +70,16 @@ impl Base {
         look_through(&connection, file)?;
         schema::migrate(&mut connection)?;
         let transaction = connection.transaction()?;
+        let start = &tables.name;
         let tables = name_of(tables, &transaction)?;
+        // A file that could not be written for a while is opened again by the same start.
         transaction.execute(
-            "INSERT INTO run (tables, began) VALUES (?, ?)",
-            params![tables, key::time(now)],
+            "INSERT INTO run (start, tables, began) VALUES (?, ?, ?) ON CONFLICT DO NOTHING",
+            params![start, tables, key::time(now)],
         )?;
-        let run = transaction.last_insert_rowid();
+        let run = transaction.query_row("SELECT id FROM run WHERE start = ?", [start], |row| {
+            row.get(0)
+        })?;
         transaction.execute(
             "UPDATE session SET state = ? WHERE state = ? AND tables <> ?",
             params![SessionState::Unknown, SessionState::Live, tables],

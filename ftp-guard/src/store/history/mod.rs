@@ -31,7 +31,7 @@ pub use crate::config::HistorySettings;
 /// The kernel's tables, by whose numbers sessions go.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Tables {
-    /// A name that no others had, for new ones.
+    /// A name that no others had, for new ones; it names this start of the daemon as well.
     pub name: String,
     /// If they were found: how the name that they have already begins, if an earlier start of the daemon has
     /// given them one.

@@ -67,7 +67,7 @@ pub struct SessionQuery {
 /// What the history covers.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Extent {
-    /// The oldest event or session.
+    /// The oldest event, session or start of the daemon.
     pub oldest: Option<Timestamp>,
     /// What could not be written since the time that was asked for.
     pub lost: u64,
@@ -172,7 +172,8 @@ impl Reader {
         let since = key::time(since);
         let event = one("SELECT min(time) FROM event", &[])?;
         let session = one("SELECT min(began) FROM session", &[])?;
-        let oldest = event.into_iter().chain(session).min();
+        let run = one("SELECT min(began) FROM run", &[])?;
+        let oldest = event.into_iter().chain(session).chain(run).min();
         let lost = one("SELECT sum(lost) FROM gap WHERE time >= ?", &[since])?;
         let starts = one("SELECT count(*) FROM run WHERE began >= ?", &[since])?;
         Ok(Extent {
@@ -193,7 +194,7 @@ impl Reader {
         until: Timestamp,
         mut take: impl FnMut(Event),
     ) -> Result<(), HistoryError> {
-        let sql = "SELECT id, body FROM event WHERE id > ? AND time BETWEEN ? AND ?
+        let sql = "SELECT id, body FROM event WHERE id > ? AND +time BETWEEN ? AND ?
             ORDER BY id LIMIT ?";
         self.every(sql, since, until, |row| {
             if let Ok(event) = serde_json::from_str(&row.get::<_, String>(1)?) {
@@ -215,7 +216,7 @@ impl Reader {
         mut take: impl FnMut(SessionRecord),
     ) -> Result<(), HistoryError> {
         let sql = "SELECT row, body FROM session
-            WHERE row > ?1 AND (seen >= ?2 OR state = 0) AND began <= ?3 ORDER BY row LIMIT ?4";
+            WHERE row > ?1 AND (+seen >= ?2 OR +state = 0) AND +began <= ?3 ORDER BY row LIMIT ?4";
         self.every(sql, since, until, |row| {
             if let Ok(record) = serde_json::from_str(&row.get::<_, String>(1)?) {
                 take(record);
@@ -224,6 +225,8 @@ impl Reader {
         })
     }
 
+    /// `sql` gives rows by their number, which goes before any index: what a page has to sort is sorted anew
+    /// for each one.
     fn every(
         &mut self,
         sql: &str,

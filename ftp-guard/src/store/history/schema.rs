@@ -12,6 +12,7 @@ use super::error::HistoryError;
 const MIGRATIONS: [&str; 1] = ["
     CREATE TABLE run (
         id      INTEGER PRIMARY KEY,
+        start   TEXT NOT NULL UNIQUE,
         tables  TEXT NOT NULL,
         began   INTEGER NOT NULL
     ) STRICT;

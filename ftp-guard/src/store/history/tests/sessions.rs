@@ -82,6 +82,24 @@ fn what_lived_when_the_daemon_died_has_ended_unless_it_lives_on() {
 }
 
 #[test]
+fn what_is_opened_again_by_the_same_daemon_counts_nothing_twice() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("history.db");
+    let mut session = record(1, "2026-11-22T08:00:00Z");
+    for commands in [10, 20, 30] {
+        let mut base = base::Base::open(&file, &new_tables(), Timestamp::now()).unwrap();
+        session.commands = commands;
+        let entry = base::Entry::Session(Box::new(session.clone()));
+        base.write(&[entry], 0, Timestamp::now()).unwrap();
+    }
+    let found = sessions(&file, &SessionQuery::default());
+    assert_eq!(found.len(), 1);
+    assert_eq!(found[0].record.commands, 30);
+    let extent = Reader::open(&file).unwrap().extent(Timestamp::UNIX_EPOCH);
+    assert_eq!(extent.unwrap().starts, 1);
+}
+
+#[test]
 fn with_new_tables_numbers_begin_anew_and_nothing_lives_on() {
     let folder = tempfile::tempdir().unwrap();
     let file = folder.path().join("history.db");
