@@ -275,6 +275,17 @@ mod tests {
     }
 
     #[test]
+    fn a_policy_is_said_behind_the_limits() {
+        let config = config(
+            "[profile.default]\nrequire_tls = true\nanonymous = false\nread_only = true\n\
+             deny_commands = [\"site exec\", \"RETR\"]\n",
+        );
+        let said = ProfileView::all(&config)[0].to_string();
+        let policy = ", login under TLS only, no anonymous login, read-only, not RETR, SITE EXEC";
+        assert!(said.ends_with(policy), "{said}");
+    }
+
+    #[test]
     fn no_limit_is_null_or_0() {
         let config = config("[profile.default]\nidle_time = \"off\"\nmax_sessions = 0\n");
         let view = serde_json::to_value(&ProfileView::all(&config)[0]).unwrap();

@@ -158,7 +158,7 @@ pub(super) const ENDED: Metric = Metric {
     kind: "counter",
     labels: &["reason"],
     help: "Sessions that the guard has ended, by reason (login_timeout, idle_timeout, \
-           data_idle_timeout: a data connection alone, ports_held, killed, revoked, banned); control \
+           data_idle_timeout: a data connection alone, ports_held, killed, revoked, banned, policy); control \
            connections before their greeting included.",
 };
 pub(super) const WOULD_END: Metric = Metric {

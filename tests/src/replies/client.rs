@@ -14,6 +14,24 @@ pub fn asked(text: &[u8]) -> Vec<(usize, Asked)> {
         .collect()
 }
 
+/// Which of the commands of this text, by the place of its LF, a guard refuses that permits neither DELE nor SITE
+/// EXEC. The texts have no command that only some servers understand.
+#[must_use]
+pub fn denied(text: &[u8]) -> Vec<usize> {
+    let ended = lines(text).into_iter().filter(|(_, _, is_ended)| *is_ended);
+    let places = ended.filter_map(|(start, line, _)| {
+        let line = without_telnet(line).to_ascii_uppercase();
+        let mut words = line.split(is_blank).filter(|word| !word.is_empty());
+        let is_denied = match words.next() {
+            Some(b"DELE") => true,
+            Some(b"SITE") => words.next() == Some(b"EXEC"),
+            _ => false,
+        };
+        is_denied.then_some(start + line.len())
+    });
+    places.collect()
+}
+
 /// RFC 854: what is left of a line without the commands of the telnet protocol.
 fn without_telnet(line: &[u8]) -> Vec<u8> {
     let mut data = Vec::new();

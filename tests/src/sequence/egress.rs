@@ -156,6 +156,9 @@ impl Tables {
         if session.life.is_killed {
             return Reason::Killed;
         }
+        if session.is_refused {
+            return Reason::Session;
+        }
         session.catch_up(step);
         let new = match in_order(session.next.0, step) {
             _ if !has_payload => &[],
@@ -196,6 +199,7 @@ fn greeted(step: &Step) -> Session {
         auth_asked: false,
         named: None,
         rated: 0,
+        is_refused: false,
     }
 }
 

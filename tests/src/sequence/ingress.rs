@@ -123,15 +123,32 @@ impl Tables {
             return (Reason::NotFtp, class);
         }
         let scope = step.ends.1.ip();
+        let denies = self.denies;
         let Some(session) = self.sessions.get_mut(&step.ends) else {
-            return (Reason::Listed, class);
+            // Only who speaks TLS speaks before the greeting; here that is everybody who does.
+            let is_early = denies && !step.payload.is_empty() && !step.is_syn();
+            let is_record = step.payload.starts_with(b"\x16\x03");
+            return match is_early && !(is_record && self.openings.contains_key(&step.ends)) {
+                true => (Reason::ControlGap, class),
+                false => (Reason::Listed, class),
+            };
         };
+        if session.is_refused {
+            return (Reason::CommandDenied, class);
+        }
         if step.payload.is_empty() {
             return (Reason::Session, class);
+        }
+        if denies && session.life.is_closed {
+            return (Reason::ControlGap, class);
         }
         let Some(new) = in_order(session.next.1, step) else {
             return (Reason::ControlGap, class);
         };
+        if denies && session.says_denied(new) {
+            session.is_refused = true;
+            return (Reason::CommandDenied, class);
+        }
         let Some(destinations) = session.hear(new, step.ends) else {
             return (Reason::ActiveUnreadable, class);
         };
@@ -154,6 +171,17 @@ pub(super) fn in_order(next: u32, step: &Step) -> Option<&[u8]> {
 }
 
 impl Session {
+    /// Whether new bytes of the client end a line that is refused.
+    fn says_denied(&self, new: &[u8]) -> bool {
+        let is_record = new.first().is_some_and(|byte| TLS_RECORDS.contains(byte));
+        if self.tls != Tls::Clear && is_record {
+            return false;
+        }
+        let old = self.texts.1.len();
+        let text = [&self.texts.1, new].concat();
+        client::denied(&text).into_iter().any(|place| place >= old)
+    }
+
     /// New bytes of the client: the destinations that they name. `None`: they name one that cannot be
     /// read, and are as if they had not come.
     fn hear(&mut self, new: &[u8], ends: Ends) -> Option<Vec<(SocketAddr, Reason)>> {

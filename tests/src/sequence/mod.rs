@@ -115,6 +115,8 @@ pub struct Session {
     named: Option<(SocketAddr, usize)>,
     /// Segments of the client that counted to their rate.
     rated: u64,
+    /// A command was refused, and it is over.
+    pub is_refused: bool,
 }
 
 /// A data connection.
@@ -141,6 +143,8 @@ pub struct Tables {
     pub generation: u32,
     /// What sources may.
     pub limits: Limits,
+    /// Whether DELE and SITE EXEC are refused.
+    pub denies: bool,
     /// The number that is to end a connection's handshake.
     pub expected: BTreeMap<Ends, u32>,
     /// Control connections before their greeting, and how many segments counted to the rate of each.
@@ -171,6 +175,7 @@ impl Tables {
             banned: BTreeSet::new(),
             generation: 0,
             limits: Limits::default(),
+            denies: false,
             expected: BTreeMap::new(),
             openings: BTreeMap::new(),
             sessions: BTreeMap::new(),

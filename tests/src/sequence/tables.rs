@@ -171,7 +171,9 @@ pub fn compare(model: &Tables, guard: &mut Guard) -> Result<()> {
 /// Whether neither side of a control connection has ended it.
 fn is_open(model: &Tables, ends: Ends) -> bool {
     let session = model.sessions.get(&ends);
-    session.is_some_and(|session| !session.life.is_closed && session.life.fins == (false, false))
+    session.is_some_and(|session| {
+        !session.life.is_closed && !session.is_refused && session.life.fins == (false, false)
+    })
 }
 
 fn scope(address: [u8; 16], family: u8) -> IpAddr {

@@ -9,10 +9,11 @@ mod run;
 use std::{collections::BTreeMap, time::Instant};
 
 use anyhow::{Context, Result, ensure};
+use ftp_guard::datapath::CommandTable;
 use ftp_guard_common::{
     address::{ListenKey, from_ip},
     config::Role,
-    limits::{Profile, Rate},
+    limits::{CommandKey, POLICY_COMMANDS, Profile, Rate},
     names::{STATS_CONTROL_MAP, STATS_EGRESS_MAP, STATS_MAP},
     reason::Reason,
     session::{Listener, Tls},
@@ -87,6 +88,7 @@ const REASONS: [(&str, &[Reason]); 3] = [
             Reason::Session,
             Reason::ControlGap,
             Reason::ActiveUnreadable,
+            Reason::CommandDenied,
         ],
     ),
 ];
@@ -112,7 +114,21 @@ fn limits(rng: &mut StdRng) -> Limits {
     limits
 }
 
-fn profile(limits: Limits) -> Profile {
+/// DELE and SITE EXEC are refused to everybody.
+fn denied() -> CommandTable {
+    let key = |verb: &[u8; 8], word: &[u8; 8]| CommandKey {
+        profile: 0,
+        verb: *verb,
+        word: *word,
+    };
+    let keys = [
+        key(b"DELE\0\0\0\0", &[0; 8]),
+        key(b"SITE\0\0\0\0", b"EXEC\0\0\0\0"),
+    ];
+    keys.map(|key| (key, Reason::CommandDenied as u8)).into()
+}
+
+fn profile(limits: Limits, denies: bool) -> Profile {
     const HOUR: u64 = 3_600_000_000_000;
     Profile {
         connections: Rate::UNLIMITED,
@@ -125,6 +141,7 @@ fn profile(limits: Limits) -> Profile {
         },
         sessions: limits.sessions,
         data: limits.data,
+        policy: if denies { POLICY_COMMANDS } else { 0 },
         ..Profile::default()
     }
 }
@@ -191,7 +208,9 @@ impl Suite {
         let mut policy = policy.clone();
         policy.limits.secret = rand::random();
         let limits = limits(rng);
-        policy.profiles.insert(0, profile(limits));
+        let denies = rng.random_bool(0.3);
+        policy.commands = denied();
+        policy.profiles.insert(0, profile(limits, denies));
         let ports: Vec<u16> = NEGOTIATED.chain([60_000]).collect();
         guard.state().clear(&ports)?;
         // Forgets the ports of active connections, and bans.
@@ -201,6 +220,7 @@ impl Suite {
         world.has_bans = rng.random_bool(0.3);
         let mut model = Tables::new(role, world.listed());
         model.limits = limits;
+        model.denies = denies;
         for end in world.listening() {
             let (address, family) = from_ip(end.ip());
             let key = ListenKey {
@@ -289,7 +309,8 @@ fn model_and_programs_agree_on_sequences() {
 /// A model that is wrong in one rule does not go unnoticed.
 #[test]
 fn a_wrong_rule_is_noticed() {
-    let twists: [(&str, Twist); 14] = [
+    let twists: [(&str, Twist); 15] = [
+        ("no command is refused", |model| model.denies = false),
         ("no pinhole holds", |model| model.pinholes.clear()),
         ("no port is known to be negotiated", |model| {
             model.negotiated.clear();

@@ -1,7 +1,7 @@
 extern crate std;
 use std::vec::Vec;
 
-use super::{CommandEvent, CommandParser};
+use super::{CommandEvent, CommandParser, Line};
 use crate::{address::v4, class::Family};
 
 fn read(text: &[u8]) -> Vec<CommandEvent> {
@@ -73,4 +73,98 @@ fn takes_telnet_sequences_out() {
         read(b"\xff\xf4\xff\xf2PA\xff\xfb\x01SV\xff\n\xff\xff\r\n"),
         [CommandEvent::Passive, CommandEvent::Other]
     );
+}
+
+/// What a plain reader says of a line: verb, word of SITE, anonymous.
+fn plain(line: &[u8]) -> Option<(Vec<u8>, Vec<u8>, bool)> {
+    let blank = |byte: &u8| matches!(byte, b' ' | b'\t' | b'\r' | 0x0b | 0x0c);
+    let upper = line.to_ascii_uppercase();
+    let mut words = upper.split(blank).filter(|word| !word.is_empty());
+    let verb = words.next()?;
+    let word = words.next().unwrap_or_default();
+    let is_anonymous = verb == b"USER" && (word == b"FTP" || word == b"ANONYMOUS");
+    let cut = |word: &[u8]| match word.len() {
+        0..=8 => word.to_vec(),
+        _ => Vec::new(),
+    };
+    let last = verb.split_at(verb.len().saturating_sub(4)).1;
+    let verb = match last {
+        b"ABOR" | b"STAT" | b"QUIT" => last.to_vec(),
+        _ => cut(verb),
+    };
+    let word = match verb.as_slice() {
+        b"SITE" => cut(word),
+        _ => Vec::new(),
+    };
+    Some((verb, word, is_anonymous))
+}
+
+fn flush(name: &[u8; 8]) -> Vec<u8> {
+    let text: Vec<u8> = name.iter().copied().filter(|byte| *byte != 0).collect();
+    assert_eq!(text, name[..text.len()], "flush left");
+    text
+}
+
+#[test]
+fn lines_are_what_a_plain_reader_says() {
+    // Every sequence of up to three of these words, with several blanks and ends.
+    let words: [&[u8]; 16] = [
+        b"user",
+        b"USER",
+        b"ftp",
+        b"Anonymous",
+        b"xftp",
+        b"anonymousx",
+        b"nonymous",
+        b"SITE",
+        b"exec",
+        b"CHMOD",
+        b"DELE",
+        b"12345678",
+        b"123456789",
+        b"xstat",
+        b"STAT",
+        b"PASS",
+    ];
+    let mut parser = CommandParser::default();
+    for one in words {
+        for two in words {
+            for three in words {
+                for (blank, end) in [
+                    (&b" "[..], &b"\r\n"[..]),
+                    (b"\t  ", b"\n"),
+                    (b" ", b" \r\n"),
+                ] {
+                    let text = [one, two, three].join(blank);
+                    let mut line = Line::default();
+                    let mut ended = 0;
+                    for byte in text.iter().chain(end) {
+                        ended += usize::from(parser.read(*byte, &mut line).is_some());
+                    }
+                    assert_eq!(ended, 1);
+                    let found = (flush(&line.verb), flush(&line.word), line.is_anonymous);
+                    assert_eq!(Some(found), plain(&text), "{}", text.escape_ascii());
+                    assert!(!line.is_odd && !line.sets_time);
+                }
+            }
+        }
+    }
+}
+
+#[test]
+fn only_crlf_begins_the_count_of_a_line_anew() {
+    let mut parser = CommandParser::default();
+    let mut feed = |text: &[u8]| {
+        for byte in text {
+            parser.feed(*byte);
+        }
+        (parser.length, parser.is_too_long())
+    };
+    assert_eq!(feed(b"NOOP\r\n"), (0, false));
+    assert_eq!(feed(b"NOOP\n"), (5, false));
+    assert_eq!(feed(b"\r\n"), (0, false));
+    assert_eq!(feed(&[b'x'; 2048]), (2048, false));
+    assert_eq!(feed(b"x"), (2049, true));
+    assert_eq!(feed(&[b'x'; 1 << 16]), (u16::MAX, true));
+    assert_eq!(feed(b"\r\n"), (0, false));
 }

@@ -4,6 +4,7 @@ use ftp_guard_common::{
     address::FlowKey,
     config::Mode,
     limits::{Opening, Source, SourceKey},
+    reason::Reason,
     session::{Flow, FlowKind, Session, Tls, Traffic},
 };
 use jiff::Timestamp;
@@ -149,6 +150,23 @@ fn who_does_not_log_in_loses_its_socket() {
     let text = render(&guard.snapshot().unwrap()).unwrap();
     let line = "ftp_guard_sessions_ended_total{reason=\"login_timeout\"} 1\n";
     assert!(text.contains(line), "{text}");
+}
+
+#[test]
+fn a_session_whose_command_was_refused_ends_at_the_next_look() {
+    for role in ["host", "router"] {
+        let files = files(role, "enforce");
+        let mut guard = guard(&files);
+        let entry = guard.kernel.sessions.get_mut(&key(21, CLIENT)).unwrap();
+        entry.refused_by = Reason::ReadOnly as u8;
+        seconds(&mut guard, 1);
+        let left = guard.kernel.tcp.len();
+        assert_eq!(left, usize::from(role == "router"), "{role}");
+        let expected = (0x10001, "default".to_owned(), "policy".to_owned());
+        assert_eq!(told(&guard), [expected]);
+        seconds(&mut guard, 3);
+        assert_eq!(ended(&guard, EndReason::Policy), (1, 0), "{role}");
+    }
 }
 
 #[test]

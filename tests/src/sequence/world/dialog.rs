@@ -49,7 +49,17 @@ impl World {
                     is_over: true,
                 };
             }
-            (10..40, _) => self.negotiate(rng, at),
+            (10..13, _) => {
+                let line = &mut self.lines[at];
+                let denied: &[u8] = match rng.random() {
+                    true => b"EPSV\r\nDELE x\r\nNOOP\r\n",
+                    false => b"site  exec ls\r\n",
+                };
+                line.pieces(rng, true, denied);
+                line.put(false, DATA, b"229 (|||50002|)\r\n");
+                line.put(true, DATA, b"NOOP\r\n");
+            }
+            (13..40, _) => self.negotiate(rng, at),
             (40..75, _) => self.name(rng, at),
             (75..85, _) => {
                 let line = &mut self.lines[at];
