@@ -2,7 +2,7 @@
 //!
 //! It shares what only the daemon and other programs write: configuration, ports, allowlists, listening
 //! sockets, negotiated ports, bans, profiles. What the XDP program itself writes is the instance's own: the
-//! counters, the events, and the tables of connections, of what was negotiated and of sources, into which
+//! counters, the events, what is told of sessions, and the tables of connections, of what was negotiated and of sources, into which
 //! goes a copy of what the program would look up for the packet at hand. So a question neither moves a
 //! counter nor touches a connection, and is answered as the packet would be. Only what others have used of
 //! the rates it does not know: the instance has buckets of its own.
@@ -23,7 +23,8 @@ use ftp_guard_common::{
     names::{
         ATTACK_MAP, BUCKETS_MAP, CLIENTS_MAP, EVENT_BUDGET_MAP, EVENTS_MAP, EXPECTED_MAP,
         FLOWS_MAP, NAMED_MAP, OPENING_MAP, PINHOLES_MAP, PINNED_MAPS, PRIMED_MAP, SEQUENCE_MAP,
-        SESSIONS_MAP, SOURCES_MAP, STATS_CONTROL_MAP, STATS_EGRESS_MAP, STATS_MAP, XDP_PROGRAM,
+        SESSIONS_MAP, SOURCES_MAP, STATS_CONTROL_MAP, STATS_EGRESS_MAP, STATS_MAP, TEXT_LOSS_MAP,
+        TEXT_MAP, XDP_PROGRAM,
     },
     reason::{Reason, Verdict},
     stats::{Counter, StatsKey},
@@ -38,7 +39,7 @@ use super::{
 };
 
 /// The maps of the instance's own, and how many entries they need: one packet's.
-const OWN: [(&str, Option<u32>); 17] = [
+const OWN: [(&str, Option<u32>); 19] = [
     (SESSIONS_MAP, Some(ROOM)),
     (FLOWS_MAP, Some(ROOM)),
     (PINHOLES_MAP, Some(ROOM)),
@@ -56,8 +57,12 @@ const OWN: [(&str, Option<u32>); 17] = [
     (PRIMED_MAP, Some(ROOM)),
     (EVENTS_MAP, None),
     (EVENT_BUDGET_MAP, None),
+    (TEXT_MAP, Some(TEXT_BYTES)),
+    (TEXT_LOSS_MAP, None),
 ];
 const ROOM: u32 = 16;
+/// The smallest ring buffer: nobody reads it.
+const TEXT_BYTES: u32 = 4096;
 
 /// What the program decided about a frame.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -15,7 +15,7 @@ use ftp_guard_tests::{
     sys,
 };
 
-use crate::{cases, events::conversation};
+use crate::{cases, events::conversation, speed};
 
 /// The programs with their ring buffer, and what passes through them.
 pub(crate) struct Wire {
@@ -30,13 +30,21 @@ pub(crate) fn policy() -> Policy {
 }
 
 /// The policies under which all is told in the same way.
-pub(crate) fn policies() -> [Policy; 4] {
-    [
-        policy(),
-        policy().monitoring(),
-        policy().on_a_router(),
-        policy().on_a_router().monitoring(),
-    ]
+pub(crate) fn policies() -> Vec<Policy> {
+    let roles = [policy(), policy().on_a_router()].into_iter();
+    let in_each_mode = |policy: Policy| {
+        speed::modes().iter().map(move |mode| Policy {
+            mode: *mode,
+            ..policy.clone()
+        })
+    };
+    roles.flat_map(in_each_mode).collect()
+}
+
+/// Those of a router.
+pub(crate) fn router_policies() -> impl Iterator<Item = Policy> {
+    let is_router = |policy: &Policy| policy.sessions.role == Role::Router;
+    policies().into_iter().filter(is_router)
 }
 
 impl Wire {
@@ -174,7 +182,7 @@ fn each_byte_is_told_once_whatever_the_splitting() {
     let text = b"USER anna\r\nCWD /a b\r\nPASV\r\nNOOP\r\n";
     for policy in policies() {
         let mut wire = Wire::new(&policy);
-        for size in 1..=text.len() {
+        for size in (1..=text.len()).step_by(speed::stride()) {
             let mut control = wire.login(CLIENT);
             let (client_start, server_start) = (control.client_next, control.server_next);
             for piece in text.chunks(size) {
@@ -277,7 +285,7 @@ fn a_password_is_never_told_whatever_the_splitting() {
         // In two pieces at each place, and in pieces of each size.
         let splits = (0..=line.len()).map(|at| vec![&line[..at], &line[at..]]);
         let sizes = (1..8).map(|size| line.chunks(size).collect());
-        for pieces in splits.chain(sizes) {
+        for pieces in splits.chain(sizes).step_by(speed::stride()) {
             let mut control = wire.login(CLIENT);
             let start = control.client_next;
             for piece in pieces {

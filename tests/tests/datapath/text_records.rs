@@ -11,7 +11,8 @@ use ftp_guard_tests::conversation::{Conversation, DATA, FIN_ACK, SYN_ACK};
 
 use crate::{
     events::conversation,
-    text::{Wire, policies, policy},
+    speed,
+    text::{Wire, policies, policy, router_policies},
 };
 
 const CLIENT: &str = "198.51.100.7";
@@ -63,7 +64,7 @@ fn secure(wire: &mut Wire) -> Conversation {
 fn of_tls_its_handshake_is_told() {
     for policy in policies() {
         let mut wire = Wire::new(&policy);
-        for size in [1, 4, 100, 1400] {
+        for size in [100, 1400, 4, 1].into_iter().step_by(speed::stride()) {
             let mut control = secure(&mut wire);
             let id = session(&mut wire, &control);
             let tls = Tls::Encrypted;
@@ -159,7 +160,7 @@ fn behind_ccc_lines_are_told_from_the_servers_answer_on() {
 fn the_client_hello_before_a_session_is_told() {
     for policy in policies() {
         let mut wire = Wire::new(&policy);
-        for size in [1, 7, 1400] {
+        for size in [7, 1, 1400].into_iter().step_by(speed::stride()) {
             wire.guard.state().clear(&[]).unwrap();
             let mut control = conversation(CLIENT, 990);
             wire.handshake(&mut control);
@@ -259,7 +260,7 @@ fn traffic(text: &[u8]) -> Traffic {
 /// On a host the program on sockets tells of ends, which has no test run.
 #[test]
 fn the_end_of_a_session_is_told_on_a_router() {
-    for policy in policies().into_iter().skip(2) {
+    for policy in router_policies() {
         let mut wire = Wire::new(&policy);
         let mut control = wire.login(CLIENT);
         let id = session(&mut wire, &control);
@@ -308,7 +309,7 @@ fn only_data(wire: &mut Wire) -> (TextHeader, Vec<u8>) {
 #[test]
 fn passive_data_connections_are_told_of() {
     // On a host the program on sockets makes them.
-    for policy in policies().into_iter().skip(2) {
+    for policy in router_policies() {
         let mut wire = Wire::new(&policy);
         let mut control = wire.login(CLIENT);
         let id = session(&mut wire, &control);

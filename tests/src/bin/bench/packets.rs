@@ -8,8 +8,16 @@ use std::{
 };
 
 use anyhow::{Context, Result};
-use ftp_guard::frame::{FrameSpec, TcpFlags, tcp_frame};
-use ftp_guard_common::{allow::EntryKind, class::Family, reason::Reason};
+use ftp_guard::{
+    datapath::Hook,
+    frame::{FrameSpec, TcpFlags, tcp_frame},
+};
+use ftp_guard_common::{
+    allow::EntryKind,
+    class::Family,
+    config::{FLAG_ODD_PORTS, FLAG_TEXT},
+    reason::Reason,
+};
 use ftp_guard_tests::{
     model,
     packet::{self, Ipv4, Ipv6, Macs, ethernet},
@@ -41,15 +49,99 @@ pub fn run(options: &Options) -> Result<()> {
     for size in SIZES {
         results.extend(measure(&floor, size, options)?);
     }
+    let leaving = measure_leaving(options)?;
     if options.json {
         println!(
             "{}",
-            serde_json::to_string_pretty(&as_json(&results, options))?
+            serde_json::to_string_pretty(&as_json(&results, &leaving, options))?
         );
     } else {
         print!("{}", as_markdown(&results, options));
+        print!("{}", leaving_as_markdown(&leaving));
     }
     Ok(())
+}
+
+/// A packet that leaves from a port of no class, under the egress classifier: nanoseconds of a run without
+/// `inspect.odd_ports`, and what it takes more with it, sorted, one of each round.
+struct Leaving {
+    name: &'static str,
+    payload: Vec<u8>,
+    flags: TcpFlags,
+    without_ns: Vec<f64>,
+    more_ns: Vec<f64>,
+}
+
+/// Measures what looking for FTP on other ports costs what is none.
+fn measure_leaving(options: &Options) -> Result<Vec<Leaving>> {
+    let program = |flags: u32| -> Result<(Guard, OwnedFd)> {
+        let mut guard = Guard::with(&Policy::new().with_flag(flags))?;
+        let program = guard.classifier(Hook::Egress)?.fd()?.as_fd();
+        let program = program.try_clone_to_owned()?;
+        Ok((guard, program))
+    };
+    let (_off_guard, off) = program(FLAG_TEXT)?;
+    let (_on_guard, on) = program(FLAG_TEXT | FLAG_ODD_PORTS)?;
+    let data = TcpFlags(TcpFlags::PSH.0 | TcpFlags::ACK.0);
+    let case = |name, flags, payload: &[u8]| Leaving {
+        name,
+        payload: payload.to_vec(),
+        flags,
+        without_ns: Vec::new(),
+        more_ns: Vec::new(),
+    };
+    let mut cases = vec![
+        case("small payload", data, &[b'x'; 100]),
+        case("acknowledgement", TcpFlags::ACK, b""),
+        case("bulk data", data, &[b'x'; 1400]),
+        case(
+            "greeting beyond the rate",
+            data,
+            b"220 ready for whatever it may be\r\n",
+        ),
+    ];
+    for _ in 0..options.rounds(21) {
+        for case in &mut cases {
+            let frame = tcp_frame(&FrameSpec {
+                source: Ipv4Addr::new(192, 0, 2, 1).into(),
+                destination: Ipv4Addr::new(198, 51, 100, 7).into(),
+                source_port: 443,
+                destination_port: 40_000,
+                flags: case.flags,
+                vlans: Vec::new(),
+                payload: case.payload.clone(),
+            });
+            let without = time(off.as_fd(), &frame, options.repeat)?;
+            let with = time(on.as_fd(), &frame, options.repeat)?;
+            case.without_ns.push(without);
+            case.more_ns.push(with - without);
+        }
+    }
+    for case in &mut cases {
+        case.without_ns.sort_by(f64::total_cmp);
+        case.more_ns.sort_by(f64::total_cmp);
+    }
+    Ok(cases)
+}
+
+fn leaving_as_markdown(results: &[Leaving]) -> String {
+    let mut text = String::from(
+        "\nWhat leaves from a port of no class: a run of the egress classifier without \
+         `inspect.odd_ports`, and how much longer it takes with it.\n\n\
+         | packet | without, median ns | more, median ns | min | max |\n\
+         | --- | ---: | ---: | ---: | ---: |\n",
+    );
+    for case in results {
+        text += &format!(
+            "| {} | {:.1} | {:.1} | {:.1} | {:.1} |\n",
+            case.name,
+            median(&case.without_ns),
+            median(&case.more_ns),
+            case.more_ns[0],
+            case.more_ns[case.more_ns.len() - 1],
+        );
+    }
+    text
 }
 
 /// What a case sends.
@@ -293,7 +385,7 @@ fn as_markdown(results: &[Measured], options: &Options) -> String {
     text
 }
 
-fn as_json(results: &[Measured], options: &Options) -> serde_json::Value {
+fn as_json(results: &[Measured], leaving: &[Leaving], options: &Options) -> serde_json::Value {
     let (processor, kernel) = machine();
     let cases: Vec<_> = results
         .iter()
@@ -310,6 +402,16 @@ fn as_json(results: &[Measured], options: &Options) -> serde_json::Value {
             })
         })
         .collect();
+    let leaving: Vec<_> = leaving
+        .iter()
+        .map(|case| {
+            json!({
+                "packet": case.name,
+                "without_median_ns": median(&case.without_ns),
+                "more_median_ns": median(&case.more_ns),
+            })
+        })
+        .collect();
     json!({
         "processor": processor,
         "kernel": kernel,
@@ -317,5 +419,6 @@ fn as_json(results: &[Measured], options: &Options) -> serde_json::Value {
         "rounds": options.rounds(21),
         "repeat": options.repeat,
         "cases": cases,
+        "leaving": leaving,
     })
 }
