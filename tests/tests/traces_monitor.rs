@@ -19,7 +19,7 @@ use ftp_guard_tests::{
 };
 
 /// Where others say something else, and why: nothing else may differ.
-const DIFFERENCES: [(&str, &str); 9] = [
+const DIFFERENCES: [(&str, &str); 10] = [
     (
         "zeek user: unknown",
         "Zeek writes <unknown> or nothing where no name was given",
@@ -36,6 +36,10 @@ const DIFFERENCES: [(&str, &str); 9] = [
     (
         "zeek arg: cut",
         "the log is of a test that limits the length of arguments",
+    ),
+    (
+        "zeek arg: folder",
+        "Zeek names the current folder where no file was given",
     ),
     ("zeek arg: hidden", "the argument of PASS is not kept"),
     (
@@ -254,6 +258,8 @@ fn arg(exchange: &Exchange, wanted: &str, totals: &mut Totals) -> Result<()> {
     };
     if is_same {
         totals.equal("zeek arg");
+    } else if found.is_empty() && path == Some(".") {
+        totals.differs("zeek arg: folder");
     } else if found.starts_with(wanted) || (wanted.starts_with("ftp://") && path.is_none()) {
         totals.differs("zeek arg: cut");
     } else if verb(exchange) == "PASS" && found.is_empty() {

@@ -185,6 +185,7 @@ fn telling(code: u16) -> Option<&'static [&'static str]> {
             "APPE", "LIST", "MLSD", "NLST", "RETR", "STOR", "STOU", "THMB", "COMB",
         ],
         215 => &["SYST"],
+        221 => &["QUIT"],
         227..=229 => &["PASV", "EPSV", "LPSV", "CPSV", "SPSV", "P@SW"],
         230 | 232 | 331 | 332 => &[
             "USER", "PASS", "ACCT", "AUTH", "ADAT", "REIN", "XRSQ", "HOST",

@@ -10,6 +10,7 @@ pub mod fuzz;
 mod line;
 mod login;
 pub mod observation;
+mod path;
 mod pending;
 mod protocol;
 pub mod record;

@@ -7,12 +7,9 @@ use std::{collections::VecDeque, net::SocketAddr};
 
 use ftp_guard_common::session::FlowKind;
 use jiff::{SignedDuration, Timestamp};
-use sha2::{Digest, Sha256};
 
 use super::{
-    FileNames, Settings,
-    record::{Direction, SessionRecord, TransferRecord},
-    text::{cut, shown},
+    record::{Direction, TransferRecord},
     told::Totals,
     verb::Verb,
 };
@@ -400,49 +397,6 @@ impl TransferRecord {
         self.data_server = None;
         self.bytes = None;
     }
-}
-
-/// What is kept of the path that a client gave, and the type of the file.
-pub(super) fn path(
-    argument: &[u8],
-    is_file: bool,
-    settings: &Settings,
-) -> (Option<String>, Option<String>) {
-    let whole = shown(argument, usize::MAX);
-    let file_type = is_file.then(|| file_type(&whole)).flatten();
-    if whole.is_empty() {
-        return (None, None);
-    }
-    let kept = match settings.file_names {
-        FileNames::Full => Some(cut(&whole, SessionRecord::MOST_NAME).to_owned()),
-        FileNames::Hash => Some(hash(&whole, settings.secret)),
-        FileNames::Omit => None,
-    };
-    (kept, file_type)
-}
-
-/// Sixteen digits that say nothing of the path to who does not know the secret.
-fn hash(path: &str, secret: [u8; 16]) -> String {
-    // The hash is cut, so that nobody can go on with it behind the path.
-    let digest = Sha256::new()
-        .chain_update(secret)
-        .chain_update(path)
-        .finalize();
-    digest
-        .iter()
-        .take(8)
-        .map(|byte| format!("{byte:02x}"))
-        .collect()
-}
-
-/// What a path ends with behind its last dot, in small letters, at most 16 letters and digits.
-fn file_type(path: &str) -> Option<String> {
-    let name = path.rsplit(['/', '\\']).next().unwrap_or_default();
-    let (stem, end) = name.rsplit_once('.')?;
-    let is_type = (1..=16).contains(&end.len())
-        && end.bytes().all(|byte| byte.is_ascii_alphanumeric())
-        && !stem.is_empty();
-    is_type.then(|| end.to_ascii_lowercase())
 }
 
 #[cfg(test)]

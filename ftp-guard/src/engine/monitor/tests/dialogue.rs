@@ -59,6 +59,8 @@ fn replies_come_in_the_order_of_commands() {
         ("FOO,TYPE I,500,200", "unknown TYPE"),
         ("FOO,CWD a,250", "CWD"),
         ("FOO,500,PWD,257", "unknown PWD"),
+        ("PASV,QUIT,221", "QUIT"),
+        ("NOOP,221", "NOOP"),
         // What cannot be, is answered in order all the same.
         ("PWD,215", "PWD"),
     ] {
