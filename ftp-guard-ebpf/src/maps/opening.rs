@@ -52,11 +52,7 @@ pub fn get(key: &FlowKey) -> Option<&'static mut Opening> {
 
 /// Takes a connection in; whether the table had room. Its source must have been counted before.
 #[inline(always)]
-pub fn insert(key: &FlowKey, now: u64) -> bool {
-    let opening = Opening {
-        since_ns: now,
-        ..Opening::default()
-    };
+pub fn insert(key: &FlowKey, opening: &Opening) -> bool {
     let attempt = || {
         FTPG_OPENING
             .insert(key, opening, u64::from(BPF_NOEXIST))

@@ -6,7 +6,7 @@ use ftp_guard_common::{
     address::FlowKey,
     class::{Family, PortClass},
     ftp::{command::Line, hello::HelloReader},
-    limits::{CommandKey, SourceKey},
+    limits::{CommandKey, Opening, SourceKey},
     session::Session,
 };
 
@@ -72,6 +72,8 @@ pub struct Packet {
     pub source: SourceKey,
     /// The client's network; set by [`Packet::name_network`].
     pub of_network: SourceKey,
+    /// Its control connection, if it is the one that proves the handshake.
+    pub opening: Opening,
     /// Its TCP header.
     pub segment: Segment,
     /// Offset of the IP header in the frame.

@@ -6,7 +6,7 @@
 
 use ftp_guard_common::{
     config::{Cookies, GuardConfig},
-    limits::{Profile, Rate, SourceKey},
+    limits::{Opening, Profile, Rate, SourceKey},
     reason::Reason,
     session::Session,
 };
@@ -193,6 +193,10 @@ fn prove(packet: &mut Packet, profile: u16, now: u64) -> Reason {
         return Reason::Listed;
     };
     packet.name_network();
+    packet.opening = Opening {
+        since_ns: now,
+        ..Opening::default()
+    };
     let packet = &*packet;
     let Some(source) = maps::sources::get_or_insert(&packet.source) else {
         return Reason::SourceTableFull;
@@ -201,7 +205,7 @@ fn prove(packet: &mut Packet, profile: u16, now: u64) -> Reason {
         return reason;
     }
     maps::atomic::add(&raw mut source.opening);
-    if !maps::opening::insert(&packet.key, now) {
+    if !maps::opening::insert(&packet.key, &packet.opening) {
         maps::atomic::subtract(&raw mut source.opening);
         // Another CPU may have been faster with a repetition of the same segment.
         return if maps::opening::get(&packet.key).is_some() {

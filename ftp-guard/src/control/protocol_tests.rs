@@ -82,7 +82,7 @@ fn every_request() -> Vec<Request> {
             kinds: vec!["login".into()],
             reasons: vec!["not_listed".into()],
             source: Some(prefix),
-            severity: Some(crate::engine::events::Severity::High),
+            severity: Some(Severity::High),
             user: Some("alice".into()),
             limit: Some(9),
         }),

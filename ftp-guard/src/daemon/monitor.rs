@@ -94,6 +94,12 @@ impl MonitorHandle {
         watching.detector.set(rules);
     }
 
+    /// The rules of detection in force.
+    #[must_use]
+    pub fn rules(&self) -> Rules {
+        self.lock().detector.rules().clone()
+    }
+
     /// What is known of a session that lives.
     #[must_use]
     pub fn record(&self, session: u64) -> Option<SessionRecord> {
