@@ -69,7 +69,7 @@ fn client(bytes: &[u8]) -> Option<Protocol> {
         Some(Protocol::Http)
     } else {
         MAIL.iter()
-            .any(|word| begins(&word))
+            .any(|word| begins(word))
             .then_some(Protocol::Smtp)
     }
 }

@@ -1,6 +1,13 @@
 //! The inputs of the fuzz targets that are kept, and thousands like them.
+//!
+//! `FTP_GUARD_FUZZ_SECONDS` makes each target run for so long, where there is no nightly compiler for `fuzz/`;
+//! `FTP_GUARD_FUZZ_SEED` begins elsewhere.
 
-use std::{fs, path::Path};
+use std::{
+    env, fs,
+    path::Path,
+    time::{Duration, Instant},
+};
 
 use super::super::fuzz;
 
@@ -36,7 +43,13 @@ fn inputs_that_are_kept_find_nothing() {
 /// Changes of inputs that are kept: bytes changed, cut out, doubled, and two put together.
 #[test]
 fn inputs_like_those_that_are_kept_find_nothing() {
-    let mut state = 0x9e37_79b9_7f4a_7c15_u64;
+    let number = |name| {
+        env::var(name)
+            .ok()
+            .and_then(|value| value.parse::<u64>().ok())
+    };
+    let time = number("FTP_GUARD_FUZZ_SECONDS").map(Duration::from_secs);
+    let mut state = 0x9e37_79b9_7f4a_7c15_u64 ^ number("FTP_GUARD_FUZZ_SEED").unwrap_or(0);
     let mut roll = |below: usize| {
         state ^= state << 13;
         state ^= state >> 7;
@@ -45,7 +58,9 @@ fn inputs_like_those_that_are_kept_find_nothing() {
     };
     for (target, run) in TARGETS {
         let inputs = inputs(target);
-        for _ in 0..3000 {
+        let (start, mut runs) = (Instant::now(), 0_u64);
+        while time.map_or(runs < 3000, |time| start.elapsed() < time) {
+            runs += 1;
             let mut input = inputs[roll(inputs.len())].clone();
             for _ in 0..=roll(6) {
                 let place = roll(input.len());
@@ -60,6 +75,9 @@ fn inputs_like_those_that_are_kept_find_nothing() {
                 }
             }
             run(&input);
+        }
+        if time.is_some() {
+            println!("{target}: {runs} inputs in {:?}", start.elapsed());
         }
     }
 }
