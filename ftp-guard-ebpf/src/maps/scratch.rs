@@ -5,7 +5,7 @@ use aya_ebpf::{btf_maps::PerCpuArray, macros::btf_map};
 use ftp_guard_common::{
     address::FlowKey,
     class::{Family, PortClass},
-    ftp::command::Line,
+    ftp::command::{CommandParser, Line},
     limits::{CommandKey, SourceKey},
     session::Session,
 };
@@ -25,6 +25,8 @@ pub struct Scratch {
     pub command: CommandKey,
     /// The line that was read last.
     pub line: Line,
+    /// The reader of commands, if the line ended where the segment does.
+    pub pending: CommandParser,
     /// A piece of the payload.
     pub chunk: [u8; CHUNK],
 }
