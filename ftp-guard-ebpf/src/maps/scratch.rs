@@ -5,7 +5,10 @@ use aya_ebpf::{btf_maps::PerCpuArray, macros::btf_map};
 use ftp_guard_common::{
     address::FlowKey,
     class::{Family, PortClass},
-    ftp::{command::Line, hello::HelloReader},
+    ftp::{
+        command::{CommandParser, Line},
+        hello::HelloReader,
+    },
     limits::{CommandKey, Opening, SourceKey},
     session::Session,
 };
@@ -25,6 +28,8 @@ pub struct Scratch {
     pub command: CommandKey,
     /// The line that was read last.
     pub line: Line,
+    /// The reader of commands, if the line ended where the segment does.
+    pub pending: CommandParser,
     /// The beginning of TLS, meanwhile.
     pub hello: HelloReader,
     /// What is told of the segment.

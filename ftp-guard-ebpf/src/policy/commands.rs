@@ -1,6 +1,7 @@
 //! What clients may ask for in clear text, by profile.
 //!
-//! A line is judged when it is complete: no server acts before that.
+//! A line is judged when it is complete, and where a segment ends as if it were: servers act at its end, and one of
+//! them at the end of the connection.
 
 use ftp_guard_common::{
     ftp::command::Line,

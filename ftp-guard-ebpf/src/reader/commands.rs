@@ -105,6 +105,7 @@ fn read(frame: &Buffer<'_>, key: &FlowKey, segment: &Segment) -> Result<Reason, 
     }
     walk.scratch.session = *session;
     run::<Client>(&mut walk);
+    judge_pending(&mut walk);
     if super::is_dropped(walk.outcome) {
         if let Err(reason) = walk.outcome
             && reason.is_refusal()
@@ -134,6 +135,21 @@ fn read(frame: &Buffer<'_>, key: &FlowKey, segment: &Segment) -> Result<Reason, 
         walk.scratch.record.send();
     }
     walk.outcome
+}
+
+/// Judges a line that has not ended as if it had. ProFTPD carries out what it has of a line when the
+/// connection ends, by a reset as well, so that the beginning must not reach it. A subprogram: it has a
+/// stack frame of its own.
+#[inline(never)]
+fn judge_pending(walk: &mut Walk<'_>) {
+    let scratch = &mut *walk.scratch;
+    if commands::policy(scratch.session.profile) == 0 {
+        return;
+    }
+    scratch.pending = scratch.session.command;
+    if scratch.pending.read(b'\n', &mut scratch.line).is_some() {
+        refuse(&mut walk.outcome, commands::refusal(scratch));
+    }
 }
 
 /// Before the greeting nothing can be asked, and nothing is read. So where commands are judged nothing may be

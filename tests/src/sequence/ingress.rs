@@ -171,14 +171,18 @@ pub(super) fn in_order(next: u32, step: &Step) -> Option<&[u8]> {
 }
 
 impl Session {
-    /// Whether new bytes of the client end a line that is refused.
+    /// Whether new bytes of the client end a line that is refused, or would if nothing followed.
     fn says_denied(&self, new: &[u8]) -> bool {
+        if new.is_empty() {
+            return false;
+        }
         let is_record = new.first().is_some_and(|byte| TLS_RECORDS.contains(byte));
         if self.tls != Tls::Clear && is_record {
             return false;
         }
         let old = self.texts.1.len();
-        let text = [&self.texts.1, new].concat();
+        // As if the line ended where the segment does.
+        let text = [&self.texts.1, new, b"\n"].concat();
         client::denied(&text).into_iter().any(|place| place >= old)
     }
 

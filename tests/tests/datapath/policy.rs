@@ -296,16 +296,20 @@ fn split(scene: &mut Scene<'_>) {
     let text = b"dele x\r\n";
     for at in 1..text.len() {
         let mut control = scene.login();
-        scene.says(&mut control, &text[..at], SESSION);
+        // The verb alone is too much: the connection may end behind it.
+        let first = if at < 4 { SESSION } else { refused(reason) };
+        scene.says(&mut control, &text[..at], first);
         scene.says(&mut control, &text[at..], refused(reason));
         scene.guard.state().clear(&[]).unwrap();
     }
     let mut control = scene.login();
-    let (last, before) = text.split_last().unwrap();
-    for byte in before {
-        scene.says(&mut control, &[*byte], SESSION);
+    for (at, byte) in text.iter().enumerate() {
+        let wanted = if at < 3 { SESSION } else { refused(reason) };
+        scene.says(&mut control, &[*byte], wanted);
     }
-    scene.says(&mut control, &[*last], refused(reason));
+    scene.guard.state().clear(&[]).unwrap();
+    // What only begins like it goes on.
+    scene.permits(&[b"DEL", b"ETE x\r\n", b"XDELE", b" x\r\n"]);
 }
 
 fn pipelined(scene: &mut Scene<'_>) {
