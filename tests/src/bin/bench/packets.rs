@@ -169,7 +169,7 @@ impl Kind {
             Self::Udp => "UDP",
             Self::OtherTcp => "TCP data to port 443",
             Self::UnlistedSyn => "unlisted SYN to port 21",
-            Self::ListedData => "listed data to port 50000",
+            Self::ListedData => "listed data of no connection to port 50000",
         }
     }
 
@@ -187,7 +187,7 @@ impl Kind {
             Self::Udp => Reason::NotTcp,
             Self::OtherTcp => Reason::NotFtp,
             Self::UnlistedSyn => Reason::NotListed,
-            Self::ListedData => Reason::Listed,
+            Self::ListedData => Reason::NoFlow,
         }
     }
 

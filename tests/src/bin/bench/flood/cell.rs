@@ -134,7 +134,7 @@ pub fn measure(
 
     let download = Download::start(&arena.partner, Family::V4, ftp.port(), FILE)?;
     thread::sleep(WARM_UP);
-    let rss_before = pid.map(resident_kib).transpose()?;
+    let rss_before = pid.map(process::resident_kib).transpose()?;
     let (kind, spoofed) = scenario.kind();
     let recipe = arena.recipe(kind, spoofed, Family::V4, &[ftp.port()])?;
     let flood = Generator::start(
