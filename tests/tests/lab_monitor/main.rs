@@ -128,7 +128,7 @@ fn transfers_at_vsftpd_are_understood() {
 
 #[test]
 fn transfers_at_proftpd_are_understood() {
-    understood(Make::Proftpd);
+    understood(Make::ProFtpd);
 }
 
 #[test]

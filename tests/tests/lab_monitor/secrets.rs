@@ -12,7 +12,6 @@ use std::{
 use anyhow::{Context, Result, ensure};
 use ftp_guard_tests::lab::{
     Family, SERVER, Site,
-    guard::Guard,
     servers::{self, FtpServer, Make},
 };
 
