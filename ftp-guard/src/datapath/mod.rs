@@ -62,7 +62,7 @@ pub use self::{
     state::{Capacities, monotonic_ns},
     sysctl::SysctlFiles,
     tables::{Hook, SessionSettings},
-    text::TextReader,
+    text::{TextReader, told},
 };
 use self::{explain::Explainer, pins::Pins, sockets::Globals, state::State, tables::Tables};
 use crate::engine::allowlist::{AllowTable, Change};

@@ -7,6 +7,7 @@ use ftp_guard_common::{
     session::{FlowKind, Tls, Traffic},
     text::{TEXT_LOSS_SLOTS, TextHeader, TextKind},
 };
+use jiff::Timestamp;
 use tokio::io::unix::AsyncFd;
 
 use super::{Clock, Datapath, error::DatapathError, load, monotonic_ns};
@@ -49,8 +50,15 @@ impl TextReader {
 /// What a record says; nothing when it has no form that the programs give it.
 fn decode<'a>(bytes: &'a [u8], clock: &Clock) -> Option<Told<'a>> {
     let header: TextHeader = value(bytes)?;
-    let captured = usize::from(header.captured);
     let rest = bytes.get(size_of::<TextHeader>()..)?;
+    told(&header, rest, clock.wall(header.time_ns))
+}
+
+/// What a record says that consists of `header` and `rest`; nothing when it has no form that the programs
+/// give it.
+#[must_use]
+pub fn told<'a>(header: &TextHeader, rest: &'a [u8], time: Timestamp) -> Option<Told<'a>> {
+    let captured = usize::from(header.captured);
     if rest.len() != captured {
         return None;
     }
@@ -83,7 +91,7 @@ fn decode<'a>(bytes: &'a [u8], clock: &Clock) -> Option<Told<'a>> {
         TextKind::OddPort => What::OddPort(rest),
     };
     Some(Told {
-        time: clock.wall(header.time_ns),
+        time,
         session: header.session,
         client: header.key.client(),
         server: header.key.server(),

@@ -41,10 +41,11 @@ fn await_events(guard: &Guard, kind: &str, count: usize) -> Result<Vec<Value>> {
     })
 }
 
-fn guarded(site: &Site) -> Result<Guard> {
+/// A guard with these lines more in its configuration.
+fn guarded(site: &Site, lines: &str) -> Result<Guard> {
     let settings = Settings {
         passive: Pair::passive_range(),
-        more: Settings::unlimited(),
+        more: [Settings::unlimited(), vec![lines.to_owned()]].concat(),
         ..Settings::default()
     };
     Guard::start(&site.server, settings)
@@ -53,7 +54,7 @@ fn guarded(site: &Site) -> Result<Guard> {
 fn understood(make: Make) {
     Site::test(|site| {
         let servers = Pair::start(make, &site.server)?;
-        let guard = guarded(site)?;
+        let guard = guarded(site, "")?;
         let mut transfers = 0;
         for client in Client::ALL {
             for family in Family::BOTH {
@@ -135,7 +136,7 @@ fn transfers_at_proftpd_are_understood() {
 fn encrypted_sessions_are_told_without_what_cannot_be_read() {
     Site::test(|site| {
         let servers = Pair::start(Make::Vsftpd, &site.server)?;
-        let guard = guarded(site)?;
+        let guard = guarded(site, "")?;
         for (tls, mode) in [(Tls::Auth, "explicit"), (Tls::Implicit, "implicit")] {
             let transfer = Transfer {
                 tls,

@@ -147,7 +147,7 @@ fn search_files(folder: &Path) -> Result<usize> {
 fn a_password_is_nowhere() {
     Site::test(|site| {
         let _server = FtpServer::start(Make::Vsftpd, &site.server, &servers::Settings::default())?;
-        let mut guard = guarded(site)?;
+        let mut guard = guarded(site, "[detect]\nban = []")?;
         site.client.enter(guess)?;
         let refused = await_events(&guard, "login", 7)?;
         ensure!(refused.iter().all(|login| login["accepted"] == false));

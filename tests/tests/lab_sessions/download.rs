@@ -106,7 +106,14 @@ impl Download {
                 Err(error) => return Err(error).context("no reset came"),
             }
         }
-        let answer = self.session.command("NOOP");
+        let mut answer = self.session.command("NOOP");
+        // The data connection ends first, and the server may get to say so.
+        if answer
+            .as_ref()
+            .is_ok_and(|answer| answer.starts_with("426"))
+        {
+            answer = self.session.command("NOOP");
+        }
         ensure!(answer.is_err(), "the session goes on: {answer:?}");
         Ok(())
     }
