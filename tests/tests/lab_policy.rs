@@ -126,7 +126,7 @@ impl Raw {
     }
 
     /// Says something in pieces, a segment each, and makes sure that it is refused.
-    fn is_refused(mut self, pieces: &[&[u8]]) -> Result<()> {
+    fn expect_refusal(mut self, pieces: &[&[u8]]) -> Result<()> {
         let (last, before) = pieces.split_last().context("no pieces")?;
         for piece in before {
             self.say(piece)?;
@@ -203,7 +203,7 @@ fn holds(site: &Site, ftp: &FtpServer, policy: &Policy) -> Result<()> {
                 continue;
             }
             let raw = open(family)?;
-            let refused = raw.is_refused(pieces);
+            let refused = raw.expect_refusal(pieces);
             refused.with_context(|| format!("{text:?} in {} pieces, {family}", pieces.len()))?;
             tried += 1;
             // It counts connections, five at most, until it knows that they have ended.

@@ -4,6 +4,8 @@
 //! `FTP_GUARD_TRACES` names a folder of `.pcap` files, and may have a manifest that names reference results
 //! beside them; without it the suite takes its own captures, which have none.
 
+#![expect(clippy::unwrap_used, reason = "a suite fails by panicking")]
+
 use std::{
     collections::{BTreeMap, BTreeSet},
     env,
@@ -255,7 +257,7 @@ fn user(exchange: &Exchange, wanted: Option<&str>, totals: &mut Totals) -> Resul
         (found, wanted) if found == wanted => totals.equal("zeek user"),
         (None, Some("<unknown>") | None) => totals.differs("zeek user: unknown"),
         (Some(found), Some(wanted)) if found.starts_with(wanted) => {
-            totals.differs("zeek user: cut")
+            totals.differs("zeek user: cut");
         }
         _ => bail!("the user is {found:?}"),
     }

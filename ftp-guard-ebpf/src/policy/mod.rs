@@ -209,7 +209,8 @@ fn read_rules(frame: &Buffer<'_>, packet: &mut Packet, outbound: bool) -> Result
     packet.segment = parse::segment(frame, &datagram)?;
     // What leaves from any other port concerns the guard only where it opens a connection.
     let concerns = !entry.is_none() || packet.segment.flags.is_connection_request();
-    if !concerns && !(outbound && odd_port::is_likely(frame, &packet.segment)) {
+    let is_looked_at = concerns || (outbound && odd_port::is_likely(frame, &packet.segment));
+    if !is_looked_at {
         return Err(Reason::NotFtp);
     }
     connection::read(

@@ -19,7 +19,7 @@ const LONGEST: usize = 600;
 #[inline(always)]
 pub fn is_likely(frame: &Buffer<'_>, segment: &Segment) -> bool {
     let len = frame.len();
-    if len < SHORTEST || len > LONGEST || !segment.flags.has(TcpFlags::PSH | TcpFlags::ACK) {
+    if !(SHORTEST..=LONGEST).contains(&len) || !segment.flags.has(TcpFlags::PSH | TcpFlags::ACK) {
         return false;
     }
     maps::config::has(ftp_guard_common::config::FLAG_ODD_PORTS)

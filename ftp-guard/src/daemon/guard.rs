@@ -316,6 +316,11 @@ impl<K: Kernel> Guard<K> {
                 told_lost: self.kernel.text_losses()?,
                 ..self.monitor.figures()
             },
+            kept: self
+                .history
+                .as_ref()
+                .map(HistoryHandle::figures)
+                .unwrap_or_default(),
             entries,
             max_entries: self.at_start.allow.max_entries,
             missing: self.missing(&attachments),

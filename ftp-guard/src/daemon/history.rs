@@ -29,9 +29,10 @@ use crate::{
         export::{Export, ExportSink},
         history::{
             EventQuery, History, HistoryError, HistorySink, PastSession, Reader, SessionQuery,
-            Tables,
+            Tables, WriterState,
         },
     },
+    telemetry::kept::KeptFigures,
 };
 
 /// Time between two looks at the sessions that live.
@@ -92,6 +93,33 @@ impl HistoryHandle {
     #[must_use]
     pub fn export(&self) -> &ExportSink {
         &self.export
+    }
+
+    /// What a scrape tells.
+    #[must_use]
+    pub fn figures(&self) -> KeptFigures {
+        let (history, export) = (self.history.figures(), self.export.figures());
+        KeptFigures {
+            works: history.state == WriterState::Working,
+            bytes: history.bytes,
+            entries: [history.written, history.lost],
+            lines: [export.written, export.lost],
+        }
+    }
+
+    /// What is wrong with the history, for `status`.
+    #[must_use]
+    pub fn warning(&self) -> Option<String> {
+        let figures = self.history.figures();
+        (figures.state == WriterState::Failing).then(|| {
+            let file = self.history.settings().file;
+            format!(
+                "the history cannot be written to {}: {} events and sessions are lost so far; the log \
+                 says why",
+                file.display(),
+                figures.lost
+            )
+        })
     }
 
     /// Keeps and exports an event. Never waits.

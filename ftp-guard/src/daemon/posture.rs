@@ -99,6 +99,6 @@ fn drops(status: &Status) -> Vec<Drops> {
             bytes,
         })
         .collect();
-    drops.sort_by(|a, b| b.packets.cmp(&a.packets));
+    drops.sort_by_key(|drop| std::cmp::Reverse(drop.packets));
     drops
 }

@@ -11,6 +11,7 @@ use ftp_guard_common::{
 use super::{
     flood::ban_tables,
     guard::{Guard, family},
+    history::HistoryHandle,
     kernel::Kernel,
     reload::restart_needed,
     wanted::Wanted,
@@ -147,6 +148,7 @@ impl<K: Kernel> Guard<K> {
         warnings.extend(passive_warning(&figures.passive));
         warnings.extend(outside_warning(&self.config, &figures.passive));
         warnings.extend(self.cookie_warnings());
+        warnings.extend(self.history.as_ref().and_then(HistoryHandle::warning));
         for key in restart_needed(&self.at_start, &self.config) {
             warnings.push(format!(
                 "{key} has changed; it takes effect at the next start"

@@ -236,8 +236,34 @@ pub(super) const BUILD: Metric = Metric {
     help: "1, with the daemon's version and the layout number of its pinned tables.",
 };
 
+pub(super) const HISTORY_WORKS: Metric = Metric {
+    name: "ftp_guard_history_working",
+    kind: "gauge",
+    labels: &[],
+    help: "1 while the history is written; 0 when it is switched off, or cannot be written.",
+};
+pub(super) const HISTORY_BYTES: Metric = Metric {
+    name: "ftp_guard_history_bytes",
+    kind: "gauge",
+    labels: &[],
+    help: "Bytes of the history's file that hold something.",
+};
+pub(super) const HISTORY_ENTRIES: Metric = Metric {
+    name: "ftp_guard_history_entries_total",
+    kind: "counter",
+    labels: &["outcome"],
+    help: "Events and sessions that were written to the history, or lost to it. A session counts each \
+           time that it is written.",
+};
+pub(super) const EXPORT_LINES: Metric = Metric {
+    name: "ftp_guard_export_lines_total",
+    kind: "counter",
+    labels: &["outcome"],
+    help: "Lines of the export that were written, or lost.",
+};
+
 /// All metrics of the guard; those of the process come from the `prometheus` crate.
-pub const METRICS: [Metric; 57] = [
+pub const METRICS: [Metric; 61] = [
     PACKETS,
     BYTES,
     EGRESS_PACKETS,
@@ -295,4 +321,8 @@ pub const METRICS: [Metric; 57] = [
     LOST_BYTES,
     CONFLICTING,
     LOST_RECORDS,
+    HISTORY_WORKS,
+    HISTORY_BYTES,
+    HISTORY_ENTRIES,
+    EXPORT_LINES,
 ];

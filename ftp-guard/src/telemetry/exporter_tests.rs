@@ -28,6 +28,7 @@ fn snapshot() -> Snapshot {
         live: Live::of(SessionFigures::default(), &SessionsInfo::default()),
         flood: crate::telemetry::flood::FloodFigures::default(),
         monitor: crate::telemetry::sessions::MonitorFigures::default(),
+        kept: crate::telemetry::kept::KeptFigures::default(),
         entries: BTreeMap::new(),
         max_entries: 1,
         attached: Vec::new(),

@@ -23,6 +23,7 @@ use super::{
         WOULD_END,
     },
     flood::{self, FloodFigures},
+    kept::{self, KeptFigures},
     session_metrics,
     sessions::MonitorFigures,
 };
@@ -43,6 +44,8 @@ pub struct Snapshot {
     pub flood: FloodFigures,
     /// What sessions do.
     pub monitor: MonitorFigures,
+    /// What is kept and exported.
+    pub kept: KeptFigures,
     /// Entries in the kernel by family and kind.
     pub entries: EntryCounts,
     /// Room for entries of one family.
@@ -122,6 +125,7 @@ fn fill(registry: &Registry, snapshot: &Snapshot) -> prometheus::Result<()> {
     connections(registry, snapshot)?;
     flood::fill(registry, &snapshot.flood)?;
     session_metrics::fill(registry, &snapshot.monitor)?;
+    kept::fill(registry, &snapshot.kept)?;
     state(registry, snapshot)
 }
 

@@ -89,6 +89,12 @@ fn snapshot() -> Snapshot {
             sessions: crate::telemetry::sessions::tests::everything(),
             ..MonitorFigures::default()
         },
+        kept: KeptFigures {
+            works: true,
+            bytes: 4096,
+            entries: [17, 2],
+            lines: [9, 1],
+        },
         entries: EntryCounts::from([((Family::Ipv4, false), 12), ((Family::Ipv6, true), 1)]),
         max_entries: 1000,
         attached: vec![("eth0".into(), "native")],
@@ -106,6 +112,12 @@ fn every_sample_of_a_snapshot() {
     let text = render(&snapshot()).unwrap();
     let version = env!("CARGO_PKG_VERSION");
     for line in [
+        "ftp_guard_history_working 1",
+        "ftp_guard_history_bytes 4096",
+        r#"ftp_guard_history_entries_total{outcome="written"} 17"#,
+        r#"ftp_guard_history_entries_total{outcome="lost"} 2"#,
+        r#"ftp_guard_export_lines_total{outcome="written"} 9"#,
+        r#"ftp_guard_export_lines_total{outcome="lost"} 1"#,
         r#"ftp_guard_packets_total{class="control",family="ipv4",reason="not_listed",verdict="drop"} 3"#,
         r#"ftp_guard_bytes_total{class="control",family="ipv4",reason="not_listed",verdict="drop"} 180"#,
         r#"ftp_guard_egress_packets_total{class="active_data",family="ipv4",reason="bounce",verdict="drop"} 3"#,

@@ -3,6 +3,7 @@
 pub mod catalogue;
 pub mod exporter;
 pub mod flood;
+pub mod kept;
 pub mod kinds;
 pub mod logging;
 pub mod metrics;

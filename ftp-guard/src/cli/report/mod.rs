@@ -69,7 +69,8 @@ impl Args {
         };
         match &self.output {
             Some(file) => {
-                write_atomically(file, &text).map_err(|error| Failure::failed(error.to_string()))?
+                write_atomically(file, &text)
+                    .map_err(|error| Failure::failed(error.to_string()))?;
             }
             None => print(&text)?,
         }

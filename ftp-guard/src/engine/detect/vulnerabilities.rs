@@ -94,7 +94,7 @@ impl Default for Vulnerabilities {
 }
 
 impl Vulnerabilities {
-    /// Reads a table: CSV with a header that names [`COLUMNS`], in this order; lines that begin with `#` are
+    /// Reads a table: CSV with a header that names the columns in their order; lines that begin with `#` are
     /// comments. `path` is what mistakes are reported for.
     ///
     /// # Errors

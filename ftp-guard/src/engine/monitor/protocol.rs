@@ -68,9 +68,7 @@ fn client(bytes: &[u8]) -> Option<Protocol> {
     if is_request {
         Some(Protocol::Http)
     } else {
-        MAIL.iter()
-            .any(|word| begins(word))
-            .then_some(Protocol::Smtp)
+        MAIL.iter().any(begins).then_some(Protocol::Smtp)
     }
 }
 

@@ -7,6 +7,10 @@ use crate::engine::{events::Event, monitor::record::SessionRecord};
 
 /// Something to export.
 #[derive(Clone, Debug)]
+#[expect(
+    clippy::large_enum_variant,
+    reason = "most of them are events, which a box would cost an allocation each"
+)]
 pub enum Subject {
     /// What happened.
     Event(Event),

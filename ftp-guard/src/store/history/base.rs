@@ -25,6 +25,10 @@ const MOST_DAMAGED: usize = 2;
 
 /// Something to keep.
 #[derive(Debug)]
+#[expect(
+    clippy::large_enum_variant,
+    reason = "most of them are events, which a box would cost an allocation each"
+)]
 pub(super) enum Entry {
     /// What happened.
     Event(Event),

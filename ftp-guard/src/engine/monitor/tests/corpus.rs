@@ -11,7 +11,9 @@ use std::{
 
 use super::super::fuzz;
 
-const TARGETS: [(&str, fn(&[u8])); 3] = [
+type Target = (&'static str, fn(&[u8]));
+
+const TARGETS: [Target; 3] = [
     ("monitor", fuzz::monitor),
     ("stream", fuzz::stream),
     ("hello", fuzz::hello),

@@ -58,7 +58,7 @@ fn kind(choice: u8, number: u8) -> EventKind {
         3 => EventKind::Detection(DetectionEvent {
             rule: ["login_failures", "odd_port"][usize::from(number) % 2].into(),
             severity: Severity::ALL[usize::from(number) % 5],
-            source: (number % 3 > 0).then(|| address(number)),
+            source: (!number.is_multiple_of(3)).then(|| address(number)),
             server: None,
             session: 0,
             user,
