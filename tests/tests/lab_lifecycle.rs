@@ -41,7 +41,7 @@ fn a_killed_daemon_leaves_enforcement_and_its_successor_takes_over() {
         let behind = programs(&guard)?;
 
         let slow = Transfer {
-            size: 4 << 20,
+            size: 8 << 20,
             rate: Some(256 << 10),
             ..upload()
         };
