@@ -28,13 +28,13 @@ pub enum TextKind {
     Server = 2,
     /// A session has begun. [`TextHeader::detail`] is a [`Tls`](crate::session::Tls).
     Began = 3,
-    /// A session has ended; a [`Traffic`](crate::session::Traffic) follows. [`TextHeader::detail`] is a
+    /// A session has ended; a [`Traffic`] follows. [`TextHeader::detail`] is a
     /// [`Tls`](crate::session::Tls).
     Ended = 4,
     /// A data connection is established. [`TextHeader::detail`] is a
     /// [`FlowKind`](crate::session::FlowKind), `key` the data connection.
     DataBegan = 5,
-    /// A data connection has ended; a [`Traffic`](crate::session::Traffic) follows, the rest as for
+    /// A data connection has ended; a [`Traffic`] follows, the rest as for
     /// `DataBegan`.
     DataEnded = 6,
     /// A server on a port of no class said what FTP servers say.
