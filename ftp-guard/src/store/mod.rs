@@ -4,6 +4,7 @@
 mod atomic;
 mod bans;
 mod cli_list;
+mod ending;
 pub mod export;
 pub mod history;
 mod read;

@@ -56,17 +56,8 @@ impl Export {
     /// Writes what is in the queue and ends, unless that takes longer than `patience`.
     pub fn stop(mut self, patience: Duration) {
         self.sink.close();
-        let Some(thread) = self.thread.take() else {
-            return;
-        };
-        let step = Duration::from_millis(10);
-        let mut waited = Duration::ZERO;
-        while !thread.is_finished() && waited < patience {
-            std::thread::sleep(step);
-            waited += step;
-        }
-        if !thread.is_finished() {
-            tracing::warn!("the export was cut off while it was written");
+        if let Some(thread) = self.thread.take() {
+            super::ending::wait(&thread, patience, "export");
         }
     }
 }
