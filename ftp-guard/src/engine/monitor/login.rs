@@ -20,6 +20,9 @@ pub(super) struct Login {
     pub(super) state: LoginState,
     /// Whether that name is one for everybody.
     pub(super) is_anonymous: bool,
+    /// The server has been given a name, and waits for the rest. Unlike `state` this follows replies alone,
+    /// so that it is the same however far ahead of them a client speaks.
+    awaits: bool,
 }
 
 /// Something came of a login: whether it was accepted.
@@ -51,6 +54,7 @@ impl Login {
             }
             self.take_name(name);
             self.state = LoginState::Asked;
+            self.awaits = true;
         } else if verb.is(&["REIN"]) {
             if (200..300).contains(&code) {
                 *self = Self::default();
@@ -62,9 +66,9 @@ impl Login {
         match code {
             230 | 232 => self.accept(),
             // Superfluous: RFC 959 section 4.2.2. Nobody is logged in by ACCT to whom the server says so.
-            202 if verb.is(&["PASS"]) && self.state == LoginState::Asked => self.accept(),
+            202 if verb.is(&["PASS"]) && self.awaits => self.accept(),
             // Not asked for, or out of order.
-            500..=504 if self.state != LoginState::Asked => None,
+            500..=504 if !self.awaits => None,
             400..=599 if verb == Verb::of(b"ADAT") => None,
             400..=599 => {
                 let was_accepted = self.state == LoginState::Accepted;
@@ -72,6 +76,7 @@ impl Login {
                     return None;
                 }
                 self.state = LoginState::Failed;
+                self.awaits = false;
                 Some(Tried(false))
             }
             _ => None,
@@ -81,6 +86,7 @@ impl Login {
     fn accept(&mut self) -> Option<Tried> {
         let is_new = self.state != LoginState::Accepted;
         self.state = LoginState::Accepted;
+        self.awaits = false;
         is_new.then_some(Tried(true))
     }
 

@@ -90,8 +90,9 @@ fn conversation(dice: &mut Dice, has_data: bool) -> Vec<Turn> {
     let mut later = Vec::new();
     for number in 0..count {
         let (client, server) = EXCHANGES[dice.roll(EXCHANGES.len())];
-        // Whoever speaks all at once cannot know that this answers nothing.
-        if client.is_empty() && !has_data {
+        // Whoever speaks all at once cannot know that this answers nothing, and has given the next name before
+        // the server forgets the last one.
+        if !has_data && (client.is_empty() || client.starts_with("REIN")) {
             continue;
         }
         // Telnet sequences and long lines stand anywhere.
@@ -100,16 +101,11 @@ fn conversation(dice: &mut Dice, has_data: bool) -> Vec<Turn> {
                 Side::Client,
                 &[b"\xff\xf4\xff\xf2".as_slice(), client.as_bytes()].concat(),
             ),
-            1 => says(
-                Side::Client,
-                &[
-                    b"CWD ".as_slice(),
-                    &[b'l'; 4200],
-                    b"\r\n",
-                    client.as_bytes(),
-                ]
-                .concat(),
-            ),
+            1 => {
+                let long = [b"CWD ".as_slice(), &[b'l'; 4200], b"\r\n"].concat();
+                says(Side::Client, &[&long, client.as_bytes()].concat());
+                says(Side::Server, b"500 too long\r\n");
+            }
             _ => says(Side::Client, client.as_bytes()),
         }
         says(Side::Server, server.as_bytes());
