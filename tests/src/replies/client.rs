@@ -15,7 +15,7 @@ pub fn asked(text: &[u8]) -> Vec<(usize, Asked)> {
 }
 
 /// Which of the commands of this text, by the place of its LF, a guard refuses that permits neither DELE nor SITE
-/// EXEC. The texts have no command that only some servers understand.
+/// EXEC, nor what has bytes that no command has: some server may take that for one.
 #[must_use]
 pub fn denied(text: &[u8]) -> Vec<usize> {
     let ended = lines(text).into_iter().filter(|(_, _, is_ended)| *is_ended);
@@ -24,12 +24,21 @@ pub fn denied(text: &[u8]) -> Vec<usize> {
         let mut words = line.split(is_blank).filter(|word| !word.is_empty());
         let is_denied = match words.next() {
             Some(b"DELE") => true,
-            Some(b"SITE") => words.next() == Some(b"EXEC"),
-            _ => false,
+            Some(b"SITE") => words
+                .next()
+                .is_some_and(|word| word == b"EXEC" || is_odd(word)),
+            Some(verb) => is_odd(verb),
+            None => false,
         };
         is_denied.then_some(start + line.len())
     });
     places.collect()
+}
+
+fn is_odd(word: &[u8]) -> bool {
+    !word
+        .iter()
+        .all(|byte| byte.is_ascii_alphanumeric() || *byte == b'@')
 }
 
 /// RFC 854: what is left of a line without the commands of the telnet protocol.

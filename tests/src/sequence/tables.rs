@@ -6,7 +6,11 @@ use std::{
 };
 
 use anyhow::{Result, ensure};
-use ftp_guard_common::{address::to_ip, class::Family, session::Tls};
+use ftp_guard_common::{
+    address::{from_ip, to_ip},
+    class::Family,
+    session::Tls,
+};
 
 use super::{Ends, Tables, source};
 use crate::program::Guard;
@@ -106,16 +110,16 @@ pub fn compare(model: &Tables, guard: &mut Guard) -> Result<()> {
         .entries()?
         .into_iter()
         .map(|(key, named)| {
-            let server = scope(key.server, key.family);
             let port = u16::from_be_bytes(key.port);
             let to = SocketAddr::new(to_ip(key.address, key.family), port);
-            ((server, to), named.reason)
+            // The family of the key is that of the destination: a server of the other one may be told of it.
+            ((key.server, to), named.reason)
         })
         .collect();
-    let plain = model
-        .named
-        .iter()
-        .map(|(key, reason)| (*key, *reason as u8));
+    let plain = model.named.iter().map(|((server, to), reason)| {
+        let (server, _) = from_ip(*server);
+        ((server, *to), *reason as u8)
+    });
     same("named", &kernel, &plain.collect())?;
 
     let kernel: BTreeMap<_, _> = state
