@@ -87,8 +87,8 @@ assert_packed!(Session, size 264, align 8,
     reply: ReplyParser, command: CommandParser);
 assert_packed!(Flow, size 88, align 8,
     session: u64, traffic: Traffic, kind: u8, established: u8, reserved: [u8; 6]);
-assert_packed!(Pinhole, size 64, align 8,
-    session: u64, created_ns: u64, expires_ns: u64, control: FlowKey);
+assert_packed!(Pinhole, size 80, align 8,
+    session: u64, created_ns: u64, expires_ns: u64, control: FlowKey, packets_in: u64, bytes_in: u64);
 assert_packed!(Named, size 24, align 8,
     session: u64, expires_ns: u64, reason: u8, reserved: [u8; 7]);
 assert_packed!(Client, size 24, align 8,

@@ -249,6 +249,11 @@ pub struct Pinhole {
     pub expires_ns: u64,
     /// The session's control connection.
     pub control: crate::address::FlowKey,
+    /// Segments of the client with payload that have passed since the handshake's end, while nobody on the
+    /// server's side had seen it.
+    pub packets_in: u64,
+    /// Their payload bytes.
+    pub bytes_in: u64,
 }
 
 /// A destination that PORT or EPRT named. Stored under an

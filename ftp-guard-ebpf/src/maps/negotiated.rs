@@ -33,6 +33,16 @@ pub fn pinhole(key: &EndpointKey, now: u64) -> Option<&'static Pinhole> {
     (pinhole.expires_ns > now).then_some(pinhole)
 }
 
+/// As [`pinhole`], to count what passes.
+#[inline(always)]
+pub fn pinhole_mut(key: &EndpointKey, now: u64) -> Option<&'static mut Pinhole> {
+    // SAFETY: as for `pinhole`; a race between CPUs costs a count.
+    let pinhole = FTPG_PINHOLES
+        .get_ptr_mut(key)
+        .map(|pinhole| unsafe { &mut *pinhole })?;
+    (pinhole.expires_ns > now).then_some(pinhole)
+}
+
 /// Opens a pinhole; whether the table had room.
 #[inline(always)]
 pub fn open_pinhole(key: &EndpointKey, pinhole: &Pinhole) -> bool {

@@ -1,5 +1,7 @@
 //! Data connections: each belongs to a session.
 
+use core::hint::black_box;
+
 use ftp_guard_common::{
     address::{FlowKey, ListenKey},
     allow::{AllowValue, EntryKind},
@@ -36,10 +38,14 @@ fn inbound_rules(packet: &mut Packet) -> Result<Reason, Reason> {
             Err(reason) if opens => return Err(reason),
             Err(_) => {}
             Ok(permitted) => {
-                return match limits::handshake(packet, entry.profile, now) {
-                    Reason::Listed => Ok(permitted),
-                    refused => Err(refused),
-                };
+                let refused = limits::handshake(packet, entry.profile, now);
+                if refused != Reason::Listed {
+                    return Err(refused);
+                }
+                if permitted == Reason::Pinhole && packet.segment.payload_len > 0 {
+                    early(packet, now);
+                }
+                return Ok(permitted);
             }
         }
     } else if opens {
@@ -49,6 +55,24 @@ fn inbound_rules(packet: &mut Packet) -> Result<Reason, Reason> {
         return Ok(Reason::Adopting);
     }
     Err(Reason::NoFlow)
+}
+
+/// Counts what a client sends right behind the handshake's end, for the connection that there will be: a
+/// driver hands a whole batch of frames to this program before the stack sees the first of them. A subprogram:
+/// it has a stack frame of its own.
+#[inline(never)]
+fn early(packet: &Packet, now: u64) -> u32 {
+    let (key, segment) = (&packet.key, &packet.segment);
+    let scope = maps::config::role().scope(key.server);
+    // A stranger cannot know the number.
+    if maps::opening::is_expected(key, segment.acknowledgement, now)
+        && let Some(pinhole) = maps::negotiated::pinhole_mut(&key.pinhole_key(scope), now)
+    {
+        pinhole.packets_in += 1;
+        pinhole.bytes_in += segment.payload_len as u64;
+    }
+    // A subprogram returns a number.
+    black_box(0)
 }
 
 /// Judges a segment of a data connection that is known; nothing when it is not.
@@ -156,6 +180,10 @@ fn rules_for_establishing(key: &FlowKey, source: &SourceKey, now: u64) -> Result
         let interval = maps::config::get().map_or(0, |config| config.pinhole_interval_ns);
         if let Some(session) = maps::sessions::get(&pinhole.control) {
             session.pinholes_ns = session.pinholes_ns.saturating_sub(interval);
+        }
+        if let Some(flow) = maps::flows::get(key) {
+            flow.traffic.packets_in = pinhole.packets_in;
+            flow.traffic.bytes_in = pinhole.bytes_in;
         }
         maps::negotiated::close_pinhole(&pinhole_key);
     }

@@ -202,6 +202,7 @@ fn passive(walk: &mut Walk<'_>, port: Port) {
         created_ns: walk.now,
         expires_ns: walk.now + config.pinhole_ns,
         control: *walk.key,
+        ..Pinhole::default()
     };
     if !maps::negotiated::open_pinhole(&walk.key.endpoint(scope, port.to_key()), &pinhole) {
         walk.outcome = Err(Reason::PinholeTableFull);

@@ -42,7 +42,8 @@ impl Tables {
             if flow.life.is_killed {
                 return (Reason::Killed, class);
             }
-            flow.is_established = true;
+            let has = |flag| step.flags.contains(flag);
+            flow.is_established |= has(TcpFlags::ACK) && !has(TcpFlags::RST);
             flow.life.note(step, role);
             return match flow.kind {
                 FlowKind::Outgoing => (Reason::Outgoing, class),
@@ -81,10 +82,15 @@ impl Tables {
     /// A passive connection is proven.
     pub fn establish(&mut self, ends: super::Ends) {
         let pinhole = self.pinhole_key(ends, ends.1.port());
+        let mut received = (0, 0);
         if self.pinholes.remove(&pinhole).is_some() {
             self.negotiated.remove(&ends.1.port());
+            received = self.early.remove(&pinhole).unwrap_or_default();
         }
         self.insert_flow(ends, FlowKind::Passive, true);
+        if let Some(flow) = self.flows.get_mut(&ends) {
+            flow.life.received = received;
+        }
     }
 
     fn insert_flow(&mut self, ends: super::Ends, kind: FlowKind, is_established: bool) {
@@ -173,6 +179,7 @@ impl Tables {
         for port in named_ports {
             let key = self.pinhole_key(step.ends, port);
             self.pinholes.insert(key, step.ends);
+            self.early.remove(&key);
             self.negotiated.insert(port);
             if class(port) != PortClass::PassiveData {
                 reason = Reason::OutsideRange;

@@ -95,11 +95,17 @@ impl Tables {
     }
 
     /// A segment of a listed client to a passive port, of no data connection.
-    fn passive(&self, step: &Step) -> Reason {
+    fn passive(&mut self, step: &Step) -> Reason {
         let (client, server) = step.ends;
         let pinhole = self.pinhole_key(step.ends, server.port());
         let (sessions, encrypted) = self.client(client.ip(), server.ip());
         if self.pinholes.contains_key(&pinhole) {
+            let is_proven = self.expected.get(&step.ends) == Some(&step.acknowledgement);
+            if !step.is_syn() && !step.payload.is_empty() && is_proven {
+                let early = self.early.entry(pinhole).or_default();
+                early.0 += 1;
+                early.1 += step.payload.len() as u64;
+            }
             Reason::Pinhole
         } else if self.listens(step.ends) {
             Reason::TlsListening
@@ -127,7 +133,7 @@ impl Tables {
         let Some(session) = self.sessions.get_mut(&step.ends) else {
             // Only who speaks TLS speaks before the greeting; here that is everybody who does.
             let is_early = denies && !step.payload.is_empty() && !step.is_syn();
-            let is_record = step.payload.starts_with(b"\x16\x03");
+            let is_record = matches!(step.payload[..], [0x14..=0x17, 3, _, _, ..]);
             return match is_early && !(is_record && self.openings.contains_key(&step.ends)) {
                 true => (Reason::ControlGap, class),
                 false => (Reason::Listed, class),

@@ -155,6 +155,8 @@ pub struct Tables {
     pub flows: BTreeMap<Ends, Flow>,
     /// Pinholes by client and server, with the control connection.
     pub pinholes: BTreeMap<(IpAddr, SocketAddr), Ends>,
+    /// What clients have sent by pinholes behind a handshake's end: segments and payload.
+    pub early: BTreeMap<(IpAddr, SocketAddr), (u64, u64)>,
     /// Ports that anyone has negotiated.
     pub negotiated: BTreeSet<u16>,
     /// Named destinations by server and destination.
@@ -181,6 +183,7 @@ impl Tables {
             sessions: BTreeMap::new(),
             flows: BTreeMap::new(),
             pinholes: BTreeMap::new(),
+            early: BTreeMap::new(),
             negotiated: BTreeSet::new(),
             named: BTreeMap::new(),
             listening: BTreeSet::new(),

@@ -29,10 +29,14 @@ pub(crate) const NOT_LISTED: Wanted = drop(Reason::NotListed, DATA_PORT);
 pub(crate) const SECOND: u64 = 1_000_000_000;
 
 pub(crate) fn stories() -> Vec<Story> {
-    let anywhere: [(&str, Tell); 13] = [
+    let anywhere: [(&str, Tell); 14] = [
         ("a pinhole is for one client and one port", one_client),
         ("a pinhole that has expired counts no more", expired),
         ("a pinhole becomes a data connection, once", becomes_a_flow),
+        (
+            "what is sent before the server has seen the handshake's end is counted",
+            counted_early,
+        ),
         ("a refused connection leaves the pinhole", refused),
         ("several clients on one port", shared_port),
         ("a data connection of a session", flow),
@@ -156,6 +160,23 @@ pub(crate) fn connect(scene: &mut Scene<'_>, port: u16, wanted: Wanted) -> Conve
     }
     scene.egress("the server's first data", &data.server(DATA, b"data"), FLOW);
     data
+}
+
+/// A driver hands over a batch of frames before the stack sees the first one.
+fn counted_early(scene: &mut Scene<'_>) {
+    let mut control = scene.login();
+    scene.negotiate(&mut control, 50_005);
+    let mut data = scene.knock(scene.listed(7), 50_005, PINHOLE);
+    scene.egress("the SYN+ACK", &data.server(SYN_ACK, b""), ANSWER);
+    scene.xdp("the ACK", &data.client(TcpFlags::ACK, b""), PINHOLE);
+    scene.xdp("data", &data.client(DATA, b"upload"), PINHOLE);
+    let other = scene.data(40_002, 50_005);
+    let unproven = other.client_at(1, DATA, b"of no handshake");
+    scene.xdp("of no handshake", &unproven, PINHOLE);
+    scene.xdp("more data", &data.client(DATA, b"ed"), PINHOLE);
+    scene.egress("the server's", &data.server(TcpFlags::ACK, b""), FLOW);
+    let traffic = scene.flow(&data).unwrap().traffic;
+    assert_eq!((traffic.packets_in, traffic.bytes_in), (2, 8));
 }
 
 fn becomes_a_flow(scene: &mut Scene<'_>) {

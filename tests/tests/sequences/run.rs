@@ -127,6 +127,7 @@ impl Run<'_> {
             reason.as_str()
         );
         *self.told.entry((name, reason)).or_default() += 1;
+        writeln!(self.log, "    {name}: {}", reason.as_str())?;
         Ok(())
     }
 
@@ -147,7 +148,8 @@ impl Run<'_> {
         let mut state = self.guard.state();
         let mut pinholes = state.pinholes()?;
         let pinhole = key.pinhole_key([0; 16]);
-        let has_pinhole = pinholes.get(pinhole)?.is_some();
+        let held = pinholes.get(pinhole)?;
+        let has_pinhole = held.is_some();
         let (_, encrypted) = self.model.client(ends.0.ip(), ends.1.ip());
         let may = has_pinhole || encrypted != 0 && self.model.listening.contains(&ends.1);
         let client = ends.0.ip();
@@ -168,6 +170,10 @@ impl Run<'_> {
         flow.traffic.created_ns = monotonic_ns();
         flow.traffic.seen_ns = flow.traffic.created_ns;
         flow.traffic.allow_generation = self.model.generation;
+        if let Some(held) = held {
+            flow.traffic.packets_in = held.packets_in;
+            flow.traffic.bytes_in = held.bytes_in;
+        }
         state.flows()?.set(key, flow)?;
         self.model.establish(ends);
         self.count(&key, |source| source.data += 1)

@@ -186,6 +186,7 @@ impl World {
             created_ns: self.now_ns,
             expires_ns: self.now_ns + seconds * SECOND,
             control: key(21, remote),
+            ..Pinhole::default()
         };
         self.pinholes.insert(self.endpoint(port, remote), pinhole);
     }
