@@ -14,8 +14,9 @@ pub const fn v4([a, b, c, d]: [u8; 4]) -> Address {
     [0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, a, b, c, d]
 }
 
-/// A TCP connection, control or data, whoever opened it.
-#[repr(C)]
+/// A TCP connection, control or data, whoever opened it. Aligned so that the programs copy it by words: the
+/// BPF target has no unaligned ones.
+#[repr(C, align(8))]
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct FlowKey {
     /// The remote end: the FTP client.

@@ -44,6 +44,8 @@ pub struct EventBudget {
     pub suppressed: u64,
     /// All packets that were not reported, since the table was made.
     pub suppressed_total: u64,
+    /// The kernel's tick in which the last packet was not reported.
+    pub tick: u64,
 }
 
 /// Hooks that report events.

@@ -60,11 +60,11 @@ assert_packed!(BanValue, size 8, align 4,
 assert_packed!(Event, size 72, align 8,
     time_ns: u64, suppressed: u64, key: FlowKey, bytes: u32, reason: u8, verdict: u8, class: u8,
     family: u8, hook: u8, flags: u8, reserved: [u8; 6]);
-assert_packed!(EventBudget, size 24, align 8,
-    due_ns: u64, suppressed: u64, suppressed_total: u64);
+assert_packed!(EventBudget, size 32, align 8,
+    due_ns: u64, suppressed: u64, suppressed_total: u64, tick: u64);
 assert_packed!(AllowValue, size 8, align 4,
     expires_s: u32, profile: u16, prefix_len: u8, kind: u8);
-assert_packed!(FlowKey, size 40, align 1,
+assert_packed!(FlowKey, size 40, align 8,
     client: [u8; 16], server: [u8; 16], client_port: [u8; 2], server_port: [u8; 2], family: u8,
     reserved: [u8; 3]);
 assert_packed!(EndpointKey, size 36, align 1,

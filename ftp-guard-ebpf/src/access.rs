@@ -85,8 +85,11 @@ impl Access for Linear<'_> {
         if start + size_of::<T>() > self.data_end {
             return None;
         }
-        // SAFETY: the line above proved that the bytes lie inside the packet; any bytes are a `T`.
-        Some(unsafe { (start as *const T).read_unaligned() })
+        // SAFETY: the line above proved that the bytes lie inside the packet; any bytes are a `T`. An address
+        // that is no multiple of the alignment is what the kernel takes in packets wherever the machine
+        // does (x86, arm64), and the target has only one way to load a word. An unaligned read would be one
+        // of single bytes.
+        Some(unsafe { (start as *const T).read() })
     }
 
     #[inline(always)]

@@ -1,7 +1,9 @@
 //! Which connection a segment belongs to.
 
+use core::mem::{offset_of, transmute};
+
 use ftp_guard_common::{
-    address::{Address, FlowKey, v4},
+    address::{Address, FlowKey},
     class::Family,
     reason::Reason,
 };
@@ -31,18 +33,21 @@ pub fn read<A: Access>(
     direction: Direction,
 ) -> Result<(), Reason> {
     let (source, destination) = addresses(frame, family, datagram)?;
-    match direction {
-        Direction::Inbound => {
-            (key.client, key.client_port) = (source, ports.source.to_key());
-            (key.server, key.server_port) = (destination, ports.destination.to_key());
-        }
-        Direction::Outbound => {
-            (key.client, key.client_port) = (destination, ports.destination.to_key());
-            (key.server, key.server_port) = (source, ports.source.to_key());
-        }
+    let [from, to] = [ports.source.to_key(), ports.destination.to_key()];
+    let (client, client_port, server, server_port) = match direction {
+        Direction::Inbound => (source, from, destination, to),
+        Direction::Outbound => (destination, to, source, from),
+    };
+    (key.client, key.client_port) = (client, client_port);
+    (key.server, key.server_port) = (server, server_port);
+    // The compiler would call a function to set three bytes.
+    // SAFETY: the family and the zeros behind it are the last word of the key, which is aligned.
+    unsafe {
+        (&raw mut *key)
+            .cast::<u32>()
+            .add(offset_of!(FlowKey, family) / size_of::<u32>())
+            .write(u32::from(family as u8).to_le());
     }
-    key.family = family as u8;
-    key.reserved = [0; 3];
     Ok(())
 }
 
@@ -54,14 +59,21 @@ fn addresses<A: Access>(
 ) -> Result<(Address, Address), Reason> {
     match family {
         Family::Ipv4 => {
-            let [source, destination]: [[u8; 4]; 2] =
+            let [source, destination]: [u32; 2] =
                 frame.load(datagram.source).ok_or(Reason::Truncated)?;
-            Ok((v4(source), v4(destination)))
+            Ok((bytes([0, 0, 0, source]), bytes([0, 0, 0, destination])))
         }
         _ => {
-            let [source, destination]: [[u8; 16]; 2] =
+            let [source, destination]: [[u32; 4]; 2] =
                 frame.load(datagram.source).ok_or(Reason::Truncated)?;
-            Ok((source, destination))
+            Ok((bytes(source), bytes(destination)))
         }
     }
+}
+
+/// An address that was read as words, in network order.
+#[inline(always)]
+fn bytes(address: [u32; 4]) -> Address {
+    // SAFETY: both are 16 bytes, and any bytes are an address.
+    unsafe { transmute::<[u32; 4], Address>(address) }
 }

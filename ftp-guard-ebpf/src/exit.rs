@@ -38,11 +38,13 @@ pub fn finish(hook: Hook, bytes: usize, judgement: &Judgement) -> Verdict {
 /// Reports a drop, as often as its reason may be. A subprogram: it has a stack frame of its own.
 #[inline(never)]
 fn report(hook: u32, bytes: u32, verdict: Verdict, reason: Reason) {
-    let (Some(config), Some(packet)) = (maps::config::get(), maps::scratch::packet_of(hook)) else {
+    let Some(config) = maps::config::get() else {
         return;
     };
-    let now = maps::config::now();
-    let Some(suppressed) = maps::events::take(hook, reason as u32, &config.events, now) else {
+    let Some((now, suppressed)) = maps::events::take(hook, reason as u32, &config.events) else {
+        return;
+    };
+    let Some(packet) = maps::scratch::packet_of(hook) else {
         return;
     };
     let mut event = Event {

@@ -1,22 +1,20 @@
 //! Types of header fields that must not be mixed up, and which types may be read from a packet.
 
-use network_types::{eth::EthHdr, ip::Ipv4Hdr};
-
-/// Types for which any bytes are a value, of alignment 1 and without padding.
+/// Types for which any bytes are a value, and without padding. Their numbers are in network order.
 ///
 /// # Safety
 ///
 /// The implementor promises what the sentence above says.
 pub unsafe trait Plain: Copy {}
 
-// SAFETY: bytes.
-unsafe impl<const N: usize> Plain for [u8; N] {}
-// SAFETY: arrays of bytes have neither padding nor alignment.
-unsafe impl<const N: usize, const M: usize> Plain for [[u8; N]; M] {}
-// SAFETY: packed to bytes in network-types.
-unsafe impl Plain for EthHdr {}
-// SAFETY: fields are bytes and byte arrays.
-unsafe impl Plain for Ipv4Hdr {}
+// SAFETY: a number.
+unsafe impl Plain for u8 {}
+// SAFETY: a number.
+unsafe impl Plain for u16 {}
+// SAFETY: a number.
+unsafe impl Plain for u32 {}
+// SAFETY: arrays have no padding between their elements.
+unsafe impl<T: Plain, const N: usize> Plain for [T; N] {}
 
 /// The EtherType of a frame or of what a VLAN tag precedes.
 #[derive(Clone, Copy, PartialEq, Eq)]

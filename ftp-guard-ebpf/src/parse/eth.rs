@@ -1,12 +1,15 @@
 //! Ethernet and VLAN tags.
 
 use ftp_guard_common::reason::Reason;
-use network_types::eth::EthHdr;
 
 use crate::{access::Access, wire::EtherType};
 
 /// Tags that are looked behind. Linux stacks VLAN devices deeper only by deliberate configuration.
 const MAX_VLAN_TAGS: usize = 4;
+
+/// Bytes of an Ethernet header, and where its EtherType is.
+const HEADER_LEN: usize = 14;
+const ETHER_TYPE: usize = 12;
 
 /// Bytes of a VLAN tag behind its EtherType: tag control information and the next EtherType.
 const VLAN_LEN: usize = 4;
@@ -14,15 +17,16 @@ const VLAN_LEN: usize = 4;
 /// The EtherType of the payload and its offset.
 #[inline(always)]
 pub fn payload<A: Access>(frame: &A) -> Result<(EtherType, usize), Reason> {
-    let header: EthHdr = frame.load(0).ok_or(Reason::Truncated)?;
-    let mut ether_type = EtherType(u16::from_be(header.ether_type));
-    let mut offset = EthHdr::LEN;
+    let mut ether_type = EtherType(u16::from_be(
+        frame.load(ETHER_TYPE).ok_or(Reason::Truncated)?,
+    ));
+    let mut offset = HEADER_LEN;
     for _ in 0..MAX_VLAN_TAGS {
         if !ether_type.is_vlan() {
             break;
         }
-        let tag: [u8; VLAN_LEN] = frame.load(offset).ok_or(Reason::Truncated)?;
-        ether_type = EtherType(u16::from_be_bytes([tag[2], tag[3]]));
+        let [_, next]: [u16; VLAN_LEN / 2] = frame.load(offset).ok_or(Reason::Truncated)?;
+        ether_type = EtherType(u16::from_be(next));
         offset += VLAN_LEN;
     }
     if ether_type.is_vlan() {

@@ -11,14 +11,15 @@ const SOURCE_OFFSET: usize = 8;
 /// The TCP datagram whose IPv6 header is at `network`.
 #[inline(always)]
 pub fn datagram<A: Access>(frame: &A, network: usize) -> Result<Datagram, Reason> {
-    let start: [u8; SOURCE_OFFSET] = frame.load(network).ok_or(Reason::Truncated)?;
+    let start: [u16; SOURCE_OFFSET / 2] = frame.load(network).ok_or(Reason::Truncated)?;
+    let [version, _, payload, next_and_hops] = start;
     if network + HEADER_LEN > frame.len() {
         return Err(Reason::Truncated);
     }
-    if start[0] >> 4 != 6 {
+    if version.to_ne_bytes()[0] >> 4 != 6 {
         return Err(Reason::BadIpHeader);
     }
-    let end = match u16::from_be_bytes([start[4], start[5]]) as usize {
+    let end = match u16::from_be(payload) as usize {
         // A jumbogram (RFC 2675) or BIG TCP (kernel 5.19).
         0 => frame.len(),
         payload => frame.len().min(network + HEADER_LEN + payload),
@@ -30,7 +31,7 @@ pub fn datagram<A: Access>(frame: &A, network: usize) -> Result<Datagram, Reason
         end,
         first_fragment: false,
     };
-    let mut next = IpProto(start[6]);
+    let mut next = IpProto(next_and_hops.to_ne_bytes()[0]);
     if next.is_extension() {
         next = extensions::walk(frame.scattered(), &mut datagram, next)?;
     }

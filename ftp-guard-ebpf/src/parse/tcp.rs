@@ -52,10 +52,11 @@ pub fn ports<A: Access>(frame: &A, datagram: &Datagram) -> Result<Ports, Reason>
     if datagram.transport + PORTS_LEN > datagram.end {
         return Err(cut_off);
     }
-    let [a, b, c, d]: [u8; PORTS_LEN] = frame.load(datagram.transport).ok_or(cut_off)?;
+    let [source, destination]: [u16; PORTS_LEN / 2] =
+        frame.load(datagram.transport).ok_or(cut_off)?;
     Ok(Ports {
-        source: Port(u16::from_be_bytes([a, b])),
-        destination: Port(u16::from_be_bytes([c, d])),
+        source: Port(u16::from_be(source)),
+        destination: Port(u16::from_be(destination)),
     })
 }
 
@@ -66,8 +67,9 @@ pub fn segment<A: Access>(frame: &A, datagram: &Datagram) -> Result<Segment, Rea
     if datagram.transport + HEADER_LEN > datagram.end {
         return Err(cut_off);
     }
-    let [s0, s1, s2, s3, a0, a1, a2, a3, offset, flags]: [u8; 10] =
+    let [sequence, acknowledgement, offset_to_window]: [u32; 3] =
         frame.load(datagram.transport + PORTS_LEN).ok_or(cut_off)?;
+    let [offset, flags, ..] = offset_to_window.to_ne_bytes();
     let header_len = ((offset >> 4) as usize) << 2;
     if header_len < HEADER_LEN {
         return Err(Reason::TcpBadOffset);
@@ -80,8 +82,8 @@ pub fn segment<A: Access>(frame: &A, datagram: &Datagram) -> Result<Segment, Rea
         flags: TcpFlags(flags),
         // More fragments mean more bytes: without any the packet does not reassemble.
         has_payload: payload < datagram.end || datagram.first_fragment,
-        sequence: u32::from_be_bytes([s0, s1, s2, s3]),
-        acknowledgement: u32::from_be_bytes([a0, a1, a2, a3]),
+        sequence: u32::from_be(sequence),
+        acknowledgement: u32::from_be(acknowledgement),
         payload,
         payload_len: datagram.end - payload,
         is_fragment: datagram.first_fragment,

@@ -27,12 +27,12 @@ pub fn inbound(packet: &mut Packet) -> Reason {
 
 #[inline(always)]
 fn inbound_rules(packet: &mut Packet) -> Result<Reason, Reason> {
-    let now = maps::config::now();
     let opens = packet.segment.flags.is_connection_request();
-    if !opens && let Some(reason) = known(packet, Direction::Inbound, now)? {
+    if !opens && let Some(reason) = known(packet, Direction::Inbound)? {
         return Ok(reason);
     }
     let entry = allow::find(&packet.key)?;
+    let now = maps::config::now();
     if packet.class == PortClass::PassiveData {
         match passive(&packet.key, now) {
             Err(reason) if opens => return Err(reason),
@@ -77,11 +77,12 @@ fn early(packet: &Packet, now: u64) -> u32 {
 
 /// Judges a segment of a data connection that is known; nothing when it is not.
 #[inline(always)]
-fn known(packet: &mut Packet, direction: Direction, now: u64) -> Result<Option<Reason>, Reason> {
+fn known(packet: &mut Packet, direction: Direction) -> Result<Option<Reason>, Reason> {
     let (key, segment) = (&packet.key, &packet.segment);
     let Some(flow) = maps::flows::get(key) else {
         return Ok(None);
     };
+    let now = maps::config::now();
     if flow.is_over(now) {
         return Ok(None);
     }
@@ -263,10 +264,10 @@ pub fn outbound(packet: &mut Packet) -> Reason {
 
 #[inline(always)]
 fn outbound_rules(packet: &mut Packet) -> Result<Reason, Reason> {
-    let now = maps::config::now();
-    if let Some(reason) = known(packet, Direction::Outbound, now)? {
+    if let Some(reason) = known(packet, Direction::Outbound)? {
         return Ok(reason);
     }
+    let now = maps::config::now();
     let (key, segment) = (&packet.key, &packet.segment);
     if segment.flags.has(TcpFlags::SYN | TcpFlags::ACK) {
         maps::opening::expect(key, segment.sequence.wrapping_add(1), now);
@@ -280,7 +281,7 @@ fn outbound_rules(packet: &mut Packet) -> Result<Reason, Reason> {
     if proves && packet.class == PortClass::PassiveData {
         let reason = establish(key, &packet.source, now);
         // The segment that proves it is its first one.
-        return Ok(known(packet, Direction::Outbound, now)?.unwrap_or(reason));
+        return Ok(known(packet, Direction::Outbound)?.unwrap_or(reason));
     }
     if proves
         && maps::config::adopting(now)

@@ -75,12 +75,15 @@ pub fn judge<A: Access>(frame: &A) -> Judgement {
 /// none and lets it pass.
 #[inline(always)]
 pub fn settle(ctx: &XdpContext, reason: Reason) -> Reason {
+    if !matches!(reason, Reason::SynCookie | Reason::Listed) {
+        return reason;
+    }
     let Some(packet) = maps::scratch::packet(Hook::Ingress) else {
         return reason;
     };
     let done = match reason {
         Reason::SynCookie => maps::config::mode() == Mode::Monitor || cookies::answer(ctx, packet),
-        Reason::Listed if packet.primes => cookies::prime(ctx, packet),
+        _ if packet.primes => cookies::prime(ctx, packet),
         _ => true,
     };
     if done { reason } else { Reason::CookieFailed }
@@ -105,11 +108,11 @@ fn examine<A: Access>(frame: &A, packet: &mut Packet) -> Reason {
 fn examine_rules<A: Access>(frame: &A, packet: &mut Packet) -> Result<Reason, Reason> {
     let datagram = parse::datagram(frame, &mut packet.family)?;
     let ports = parse::ports(frame, &datagram)?;
-    (packet.network, packet.transport) = (datagram.network, datagram.transport);
     let entry = maps::ports::lookup(ports.destination);
     if entry.is_none() {
         return Err(Reason::NotFtp);
     }
+    (packet.network, packet.transport) = (datagram.network, datagram.transport);
     let class = entry.class();
     let key = &mut packet.key;
     connection::read(

@@ -29,9 +29,10 @@ pub fn inbound(packet: &mut Packet) -> Reason {
 #[inline(always)]
 fn inbound_rules(packet: &mut Packet) -> Result<Reason, Reason> {
     let (key, segment) = (&packet.key, &packet.segment);
-    let now = maps::config::now();
+    // Strangers are turned away without a look at the clock.
     if !segment.flags.is_connection_request()
         && let Some(session) = maps::sessions::get(key)
+        && let now = maps::config::now()
         && !session.is_over(now)
     {
         if let Some(entry) = allow::recheck(&mut session.traffic, key)? {
@@ -50,6 +51,7 @@ fn inbound_rules(packet: &mut Packet) -> Result<Reason, Reason> {
         return Ok(Reason::Session);
     }
     let entry = allow::find(key)?;
+    let now = maps::config::now();
     Ok(if segment.flags.is_connection_request() {
         limits::request(packet, entry.profile, now)
     } else {
