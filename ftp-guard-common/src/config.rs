@@ -136,6 +136,13 @@ pub const FLAG_TEXT: u32 = 4;
 /// What looks like FTP on a port of no class is told, too.
 pub const FLAG_ODD_PORTS: u32 = 8;
 
+/// Name of the read-only global that says the role, which only a start changes: the verifier then removes
+/// what the other role would do.
+pub const ROLE_GLOBAL: &str = "ROLE";
+/// The global says nothing, the configuration block does. Not zero, as
+/// [`TRACE_OFF`](crate::trace::TRACE_OFF).
+pub const ROLE_UNSAID: u32 = 0x0e1f_0e1f;
+
 /// Where the guarded FTP servers are.
 #[repr(u32)]
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]

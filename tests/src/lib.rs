@@ -14,6 +14,7 @@ pub mod random;
 pub mod replies;
 pub mod report;
 pub mod sequence;
+pub mod stack;
 pub mod state;
 pub mod sys;
 pub mod trace;

@@ -10,12 +10,12 @@ use aya_obj::{
         BPF_MAP_TYPE_RINGBUF,
     },
 };
-use ftp_guard::datapath::object;
+use ftp_guard::datapath::{Fixed, object};
 use ftp_guard_common::{
     address::{ClientKey, EndpointKey, FlowKey, ListenKey},
     allow::AllowValue,
     ban::BanValue,
-    config::GuardConfig,
+    config::{GuardConfig, Role},
     event::{EVENT_HOOKS, EVENTS_BYTES, EventBudget},
     limits::{
         Attack, BUCKET_ROWS, BUCKET_SLOTS, COMMANDS, CommandKey, EXPECTED_SLOTS, Opening, PROFILES,
@@ -35,8 +35,8 @@ use ftp_guard_common::{
     sockets::{INUM_OFFSET_GLOBAL, NET_OFFSET_GLOBAL, NETNS_GLOBAL, SPORT_OFFSET_GLOBAL},
     stats::{Counter, STATS_LEN},
     text::{TEXT_LOSS_SLOTS, TEXT_RING_BYTES},
-    trace::{TRACE_GLOBAL, TRACE_ON},
 };
+use ftp_guard_tests::{report, stack};
 
 /// aya-log's own map, which the loader does not pin. The log is off unless `run --trace-packets`
 /// asks for it.
@@ -313,11 +313,29 @@ fn the_arrays_stay_within_their_memory_budget() {
 }
 
 #[test]
-fn the_packet_trace_can_be_switched() {
-    let mut object = parsed();
-    object
-        .patch_map_data([(TRACE_GLOBAL, (&TRACE_ON.to_ne_bytes()[..], true))].into())
-        .unwrap();
+fn no_chain_of_calls_needs_more_stack_than_any_kernel_grants() {
+    let depths = stack::depths(object::bytes()).unwrap();
+    let names: BTreeSet<&str> = depths.keys().map(String::as_str).collect();
+    assert_eq!(names, PROGRAMS.into());
+    for (program, depth) in depths {
+        report!("{program}: {depth} bytes of stack");
+        assert!(depth <= stack::MAX_STACK, "{program}: {depth} bytes");
+    }
+}
+
+#[test]
+fn what_a_start_sets_can_be_set() {
+    let fixed = Fixed {
+        trace: true,
+        role: Some(Role::Router),
+    };
+    let values = fixed
+        .globals()
+        .map(|(name, value)| (name, value.to_ne_bytes()));
+    let values = values
+        .iter()
+        .map(|(name, value)| (*name, (&value[..], true)));
+    parsed().patch_map_data(values.collect()).unwrap();
 }
 
 #[test]

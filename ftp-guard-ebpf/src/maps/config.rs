@@ -1,11 +1,12 @@
 //! The configuration block and the clocks.
 
 use aya_ebpf::{
+    Global,
     btf_maps::Array,
     helpers::{bpf_ktime_get_coarse_ns, bpf_ktime_get_ns, bpf_ktime_get_tai_ns},
     macros::btf_map,
 };
-use ftp_guard_common::config::{GuardConfig, Mode, Role};
+use ftp_guard_common::config::{GuardConfig, Mode, ROLE_UNSAID, Role};
 
 #[btf_map]
 static FTPG_CONFIG: Array<GuardConfig, 1> = Array::new();
@@ -25,12 +26,17 @@ pub fn mode() -> Mode {
     }
 }
 
+/// Set by the loader.
+#[unsafe(no_mangle)]
+static ROLE: Global<u32> = Global::new(ROLE_UNSAID);
+
 /// The role.
 #[inline(always)]
 pub fn role() -> Role {
-    match get() {
-        Some(config) => Role::from_number(config.role),
-        None => Role::Host,
+    match (ROLE.load(), get()) {
+        (ROLE_UNSAID, Some(config)) => Role::from_number(config.role),
+        (ROLE_UNSAID, None) => Role::Host,
+        (role, _) => Role::from_number(role),
     }
 }
 

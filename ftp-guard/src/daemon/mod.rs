@@ -102,6 +102,7 @@ pub fn run(options: &Options) -> Result<(), Failure> {
         max_entries: config.allow.max_entries,
         max_bans: config.bans.max_entries,
         trace: options.trace_packets,
+        role: config.role,
         sessions: config.sessions.max,
         flows: config.sessions.max_data,
     })?;

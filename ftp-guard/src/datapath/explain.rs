@@ -92,7 +92,7 @@ impl Explainer {
             .into_iter()
             .filter_map(|(name, room)| Some((name, room?)))
             .collect();
-        let mut ebpf = load::object(pins, shared, false, &sizes, None)?;
+        let mut ebpf = load::object(pins, shared, load::Fixed::default(), &sizes, None)?;
         load::program(&mut ebpf)?;
         Ok(Self { ebpf })
     }

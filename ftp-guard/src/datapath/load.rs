@@ -7,25 +7,51 @@ use aya::{
     programs::{SchedClassifier, Xdp},
 };
 use ftp_guard_common::{
+    config::{ROLE_GLOBAL, ROLE_UNSAID, Role},
     names::XDP_PROGRAM,
     trace::{TRACE_GLOBAL, TRACE_OFF, TRACE_ON},
 };
 
 use super::{error::DatapathError, object, pins::Pins, sockets::Globals, tables::Hook};
 
+/// Options that only a start changes. The programs find them in read-only globals, so that what is off costs
+/// nothing: the verifier removes it.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Fixed {
+    /// Whether each packet that is dropped is logged.
+    pub trace: bool,
+    /// Where the servers are; nothing where the programs are to go by the configuration block.
+    pub role: Option<Role>,
+}
+
+impl Fixed {
+    /// The globals and their values.
+    #[must_use]
+    pub fn globals(self) -> [(&'static str, &'static u32); 2] {
+        let trace = if self.trace { &TRACE_ON } else { &TRACE_OFF };
+        let role = match self.role {
+            None => &ROLE_UNSAID,
+            Some(Role::Host) => &(Role::Host as u32),
+            Some(Role::Router) => &(Role::Router as u32),
+        };
+        [(TRACE_GLOBAL, trace), (ROLE_GLOBAL, role)]
+    }
+}
+
 /// Loads the object's maps and programs. Maps in `pinned` are opened by their pins, or made and
-/// pinned; the others belong to this instance. `sizes` are those of new maps, by name;
-/// `globals` what the socket program is told.
+/// pinned; the others belong to this instance. `sizes` are those of new maps, by name; `fixed` the options
+/// that a start sets, `globals` what the socket program is told.
 pub fn object<'a>(
     pins: &Pins,
     pinned: impl Iterator<Item = &'a str>,
-    trace: bool,
+    fixed: Fixed,
     sizes: &[(&'static str, u32)],
     globals: Option<&'a Globals>,
 ) -> Result<Ebpf, DatapathError> {
     let mut loader = EbpfLoader::new();
-    let switch = if trace { &TRACE_ON } else { &TRACE_OFF };
-    loader.override_global(TRACE_GLOBAL, switch, true);
+    for (name, value) in fixed.globals() {
+        loader.override_global(name, value, true);
+    }
     if let Some(globals) = globals {
         globals.set(&mut loader);
     }

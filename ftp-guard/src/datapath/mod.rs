@@ -39,7 +39,7 @@ use aya::Ebpf;
 use ftp_guard_common::{
     ABI_VERSION,
     allow::{AllowValue, MAX_EXPIRED_NESTING},
-    config::Mode,
+    config::{Mode, Role},
     names::{ALLOW_V4_MAP, ALLOW_V6_MAP, BAN_V4_MAP, BAN_V6_MAP, PINNED_MAPS},
     ports::PortTable,
     stats::{Counter, StatsKey},
@@ -58,6 +58,7 @@ pub use self::{
     explain::Judgement,
     features::cannot_answer,
     limits::{HANDSHAKES, LimitSettings, kernel_profile},
+    load::Fixed,
     observe::{Observation, detach_pinned, observe},
     state::{Capacities, monotonic_ns},
     sysctl::SysctlFiles,
@@ -78,6 +79,8 @@ pub struct Settings {
     pub max_bans: u32,
     /// Whether the programs log every packet that they drop. Needs a tokio runtime.
     pub trace: bool,
+    /// Where the servers are.
+    pub role: Role,
     /// Largest number of sessions; and of pinholes, named destinations, clients, sources and connections
     /// before their greeting, each. Tables that are pinned already keep their size.
     pub sessions: u32,
@@ -131,7 +134,11 @@ impl Datapath {
         };
         sizes.extend(wanted.tables());
         let globals = Globals::read()?;
-        let mut ebpf = load::object(&pins, kept, settings.trace, &sizes, globals.as_ref())?;
+        let fixed = Fixed {
+            trace: settings.trace,
+            role: Some(settings.role),
+        };
+        let mut ebpf = load::object(&pins, kept, fixed, &sizes, globals.as_ref())?;
         load::program(&mut ebpf)?;
         for hook in Hook::ALL {
             load::classifier(&mut ebpf, hook)?;

@@ -26,7 +26,13 @@ use crate::{
 
 /// The suites that need neither servers nor clients of their own, in the order in which they run: some rows
 /// of `datapath` wait until the machine has been up for some minutes.
-pub(crate) const SUITES: [&str; 4] = ["object", "kernel_lab", "lab_cookies", "datapath"];
+pub(crate) const SUITES: [&str; 5] = [
+    "object",
+    "verifier",
+    "kernel_lab",
+    "lab_cookies",
+    "datapath",
+];
 
 /// For booting and all suites, without hardware support, beside another machine.
 const LIMIT: Duration = Duration::from_secs(30 * 60);
