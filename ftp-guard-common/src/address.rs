@@ -1,4 +1,5 @@
-//! Addresses and connections as keys of the tables.
+//! Addresses and connections as keys of the tables. Keys are aligned so that the programs copy them by words:
+//! the BPF target has no unaligned ones.
 
 #[cfg(any(doc, feature = "user"))]
 use crate::class::Family;
@@ -14,8 +15,7 @@ pub const fn v4([a, b, c, d]: [u8; 4]) -> Address {
     [0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, a, b, c, d]
 }
 
-/// A TCP connection, control or data, whoever opened it. Aligned so that the programs copy it by words: the
-/// BPF target has no unaligned ones.
+/// A TCP connection, control or data, whoever opened it.
 #[repr(C, align(8))]
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct FlowKey {
@@ -37,7 +37,7 @@ pub struct FlowKey {
 ///
 /// For a pinhole `address` is the client's and `port` the server's passive port; for a named
 /// destination (PORT, EPRT) both are the destination's.
-#[repr(C)]
+#[repr(C, align(4))]
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct EndpointKey {
     /// The remote address.
@@ -53,7 +53,7 @@ pub struct EndpointKey {
 }
 
 /// A client of a server.
-#[repr(C)]
+#[repr(C, align(4))]
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct ClientKey {
     /// The client's address.
@@ -67,7 +67,7 @@ pub struct ClientKey {
 }
 
 /// A socket that listens on this host. The address may be the wildcard of its family, all zeros.
-#[repr(C)]
+#[repr(C, align(4))]
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct ListenKey {
     /// The local address.

@@ -43,7 +43,7 @@ assert_packed!(GuardConfig, size 208, align 8,
 assert_packed!(Rate, size 16, align 8, interval_ns: u64, burst_ns: u64);
 assert_packed!(Profile, size 48, align 8,
     connections: Rate, packets: Rate, sessions: u32, data: u32, policy: u32, reserved: u32);
-assert_packed!(SourceKey, size 20, align 1, prefix: [u8; 16], family: u8, reserved: [u8; 3]);
+assert_packed!(SourceKey, size 20, align 4, prefix: [u8; 16], family: u8, reserved: [u8; 3]);
 assert_packed!(Source, size 16, align 4, sessions: u32, opening: u32, data: u32, reserved: u32);
 assert_packed!(Opening, size 40, align 8,
     since_ns: u64, packets_ns: u64, hello: HelloReader, client_next: u32, said: u32, spoke: u8,
@@ -67,11 +67,11 @@ assert_packed!(AllowValue, size 8, align 4,
 assert_packed!(FlowKey, size 40, align 8,
     client: [u8; 16], server: [u8; 16], client_port: [u8; 2], server_port: [u8; 2], family: u8,
     reserved: [u8; 3]);
-assert_packed!(EndpointKey, size 36, align 1,
+assert_packed!(EndpointKey, size 36, align 4,
     address: [u8; 16], server: [u8; 16], port: [u8; 2], family: u8, reserved: u8);
-assert_packed!(ClientKey, size 36, align 1,
+assert_packed!(ClientKey, size 36, align 4,
     client: [u8; 16], server: [u8; 16], family: u8, reserved: [u8; 3]);
-assert_packed!(ListenKey, size 20, align 1,
+assert_packed!(ListenKey, size 20, align 4,
     address: [u8; 16], port: [u8; 2], family: u8, reserved: u8);
 assert_packed!(Traffic, size 72, align 8,
     created_ns: u64, seen_ns: u64, closed_ns: u64,

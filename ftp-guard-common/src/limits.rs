@@ -104,7 +104,7 @@ pub struct CommandKey {
 
 /// A source as limits count: an IPv4 address, or an IPv6 prefix of the configured length. Key of
 /// the table of sources.
-#[repr(C)]
+#[repr(C, align(4))]
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct SourceKey {
     /// The prefix, bits behind it zero.

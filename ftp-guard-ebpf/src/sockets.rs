@@ -140,7 +140,7 @@ fn established(key: &FlowKey, entry: ports::Entry) {
     } else if entry.class() == PortClass::PassiveData {
         // A table that is full refuses; the segments that follow are counted where they are dropped.
         let mut source = SourceKey::default();
-        maps::sources::name(&mut source, &key.client, u32::from(key.family));
+        maps::sources::name(&mut source, key);
         let _ = data::establish(key, &source, maps::config::precise_now());
     }
 }
@@ -150,7 +150,7 @@ fn established(key: &FlowKey, entry: ports::Entry) {
 fn closed(key: &FlowKey, is_control: bool) {
     let now = maps::config::precise_now();
     let mut source = SourceKey::default();
-    maps::sources::name(&mut source, &key.client, u32::from(key.family));
+    maps::sources::name(&mut source, key);
     if is_control {
         match maps::sessions::get(key) {
             Some(session) if session.traffic.closed_ns == 0 => {

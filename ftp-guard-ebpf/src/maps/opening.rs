@@ -35,7 +35,7 @@ impl Mortal<FlowKey> for Opening {
     #[inline(always)]
     fn buried(key: &FlowKey) {
         let mut source = SourceKey::default();
-        sources::name(&mut source, &key.client, u32::from(key.family));
+        sources::name(&mut source, key);
         sources::opening_ends(&source);
     }
 }

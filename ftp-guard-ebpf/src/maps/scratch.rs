@@ -99,21 +99,13 @@ impl Packet {
     /// Fills in the source: not every packet needs it.
     #[inline(always)]
     pub fn name_source(&mut self) {
-        sources::name(
-            &mut self.source,
-            &self.key.client,
-            u32::from(self.key.family),
-        );
+        sources::name(&mut self.source, &self.key);
     }
 
     /// Fills in the network.
     #[inline(always)]
     pub fn name_network(&mut self) {
-        sources::name_network(
-            &mut self.of_network,
-            &self.key.client,
-            u32::from(self.key.family),
-        );
+        sources::name_network(&mut self.of_network, &self.key);
     }
 }
 

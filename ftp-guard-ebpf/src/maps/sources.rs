@@ -2,7 +2,7 @@
 
 use aya_ebpf::{bindings::BPF_NOEXIST, btf_maps::HashMap, macros::btf_map};
 use ftp_guard_common::{
-    address::Address,
+    address::FlowKey,
     limits::{Source, SourceKey},
 };
 
@@ -25,16 +25,16 @@ impl Mortal<SourceKey> for Source {
     }
 }
 
-/// Fills in the source of an address. A subprogram: its stack is free again when the key is used.
+/// Fills in the source of a connection's client. A subprogram: its stack is free again when the key is used.
 #[inline(never)]
-pub fn name(source: &mut SourceKey, address: &Address, family: u32) {
-    *source = SourceKey::of(*address, family as u8, config::source_bits_v6());
+pub fn name(source: &mut SourceKey, key: &FlowKey) {
+    *source = SourceKey::of(key.client, key.family, config::source_bits_v6());
 }
 
-/// Fills in the network of an address, as [`name`] does.
+/// Fills in the network of a connection's client, as [`name`] does.
 #[inline(never)]
-pub fn name_network(network: &mut SourceKey, address: &Address, family: u32) {
-    *network = SourceKey::network(*address, family as u8);
+pub fn name_network(network: &mut SourceKey, key: &FlowKey) {
+    *network = SourceKey::network(key.client, key.family);
 }
 
 /// What is known of a source.
