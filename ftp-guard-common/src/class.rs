@@ -65,6 +65,17 @@ impl Family {
     /// All families, in the order of their numbers.
     pub const ALL: [Self; 3] = [Self::Other, Self::Ipv4, Self::Ipv6];
 
+    /// The family of a stored number.
+    #[inline(always)]
+    #[must_use]
+    pub const fn from_number(number: u8) -> Self {
+        match number {
+            1 => Self::Ipv4,
+            2 => Self::Ipv6,
+            _ => Self::Other,
+        }
+    }
+
     /// The name in metrics, JSON and text.
     #[must_use]
     pub const fn as_str(self) -> &'static str {

@@ -14,7 +14,10 @@ use ftp_guard_common::{
 };
 
 use super::{sources, stats::Hook, text::Record};
-use crate::{parse::Segment, wire::Port};
+use crate::{
+    parse::Segment,
+    wire::{Port, TcpFlags},
+};
 
 /// Bytes of payload that are copied at once. A power of two.
 pub const CHUNK: usize = 512;
@@ -96,6 +99,16 @@ pub struct Packet {
 }
 
 impl Packet {
+    /// Forgets the packet before, of a packet of this family.
+    #[inline(always)]
+    pub fn begin(&mut self, family: Family) {
+        self.class = PortClass::Other;
+        self.family = family;
+        self.key.family = Family::Other as u8;
+        self.segment.flags = TcpFlags(0);
+        self.primes = false;
+    }
+
     /// Fills in the source: not every packet needs it.
     #[inline(always)]
     pub fn name_source(&mut self) {

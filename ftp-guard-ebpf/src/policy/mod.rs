@@ -8,6 +8,8 @@ mod malformed;
 pub mod session;
 mod traffic;
 
+use core::hint::black_box;
+
 use aya_ebpf::programs::XdpContext;
 use ftp_guard_common::{
     class::{Family, PortClass},
@@ -22,9 +24,8 @@ use crate::{
     connection::{self, Direction},
     cookies,
     maps::{self, scratch::Packet, stats::Hook},
-    parse,
+    parse::{self, Datagram, Ports},
     reader::{self, odd_port},
-    wire::TcpFlags,
 };
 
 /// What was decided about a frame, and the labels that it is counted under.
@@ -58,10 +59,18 @@ impl Judgement {
 /// Judges a frame that arrives; the first rule that applies decides.
 #[inline(always)]
 pub fn judge<A: Access>(frame: &A) -> Judgement {
-    let Some(packet) = maps::scratch::packet(Hook::Ingress) else {
-        return Judgement::UNREAD;
+    let mut end = End {
+        reason: Reason::NotFtp,
+        family: Family::Other,
     };
-    let reason = match examine(frame, packet) {
+    let Some(packet) = examine(frame, &mut end) else {
+        return Judgement {
+            reason: end.reason,
+            family: end.family,
+            ..Judgement::UNREAD
+        };
+    };
+    let reason = match end.reason {
         CONCERNS => match packet.class {
             PortClass::Control => session::inbound(packet),
             _ => data::inbound(packet),
@@ -69,6 +78,12 @@ pub fn judge<A: Access>(frame: &A) -> Judgement {
         reason => reason,
     };
     Judgement::of(packet, reason)
+}
+
+/// How the examination of a frame has ended.
+struct End {
+    reason: Reason,
+    family: Family,
 }
 
 /// What becomes of a request that a cookie is asked for, now that the frame is at hand. Monitor mode answers
@@ -93,33 +108,74 @@ pub fn settle(ctx: &XdpContext, reason: Reason) -> Reason {
 /// is known gets another reason.
 const CONCERNS: Reason = Reason::Listed;
 
-/// Reads a frame and refuses what is malformed. A subprogram: its stack is free again when the rules run.
+/// Reads a frame and refuses what is malformed; nothing where that is found before it is known whether the
+/// packet concerns the guard. A subprogram: its stack is free again when the rules run.
 #[inline(never)]
-fn examine<A: Access>(frame: &A, packet: &mut Packet) -> Reason {
-    packet.class = PortClass::Other;
-    packet.family = Family::Other;
-    packet.key.family = Family::Other as u8;
-    packet.segment.flags = TcpFlags(0);
-    packet.primes = false;
-    either(examine_rules(frame, packet))
+fn examine<A: Access>(frame: &A, end: &mut End) -> Option<&'static mut Packet> {
+    let found = match to_a_guarded_port(frame, &mut end.family) {
+        Ok(found) => found,
+        Err(reason) => {
+            end.reason = reason;
+            if reason.verdict() == Verdict::Drop {
+                unread(end.family as u32);
+            }
+            return None;
+        }
+    };
+    let packet = maps::scratch::packet(Hook::Ingress)?;
+    packet.begin(end.family);
+    end.reason = either(examine_rules(frame, packet, &found));
+    Some(packet)
+}
+
+/// Leaves nothing of an earlier packet to the event that tells of this one, of which no more is known than
+/// its family. A subprogram: few packets are refused like that.
+#[inline(never)]
+fn unread(family: u32) -> u32 {
+    if let Some(packet) = maps::scratch::packet(Hook::Ingress) {
+        packet.begin(Family::from_number(family as u8));
+    }
+    // A subprogram returns a number.
+    black_box(0)
+}
+
+/// A TCP packet to a port that the table knows.
+struct Found {
+    datagram: Datagram,
+    ports: Ports,
+    entry: maps::ports::Entry,
 }
 
 #[inline(always)]
-fn examine_rules<A: Access>(frame: &A, packet: &mut Packet) -> Result<Reason, Reason> {
-    let datagram = parse::datagram(frame, &mut packet.family)?;
+fn to_a_guarded_port<A: Access>(frame: &A, family: &mut Family) -> Result<Found, Reason> {
+    let datagram = parse::datagram(frame, family)?;
     let ports = parse::ports(frame, &datagram)?;
     let entry = maps::ports::lookup(ports.destination);
     if entry.is_none() {
         return Err(Reason::NotFtp);
     }
+    Ok(Found {
+        datagram,
+        ports,
+        entry,
+    })
+}
+
+#[inline(always)]
+fn examine_rules<A: Access>(
+    frame: &A,
+    packet: &mut Packet,
+    found: &Found,
+) -> Result<Reason, Reason> {
+    let (datagram, ports) = (&found.datagram, found.ports);
     (packet.network, packet.transport) = (datagram.network, datagram.transport);
-    let class = entry.class();
+    let class = found.entry.class();
     let key = &mut packet.key;
     connection::read(
         key,
         frame,
         packet.family,
-        &datagram,
+        datagram,
         ports,
         Direction::Inbound,
     )?;
@@ -132,7 +188,7 @@ fn examine_rules<A: Access>(frame: &A, packet: &mut Packet) -> Result<Reason, Re
     } else {
         packet.class = class;
     }
-    packet.segment = parse::segment(frame, &datagram)?;
+    packet.segment = parse::segment(frame, datagram)?;
     malformed::check(&packet.segment)?;
     Ok(CONCERNS)
 }
@@ -183,10 +239,7 @@ pub fn judge_control(frame: &Buffer<'_>) -> Judgement {
 /// there: the XDP hook has judged what arrives, and this host made what leaves.
 #[inline(never)]
 fn read(frame: &Buffer<'_>, packet: &mut Packet, outbound: bool) -> Reason {
-    packet.class = PortClass::Other;
-    packet.family = Family::Other;
-    packet.key.family = Family::Other as u8;
-    packet.segment.flags = TcpFlags(0);
+    packet.begin(Family::Other);
     match read_rules(frame, packet, outbound) {
         Err(reason) if reason.verdict() == Verdict::Drop => Reason::NotFtp,
         outcome => either(outcome),
