@@ -6,6 +6,7 @@ pub mod bans;
 pub mod cookies;
 pub mod detect;
 pub mod events;
+pub mod exchange;
 pub mod monitor;
 pub mod report;
 pub mod sessions;

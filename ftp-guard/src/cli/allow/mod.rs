@@ -1,13 +1,15 @@
 //! `ftp-guard allow`
 
+mod export;
+mod import;
+mod shown;
+
 use std::{
-    io::{self, Read, Write},
+    io::{self, Write},
     net::IpAddr,
-    path::{Path, PathBuf},
 };
 
 use clap::Subcommand;
-use ipnet::IpNet;
 use jiff::Timestamp;
 use serde::Serialize;
 
@@ -15,13 +17,12 @@ use super::{
     Global, Outcome,
     ban::ban_line,
     expiry,
-    output::{counted, finish, print, print_json},
+    output::{finish, print, print_json},
     target::Target,
 };
 use crate::control::{
-    MAX_IMPORT,
     limit_view::ProfileView,
-    protocol::{EntrySettings, Failure, Prefix, Request},
+    protocol::{EntrySettings, Prefix, Request},
     view::{AddReport, EntryView, ListReport, RemoveReport, TestReport},
 };
 
@@ -80,20 +81,24 @@ enum Verb {
         #[arg(long)]
         json: bool,
     },
-    /// Add all entries of a file in the format of the allowlist files, or none of them.
-    Import {
-        /// The file; `-` is standard input.
-        file: PathBuf,
-        /// Print JSON.
-        #[arg(long)]
-        json: bool,
-    },
-    /// Print all entries of all files in the format of the allowlist files.
-    Export {
-        /// Print JSON.
-        #[arg(long)]
-        json: bool,
-    },
+    /// Add all entries of a file, or none of them.
+    ///
+    /// The file may be one of the allowlist's own, or what other programs write. What is read,
+    /// what is not understood, what stands in it twice or inside another is shown first.
+    #[command(after_help = "Examples:\n  \
+        ftp-guard allow import partners.list\n  \
+        ftp-guard allow import ip-ranges.json --filter service=S3 --filter region=eu-central-1 --aggregate\n  \
+        ftp-guard allow import delegated-ripencc-latest --country DE,AT --aggregate --dry-run\n  \
+        nft list set inet filter partners | ftp-guard allow import - --label partners")]
+    Import(Box<import::Args>),
+    /// Print all entries of all files, for an import or for another program.
+    ///
+    /// What a format cannot say is told on standard error.
+    #[command(after_help = "Examples:\n  \
+        ftp-guard allow export > all.list\n  \
+        ftp-guard allow export --format nft --name partners | nft -f -\n  \
+        ftp-guard allow export --format ipset --active | ipset restore")]
+    Export(export::Args),
     /// Tell whether an address may use FTP, and which entry decides.
     Test {
         /// The address.
@@ -126,8 +131,8 @@ impl Args {
             }
             Verb::Remove { prefixes, json } => remove(&target, prefixes, json),
             Verb::List { json } => list(&target, json),
-            Verb::Import { file, json } => import(&target, &file, json),
-            Verb::Export { json } => export(&target, json),
+            Verb::Import(args) => import::import(&target, &args),
+            Verb::Export(args) => export::export(&target, &args),
             Verb::Test { address, json } => test(&target, address, json),
         }
     }
@@ -172,54 +177,21 @@ fn list(target: &Target, json: bool) -> Outcome {
             target,
             "{\"version\":1,\"entries\":[",
             "]}\n",
+            |_| true,
             |out, entry, first| write_json(out, &entry, first),
         );
     }
-    each(target, "", "", |out, entry, _| {
-        let state = if entry.active { "" } else { "  (not in force)" };
-        let (text, file, line) = (&entry.text, entry.file.display(), entry.line);
-        writeln!(out, "{text:<40}  {file}:{line}{state}")
-    })
-}
-
-fn export(target: &Target, json: bool) -> Outcome {
-    if json {
-        return each(
-            target,
-            "{\"version\":1,\"entries\":[",
-            "]}\n",
-            |out, entry, first| write_json(out, &Exported::from(&entry), first),
-        );
-    }
-    each(target, "", "", |out, entry, _| {
-        writeln!(out, "{}", entry.text)
-    })
-}
-
-/// What `export --json` prints of an entry: what stands in the file, not what the kernel does.
-#[derive(Serialize)]
-struct Exported<'a> {
-    prefix: &'a IpNet,
-    kind: &'a str,
-    profile: &'a str,
-    expires: Option<Timestamp>,
-    label: Option<&'a str>,
-    file: &'a Path,
-    line: u32,
-}
-
-impl<'a> From<&'a EntryView> for Exported<'a> {
-    fn from(entry: &'a EntryView) -> Self {
-        Self {
-            prefix: &entry.prefix,
-            kind: &entry.kind,
-            profile: &entry.profile,
-            expires: entry.expires,
-            label: entry.label.as_deref(),
-            file: &entry.file,
-            line: entry.line,
-        }
-    }
+    each(
+        target,
+        "",
+        "",
+        |_| true,
+        |out, entry, _| {
+            let state = if entry.active { "" } else { "  (not in force)" };
+            let (text, file, line) = (&entry.text, entry.file.display(), entry.line);
+            writeln!(out, "{text:<40}  {file}:{line}{state}")
+        },
+    )
 }
 
 fn write_json(out: &mut dyn Write, value: &impl Serialize, first: bool) -> io::Result<()> {
@@ -227,19 +199,20 @@ fn write_json(out: &mut dyn Write, value: &impl Serialize, first: bool) -> io::R
     serde_json::to_writer(out, value).map_err(io::Error::from)
 }
 
-/// Writes all entries as they arrive, between `begin` and `end`.
+/// Writes the entries that are wanted as they arrive, between `begin` and `end`.
 fn each(
     target: &Target,
     begin: &str,
     end: &str,
+    wanted: impl Fn(&EntryView) -> bool,
     mut write: impl FnMut(&mut dyn Write, EntryView, bool) -> io::Result<()>,
 ) -> Outcome {
     let mut client = target.connect()?;
     let mut out = io::BufWriter::new(io::stdout().lock());
     let mut result = out.write_all(begin.as_bytes());
     let mut first = true;
-    let _: ListReport = client.call(&Request::AllowList, |entry| {
-        if result.is_ok() {
+    let _: ListReport = client.call(&Request::AllowList, |entry: EntryView| {
+        if result.is_ok() && wanted(&entry) {
             result = write(&mut out, entry, first);
             first = false;
         }
@@ -249,39 +222,6 @@ fn each(
             .and_then(|()| out.write_all(end.as_bytes()))
             .and_then(|()| out.flush()),
     )?;
-    Ok(0)
-}
-
-fn import(target: &Target, file: &PathBuf, json: bool) -> Outcome {
-    let failed = |error| Failure::failed(format!("{}: {error}", file.display()));
-    let mut text = String::new();
-    let (name, read) = if file.as_os_str() == "-" {
-        let mut input = io::stdin().lock().take(MAX_IMPORT as u64 + 1);
-        (PathBuf::from("<stdin>"), input.read_to_string(&mut text))
-    } else {
-        let mut input = std::fs::File::open(file)
-            .map_err(failed)?
-            .take(MAX_IMPORT as u64 + 1);
-        (file.clone(), input.read_to_string(&mut text))
-    };
-    read.map_err(failed)?;
-    if text.len() > MAX_IMPORT {
-        return Err(failed(io::Error::other(format!(
-            "longer than {MAX_IMPORT} bytes; put the file into the allowlist folder instead"
-        ))));
-    }
-    let report: AddReport = target.connect()?.import(&name, &text)?;
-    if json {
-        print_json(&report)?;
-        return Ok(0);
-    }
-    print(&format!(
-        "{}: {} added, {} changed, {} listed already\n",
-        name.display(),
-        counted(report.added, "entry", "entries"),
-        report.changed,
-        report.present
-    ))?;
     Ok(0)
 }
 
