@@ -98,7 +98,11 @@ fn lines_that_are_not_understood_refuse_the_file_or_are_counted() {
     let text = "192.0.2.1 ; one\nnonsense\n";
     let run = site.import(text, &["--dry-run"]);
     assert_eq!((run.code, run.out.as_str()), (78, ""), "{}", run.err);
-    assert!(run.err.contains("file:2:1: expected an IPv4"), "{}", run.err);
+    assert!(
+        run.err.contains("file:2:1: expected an IPv4"),
+        "{}",
+        run.err
+    );
     assert!(run.err.contains("--skip-unknown"), "{}", run.err);
     let run = site.import(text, &["--dry-run", "--skip-unknown"]);
     assert_eq!(run.code, 0, "{}", run.err);
@@ -109,26 +113,55 @@ fn lines_that_are_not_understood_refuse_the_file_or_are_counted() {
     assert!(run.err.contains("file:2:11: "), "{}", run.err);
     let run = site.import("x", &["--dry-run", "--format", "nft-json"]);
     assert_eq!(run.code, 78);
-    let run = site.import("add x 10.0.0.1\nadd x 10.0.0.1 timeout 99\n", &["--dry-run"]);
+    let run = site.import(
+        "add x 10.0.0.1\nadd x 10.0.0.1 timeout 99\n",
+        &["--dry-run"],
+    );
     assert_eq!(run.code, 78);
-    assert!(run.err.contains("file:2:1: 10.0.0.1/32 stands in line 1"), "{}", run.err);
+    assert!(
+        run.err.contains("file:2:1: 10.0.0.1/32 stands in line 1"),
+        "{}",
+        run.err
+    );
 }
 
 #[test]
 fn formats_are_forced_and_read_from_standard_input() {
     let site = Site::new();
     let rir = "ripencc|DE|ipv4|193.0.0.0|768|19930901|allocated\nripencc|FR|ipv4|2.0.0.0|256|1|allocated\n";
-    let arguments = ["allow", "import", "-", "--country", "de", "--dry-run", "--json"];
+    let arguments = [
+        "allow",
+        "import",
+        "-",
+        "--country",
+        "de",
+        "--dry-run",
+        "--json",
+    ];
     let run = site.run(&arguments, rir);
     let json: Value = serde_json::from_str(&run.out).unwrap();
     assert_eq!(json["format"], "rir");
-    assert_eq!((&json["prefixes"], &json["left_out"]), (&2.into(), &1.into()));
+    assert_eq!(
+        (&json["prefixes"], &json["left_out"]),
+        (&2.into(), &1.into())
+    );
     let run = site.run(&[&arguments[..], &["--format", "cidr"]].concat(), rir);
     assert_eq!(run.code, 78);
-    assert!(run.err.contains("--country is for the formats"), "{}", run.err);
-    let run = site.run(&["allow", "import", "-", "--country", "XX", "--dry-run"], rir);
+    assert!(
+        run.err.contains("--country is for the formats"),
+        "{}",
+        run.err
+    );
+    let run = site.run(
+        &["allow", "import", "-", "--country", "XX", "--dry-run"],
+        rir,
+    );
     assert_eq!(run.code, 1);
-    assert!(run.err.contains("nothing in it is to be imported"), "{}", run.err);
+    assert!(
+        run.err.contains("nothing in it is to be imported"),
+        "{}",
+        run.err
+    );
 }
 
 #[test]
@@ -137,10 +170,19 @@ fn usage_errors_end_with_2() {
     for (arguments, named) in [
         (&["allow", "import"][..], "FILE"),
         (&["allow", "import", "x", "--format", "pdf"], "hosts-allow"),
-        (&["allow", "import", "x", "--country", "Germany"], "two letters"),
+        (
+            &["allow", "import", "x", "--country", "Germany"],
+            "two letters",
+        ),
         (&["allow", "import", "x", "--filter", "S3"], "FIELD=VALUE"),
-        (&["allow", "import", "x", "--expires", "soon"], "duration such as"),
-        (&["allow", "import", "x", "--label", "a\nb"], "control character"),
+        (
+            &["allow", "import", "x", "--expires", "soon"],
+            "duration such as",
+        ),
+        (
+            &["allow", "import", "x", "--label", "a\nb"],
+            "control character",
+        ),
         (&["allow", "export", "--format", "pdf"], "pdf"),
         (&["allow", "export", "--family", "5"], "5"),
         (&["allow", "export", "--name", "a b"], "letters, digits"),
@@ -154,6 +196,10 @@ fn usage_errors_end_with_2() {
     assert_eq!(run.code, 1, "no daemon: {}", run.err);
     for verb in ["import", "export"] {
         let help = site.run(&["allow", verb, "--help"], "");
-        assert!(help.code == 0 && help.out.contains("Examples:"), "{}", help.out);
+        assert!(
+            help.code == 0 && help.out.contains("Examples:"),
+            "{}",
+            help.out
+        );
     }
 }

@@ -40,8 +40,9 @@ const MAX_FILE: u64 = 512 << 20;
 pub(super) struct Args {
     /// The file; `-` is standard input.
     file: PathBuf,
-    /// Format of the file [default: told by its content].
-    #[arg(long, value_enum, value_name = "FORMAT", hide_possible_values = false, default_value = "auto", value_parser = format_of)]
+    /// Format of the file: list, cidr, nft, nft-json, ipset, hosts-allow, json, csv, rir, or auto,
+    /// which tells it by the content.
+    #[arg(long, value_name = "FORMAT", default_value = "auto", value_parser = format_of)]
     format: Chosen,
     /// Take only these countries, two letters each (csv, rir).
     #[arg(long, value_name = "XX", value_delimiter = ',', value_parser = country)]

@@ -97,7 +97,7 @@ fn times_that_are_over_or_never_come() {
 proptest! {
     #[test]
     fn nothing_panics(text in "(?s).{0,200}") {
-        detect(&text);
+        let _ = detect(&text);
         for format in ALL {
             let _ = read(&text, format, &options());
         }
@@ -113,7 +113,7 @@ proptest! {
         blank in prop::bool::ANY,
     ) {
         let text = words.join(if blank { " " } else { "" });
-        detect(&text);
+        let _ = detect(&text);
         for format in ALL {
             let _ = read(&text, format, &options());
         }

@@ -1,10 +1,10 @@
 //! What is shared by the tests.
 
-mod aggregate;
-mod detect;
+mod aggregated;
+mod detected;
 mod hostile;
 mod readers;
-mod write;
+mod written;
 
 use jiff::Timestamp;
 

@@ -43,6 +43,6 @@ fn formats_are_told_by_their_content() {
             Format::Rir,
         ),
     ] {
-        assert_eq!(super::detect(text), format, "{text}");
+        assert_eq!(detect(text), format, "{text}");
     }
 }
