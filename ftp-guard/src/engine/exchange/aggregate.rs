@@ -77,9 +77,13 @@ fn drop_redundant(
                 around.pop();
             }
         };
-        while let Some((prefix, _)) = others.next_if(|(prefix, _)| *prefix <= item.prefix) {
+        while let Some((prefix, number)) = others.next_if(|(prefix, _)| *prefix <= item.prefix) {
             leave(&mut around, prefix);
-            if *prefix != item.prefix {
+            // One that says what the import says around it separates nothing.
+            let same = around.last().is_some_and(|(_, other)| {
+                other.is_some_and(|other| settings.get(other).same(listed.get(*number)))
+            });
+            if *prefix != item.prefix && !same {
                 around.push((*prefix, None));
             }
         }

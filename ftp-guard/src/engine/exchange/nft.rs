@@ -91,9 +91,15 @@ pub(super) fn read(text: &str, into: &mut Collector<'_>) {
     };
     let mut wanted = true;
     let mut kind: Option<&str> = None;
+    let mut commanded = "";
     while let Some(token) = tokens.next() {
         if into.over() {
             return;
+        }
+        let command = std::mem::replace(&mut commanded, token.text);
+        if matches!(command, "flush" | "delete" | "destroy" | "list" | "reset") {
+            // No braces follow these.
+            continue;
         }
         if token.is("set") || token.is("map") {
             // `set NAME {` as it is listed, `add set FAMILY TABLE NAME {` as it is made.
