@@ -182,11 +182,6 @@ proptest! {
                 "{}", address
             );
         }
-        let mut alone = before.clone();
-        aggregate(&mut alone, &[], &SettingsTable::default());
-        let once = lines(&alone);
-        aggregate(&mut alone, &[], &SettingsTable::default());
-        prop_assert_eq!(once, lines(&alone), "the second time changes nothing");
     }
 
     #[test]
