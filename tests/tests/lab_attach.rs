@@ -52,6 +52,7 @@ fn open(site: &Site) -> Result<Datapath> {
         max_entries: 100,
         max_bans: 100,
         trace: false,
+        role: Role::Host,
         sessions: SIZES.sessions,
         flows: SIZES.flows,
     })?)
@@ -296,6 +297,7 @@ fn state_is_written_read_and_refused_when_full() {
                 max_entries: 100,
                 max_bans: 100,
                 trace: false,
+                role: Role::Host,
                 sessions: 7,
                 flows: 7,
             })?;

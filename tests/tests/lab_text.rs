@@ -35,6 +35,7 @@ fn open(site: &Site) -> Result<Datapath> {
         max_entries: 100,
         max_bans: 100,
         trace: false,
+        role: Role::Host,
         sessions: 64,
         flows: 64,
     })?)

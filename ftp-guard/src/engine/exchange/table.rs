@@ -109,7 +109,7 @@ pub(super) fn read(text: &str, into: &mut Collector<'_>) {
         let columns = match &columns {
             Some(columns) => columns,
             None => {
-                let is_data = record.get(0).is_some_and(|first| source_like(first));
+                let is_data = record.get(0).is_some_and(source_like);
                 let found = if is_data {
                     Columns::bare(&record)
                 } else {

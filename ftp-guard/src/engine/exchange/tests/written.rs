@@ -28,7 +28,7 @@ fn written(text: &str, target: Target) -> (String, Lost) {
         now: now(),
     };
     let mut out = Vec::new();
-    let lost = super::super::write::write(&list, target, &mut out).unwrap();
+    let lost = write::write(&list, target, &mut out).unwrap();
     (String::from_utf8(out).unwrap(), lost)
 }
 
