@@ -1,6 +1,8 @@
 //! The programs before the kernel's verifier: every combination of the options that a start sets loads, and
 //! what it has to look at stays within a budget. Needs root.
 
+#![expect(clippy::unwrap_used, reason = "a suite fails by panicking")]
+
 use std::{collections::BTreeMap, fs};
 
 use aya::{
