@@ -1,12 +1,6 @@
 //! Which connection a segment belongs to.
 
-use core::mem::{offset_of, transmute};
-
-use ftp_guard_common::{
-    address::{Address, FlowKey},
-    class::Family,
-    reason::Reason,
-};
+use ftp_guard_common::{address::FlowKey, class::Family, reason::Reason};
 
 use crate::{
     access::Access,
@@ -34,46 +28,44 @@ pub fn read<A: Access>(
 ) -> Result<(), Reason> {
     let (source, destination) = addresses(frame, family, datagram)?;
     let [from, to] = [ports.source.to_key(), ports.destination.to_key()];
-    let (client, client_port, server, server_port) = match direction {
+    let ([client_high, client_low], [a, b], [server_high, server_low], [c, d]) = match direction {
         Direction::Inbound => (source, from, destination, to),
         Direction::Outbound => (destination, to, source, from),
     };
-    (key.client, key.client_port) = (client, client_port);
-    (key.server, key.server_port) = (server, server_port);
-    // The compiler would call a function to set three bytes.
-    // SAFETY: the family and the zeros behind it are the last word of the key, which is aligned.
+    let rest = u64::from_ne_bytes([a, b, c, d, family as u8, 0, 0, 0]);
+    // Whole words: a processor that is to load a word which two stores have written waits for both.
+    // SAFETY: a key is five words, and any bytes are one.
     unsafe {
         (&raw mut *key)
-            .cast::<u32>()
-            .add(offset_of!(FlowKey, family) / size_of::<u32>())
-            .write(u32::from(family as u8).to_le());
+            .cast::<[u64; size_of::<FlowKey>() / 8]>()
+            .write([client_high, client_low, server_high, server_low, rest]);
     }
     Ok(())
 }
 
+/// Source and destination, as words in network order.
 #[inline(always)]
 fn addresses<A: Access>(
     frame: &A,
     family: Family,
     datagram: &Datagram,
-) -> Result<(Address, Address), Reason> {
+) -> Result<([u64; 2], [u64; 2]), Reason> {
     match family {
         Family::Ipv4 => {
             let [source, destination]: [u32; 2] =
                 frame.load(datagram.source).ok_or(Reason::Truncated)?;
-            Ok((bytes([0, 0, 0, source]), bytes([0, 0, 0, destination])))
+            Ok((mapped(source), mapped(destination)))
         }
         _ => {
-            let [source, destination]: [[u32; 4]; 2] =
+            let [source, destination]: [[u64; 2]; 2] =
                 frame.load(datagram.source).ok_or(Reason::Truncated)?;
-            Ok((bytes(source), bytes(destination)))
+            Ok((source, destination))
         }
     }
 }
 
-/// An address that was read as words, in network order.
+/// An IPv4 address as keys have it.
 #[inline(always)]
-fn bytes(address: [u32; 4]) -> Address {
-    // SAFETY: both are 16 bytes, and any bytes are an address.
-    unsafe { transmute::<[u32; 4], Address>(address) }
+fn mapped(address: u32) -> [u64; 2] {
+    [0, u64::from(u32::from_be(address)).to_be()]
 }

@@ -13,6 +13,8 @@ unsafe impl Plain for u8 {}
 unsafe impl Plain for u16 {}
 // SAFETY: a number.
 unsafe impl Plain for u32 {}
+// SAFETY: any bytes are a number.
+unsafe impl Plain for u64 {}
 // SAFETY: arrays have no padding between their elements.
 unsafe impl<T: Plain, const N: usize> Plain for [T; N] {}
 

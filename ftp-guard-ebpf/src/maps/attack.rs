@@ -29,7 +29,8 @@ pub fn count(config: &GuardConfig, now: u64) -> bool {
     let Some(attack) = get() else {
         return false;
     };
-    let passed = now.wrapping_sub(attack.window_ns);
+    // Another CPU may have read the clock a moment later.
+    let passed = now.saturating_sub(attack.window_ns);
     if passed >= ATTACK_WINDOW_NS {
         // Windows in which nothing came are none.
         attack.last_count = if passed < 2 * ATTACK_WINDOW_NS {
@@ -47,7 +48,7 @@ pub fn count(config: &GuardConfig, now: u64) -> bool {
         // Hysteresis: it goes on at half the rate that begins it.
         if attack.count.max(attack.last_count) >= config.attack_count / 2 {
             attack.over_ns = now;
-        } else if now.wrapping_sub(attack.over_ns) >= config.attack_hold_ns {
+        } else if now.saturating_sub(attack.over_ns) >= config.attack_hold_ns {
             attack.since_ns = 0;
         }
     }

@@ -174,6 +174,13 @@ fn windows(scene: &mut Scene<'_>) {
         ..window(now, MANY - 1)
     });
     assert_eq!((attack.count, attack.last_count), (1, 0));
+    // Another CPU's clock is a moment ahead.
+    let attack = step(scene, |now| Attack {
+        window_ns: now + ATTACK_WINDOW_NS,
+        last_count: 2,
+        ..window(now, 4)
+    });
+    assert_eq!((attack.count, attack.last_count), (5, 2));
 }
 
 /// An attack since a minute, whose last window at the threshold was so long ago.
