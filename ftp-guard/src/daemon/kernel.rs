@@ -72,6 +72,7 @@ pub trait Kernel: Send + 'static {
     fn remove_session(&mut self, key: &FlowKey) -> Result<bool>;
     fn insert_flow(&mut self, key: &FlowKey, value: &Flow) -> Result<bool>;
     fn update_flow(&mut self, key: &FlowKey, value: &Flow) -> Result<bool>;
+    fn close_flow(&mut self, key: &FlowKey, began_ns: u64, now_ns: u64) -> Result<bool>;
     fn remove_flow(&mut self, key: &FlowKey) -> Result<bool>;
     fn remove_pinhole(&mut self, key: &EndpointKey) -> Result<bool>;
     fn remove_named(&mut self, key: &EndpointKey) -> Result<bool>;
@@ -264,6 +265,10 @@ impl Kernel for Datapath {
 
     fn update_flow(&mut self, key: &FlowKey, value: &Flow) -> Result<bool> {
         self.update_flow(key, value)
+    }
+
+    fn close_flow(&mut self, key: &FlowKey, began_ns: u64, now_ns: u64) -> Result<bool> {
+        self.close_flow(key, began_ns, now_ns)
     }
 
     fn remove_flow(&mut self, key: &FlowKey) -> Result<bool> {

@@ -134,6 +134,29 @@ impl Datapath {
         self.state.flows.update(key, value)
     }
 
+    /// Notes that a data connection that began then has ended now (both CLOCK_MONOTONIC, nanoseconds); false: it
+    /// is not there any more, or its end has been noted. Between this look and the writing lie microseconds, in
+    /// which a program may still count.
+    ///
+    /// # Errors
+    ///
+    /// The kernel refuses.
+    pub fn close_flow(
+        &mut self,
+        key: &FlowKey,
+        began_ns: u64,
+        now_ns: u64,
+    ) -> Result<bool, DatapathError> {
+        let Some(mut flow) = self.state.flows.get(key)? else {
+            return Ok(false);
+        };
+        if flow.traffic.created_ns != began_ns || flow.traffic.closed_ns != 0 {
+            return Ok(false);
+        }
+        flow.traffic.closed_ns = now_ns;
+        self.state.flows.update(key, &flow)
+    }
+
     /// Removes a data connection; false: there was none.
     ///
     /// # Errors

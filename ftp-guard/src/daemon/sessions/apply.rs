@@ -90,6 +90,12 @@ impl<K: Kernel> Work<'_, K> {
                     self.source(&key).flow(&flow, -1);
                 }
             }
+            Command::CloseFlow(key, flow, now_ns) => {
+                let began = flow.traffic.created_ns;
+                if kernel.close_flow(&key, began, now_ns)? {
+                    self.source(&key).flow(&flow, -1);
+                }
+            }
             Command::RemoveFlow(key, flow) => {
                 if kernel.remove_flow(&key)? {
                     self.source(&key).flow(&flow, -1);

@@ -317,6 +317,13 @@ impl Kernel for Fake {
         Ok(update(&mut self.flows, key, value))
     }
 
+    fn close_flow(&mut self, key: &FlowKey, began_ns: u64, now_ns: u64) -> Result<bool> {
+        self.step("close flow", "")?;
+        let traffic = self.flows.get_mut(key).map(|flow| &mut flow.traffic);
+        let live = traffic.filter(|it| it.created_ns == began_ns && it.closed_ns == 0);
+        Ok(live.map(|it| it.closed_ns = now_ns).is_some())
+    }
+
     fn remove_flow(&mut self, key: &FlowKey) -> Result<bool> {
         self.step("remove flow", "")?;
         Ok(self.flows.remove(key).is_some())

@@ -122,6 +122,23 @@ fn a_router_has_no_sockets_and_a_longer_grace() {
     assert!(guard.kernel.sessions.is_empty() && guard.kernel.listeners.is_empty());
 }
 
+/// Its socket went between the look and the insertion, so that no program has seen its end.
+#[test]
+fn a_data_connection_that_ended_unseen_is_closed_and_lingers() {
+    let mut guard = files("host").guard(busy_host());
+    let data = key(50001, "198.51.100.1:4001");
+    guard.kernel.tcp.retain(|socket| socket.key() != data);
+    (0..4).for_each(|_| second(&mut guard));
+    let ended = guard.kernel.flows[&data].traffic.closed_ns;
+    assert!(ended > guard.kernel.clock_ns - 3_000_000_000);
+    let source = guard.kernel.sources.values().map(|source| source.data);
+    assert_eq!(source.sum::<u32>(), 1, "the other one");
+    (0..58).for_each(|_| second(&mut guard));
+    assert!(guard.kernel.flows.contains_key(&data));
+    (0..5).for_each(|_| second(&mut guard));
+    assert!(!guard.kernel.flows.contains_key(&data));
+}
+
 #[test]
 fn a_kernel_that_lists_no_sockets_is_guarded_all_the_same() {
     let mut kernel = busy_host();

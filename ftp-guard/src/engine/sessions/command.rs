@@ -25,6 +25,9 @@ pub enum Command {
     InsertFlow(FlowKey, Flow),
     /// To mark a data connection as killed.
     KillFlow(FlowKey, Flow),
+    /// To note that a data connection has ended now (CLOCK_MONOTONIC, nanoseconds), unless something else has
+    /// noted it meanwhile; the value is the one that was seen.
+    CloseFlow(FlowKey, Flow, u64),
     /// To remove a data connection; the value is the one that was seen.
     RemoveFlow(FlowKey, Flow),
     /// To remove a control connection from those that wait for their greeting.

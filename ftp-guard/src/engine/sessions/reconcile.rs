@@ -108,6 +108,12 @@ impl<'a> Reconciliation<'a> {
             }
             if self.flow_over(flow, &evidence) {
                 commands.push(Command::RemoveFlow(*key, *flow));
+            } else if let Evidence::Gone = evidence
+                && flow.traffic.closed_ns == 0
+            {
+                // Nobody has seen its end: a kernel runs no program inside itself, and a connection may end between
+                // the look at the sockets and its adoption. Its client may still be reading what is under way.
+                commands.push(Command::CloseFlow(*key, *flow, self.look.now_ns));
             } else if is_live_flow(flow) && killed.contains(&flow.session) {
                 // It began while its session was being killed.
                 commands.push(Command::KillFlow(*key, *flow));
@@ -157,6 +163,7 @@ impl<'a> Reconciliation<'a> {
         let traffic = &session.traffic;
         match evidence {
             _ if traffic.closed_ns != 0 => session.is_over(self.look.now_ns),
+            // It need not linger: what its client still sends to a control port passes without an entry.
             Evidence::Gone => true,
             _ if is_live(session) => self.is_idle(session.id, traffic),
             // A killed one stays on a router for as long as its peers might still speak: without the
@@ -174,7 +181,7 @@ impl<'a> Reconciliation<'a> {
         let half_open = flow.established == 0 && self.since(traffic.created_ns) > HALF_OPEN_NS;
         match evidence {
             _ if traffic.closed_ns != 0 => flow.is_over(self.look.now_ns),
-            Evidence::Gone => true,
+            Evidence::Gone => false,
             // While a socket lives, so does its entry: it cannot leak, and to remove it would cut the
             // transfer, however slow.
             Evidence::Socket(socket) => half_open && socket.state == TcpState::SynSent,

@@ -12,7 +12,7 @@ const CLIENT: &str = "198.51.100.1:4000";
 const DATA: &str = "198.51.100.1:4001";
 
 #[test]
-fn an_entry_goes_when_its_socket_is_missing_twice() {
+fn an_entry_ends_when_its_socket_is_missing_twice() {
     let mut world = World::host();
     world.session(0x10001, CLIENT, Tls::Clear);
     world.flow(50001, DATA, FlowKind::Passive, 0x10001);
@@ -21,14 +21,58 @@ fn an_entry_goes_when_its_socket_is_missing_twice() {
     assert_eq!(world.passes(3), []);
     world.close(50001, DATA);
     assert_eq!(world.pass(), []);
-    let [Command::RemoveFlow(removed, _)] = world.pass()[..] else {
+    let [Command::CloseFlow(ended, _, now_ns)] = world.pass()[..] else {
         panic!("one step");
     };
-    assert_eq!(removed, key(50001, DATA));
+    assert_eq!((ended, now_ns), (key(50001, DATA), world.now_ns));
+    assert_eq!(world.source(CLIENT), (1, 0, 0));
     world.close(21, CLIENT);
     world.passes(2);
     assert!(world.sessions.is_empty());
     assert_eq!(world.figures(CLIENT), (0, 0));
+    world.passes(HALF_CLOSED_LINGER_NS / SECOND);
+    assert!(world.flows.is_empty());
+    assert_eq!(world.source(CLIENT), (0, 0, 0));
+}
+
+/// As after an end between the look at the sockets and the adoption: the client's FIN comes when it has read
+/// what was under way.
+#[test]
+fn a_data_connection_whose_end_nobody_saw_waits_for_the_clients_end() {
+    let mut world = World::host();
+    world.socket(21, CLIENT);
+    world.socket(50001, DATA);
+    let commands = world.adopt();
+    assert_eq!(commands.len(), 2, "{commands:?}");
+    world.close(50001, DATA);
+    world.passes(4);
+    let flow = world.flows[&key(50001, DATA)];
+    assert_ne!(flow.traffic.closed_ns, 0);
+    assert_eq!(world.source(CLIENT), (1, 0, 0));
+    let ended = flow.traffic.closed_ns;
+    while world.now_ns - ended < HALF_CLOSED_LINGER_NS {
+        assert_eq!(world.pass(), []);
+    }
+    assert_eq!(world.pass(), [Command::RemoveFlow(key(50001, DATA), flow)]);
+    assert_eq!(world.source(CLIENT), (1, 0, 0));
+}
+
+#[test]
+fn a_killed_data_connection_whose_end_nobody_saw_stays_killed() {
+    let mut world = World::host();
+    world.session(0x10001, CLIENT, Tls::Clear);
+    world.socket(21, CLIENT);
+    let flow = world.flow(50001, DATA, FlowKind::Passive, 0x10001);
+    world.socket(50001, DATA);
+    world.apply(&[Command::KillFlow(flow, world.flows[&flow])]);
+    world.close(50001, DATA);
+    world.passes(4);
+    let traffic = world.flows[&flow].traffic;
+    assert_eq!(traffic.killed, 1);
+    assert_ne!(traffic.closed_ns, 0);
+    assert_eq!(world.source(CLIENT), (1, 0, 0), "counted off once");
+    world.passes(HALF_CLOSED_LINGER_NS / SECOND);
+    assert!(world.flows.is_empty());
 }
 
 #[test]

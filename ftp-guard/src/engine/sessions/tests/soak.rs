@@ -3,7 +3,7 @@
 use ftp_guard_common::{
     address::FlowKey,
     limits::Source,
-    session::{FlowKind, LINGER_NS, Tls},
+    session::{FlowKind, HALF_CLOSED_LINGER_NS, Tls},
 };
 use proptest::prelude::*;
 
@@ -158,7 +158,9 @@ fn check(world: &mut World) {
     let ended: Vec<_> = alive.iter().map(|key| closed(world, key)).collect();
     for command in world.pass() {
         let removed = match &command {
-            Command::RemoveSession(key, _) | Command::RemoveFlow(key, _) => *key,
+            Command::RemoveSession(key, _)
+            | Command::CloseFlow(key, ..)
+            | Command::RemoveFlow(key, _) => *key,
             Command::KillSession(..) | Command::KillFlow(..) | Command::Destroy(_) => {
                 panic!("nobody asked for {command:?}")
             }
@@ -178,7 +180,7 @@ proptest! {
         for (number, event) in (1..).zip(&events) {
             happen(&mut world, event, number);
         }
-        for _ in 0..LINGER_NS / SECOND + 4 {
+        for _ in 0..HALF_CLOSED_LINGER_NS / SECOND + 4 {
             check(&mut world);
         }
         let mut expected: Vec<_> = world
@@ -222,7 +224,7 @@ proptest! {
         prop_assert_eq!(world.passes(3), []);
 
         world.sockets.clear();
-        world.passes(LINGER_NS / SECOND + 4);
+        world.passes(HALF_CLOSED_LINGER_NS / SECOND + 4);
         let left = (world.sessions.len(), world.flows.len(), world.clients.len());
         prop_assert_eq!(left, (0, 0, 0));
         world.passes(60);

@@ -45,6 +45,10 @@ impl World {
                     self.flows.get_mut(key).unwrap().traffic.killed = 1;
                     count(key, &|source| source.flow(flow, -1));
                 }
+                Command::CloseFlow(key, flow, now_ns) => {
+                    self.flows.get_mut(key).unwrap().traffic.closed_ns = *now_ns;
+                    count(key, &|source| source.flow(flow, -1));
+                }
                 Command::RemoveFlow(key, flow) => {
                     self.flows.remove(key).unwrap();
                     count(key, &|source| source.flow(flow, -1));
