@@ -1,4 +1,4 @@
-//! Allowlist entries as the lookup tables hold them.
+//! Allowlist entries, as the daemon writes them into the [lookup structure](crate::lookup).
 
 /// What an entry says of its prefix.
 #[repr(u8)]
@@ -10,17 +10,15 @@ pub enum EntryKind {
     Exclude = 1,
 }
 
-/// Value of the allowlist tables, stored under the entry's prefix.
+/// What an entry says, under its prefix.
 #[repr(C)]
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct AllowValue {
-    /// Unix time in seconds from which on the entry is as good as absent; 0 is never. (An LPM trie
-    /// stores a value right behind its 4-byte key, so that 8-byte integers would be misaligned.)
+    /// Unix time in seconds from which on the entry is as good as absent; 0 is never.
     pub expires_s: u32,
     /// Number of the entry's profile; 0 is the default profile.
     pub profile: u16,
-    /// Length of the entry's prefix in bits, 0 to 32 or 0 to 128. A longest-prefix lookup does not
-    /// tell it, and the search goes on with the next shorter prefix when the entry has expired.
+    /// Length of the entry's prefix in bits, 0 to 32 or 0 to 128.
     pub prefix_len: u8,
     /// Number of an [`EntryKind`].
     pub kind: u8,
@@ -49,6 +47,12 @@ impl AllowValue {
     }
 }
 
-/// How many expired entries, one inside the other, a lookup steps over before it gives the source up
-/// as expired. The daemon sweeps expired entries every second, so that more than one is rare.
-pub const MAX_EXPIRED_NESTING: u32 = 4;
+/// How many entries the lookup structure was made of, exclusions included: the structure itself does not tell.
+#[repr(C)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct AllowCounts {
+    /// Of IPv4.
+    pub v4: u32,
+    /// Of IPv6.
+    pub v6: u32,
+}

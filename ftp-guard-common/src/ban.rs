@@ -1,5 +1,9 @@
 //! Values of the ban tables.
 
+/// How many expired entries, one inside the other, a lookup steps over before it says that there is no ban. The
+/// daemon sweeps expired entries every second, so that more than one is rare.
+pub const MAX_EXPIRED_NESTING: u32 = 4;
+
 /// What an entry of the ban tables says of its prefix.
 #[repr(u8)]
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -10,7 +14,7 @@ pub enum BanKind {
     Never = 1,
 }
 
-/// Value of the ban tables, longest-prefix tries as those of the allowlist.
+/// Value of the ban tables, longest-prefix tries of the kernel.
 #[repr(C)]
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct BanValue {

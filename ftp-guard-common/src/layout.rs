@@ -4,7 +4,7 @@ use core::mem::{align_of, offset_of, size_of};
 
 use crate::{
     address::{ClientKey, EndpointKey, FlowKey, ListenKey},
-    allow::AllowValue,
+    allow::{AllowCounts, AllowValue},
     ban::BanValue,
     config::GuardConfig,
     event::{Event, EventBudget},
@@ -12,6 +12,10 @@ use crate::{
         HostReader, PassiveReader, command::CommandParser, hello::HelloReader, reply::ReplyParser,
     },
     limits::{Attack, CommandKey, Opening, Primed, Profile, Rate, Source, SourceKey, Sysctls},
+    lookup::{
+        Row,
+        v6::{Head, Lines},
+    },
     session::{Client, Flow, Listener, Named, Pinhole, Session, Traffic},
     stats::Counter,
     text::{EndRecord, TextHeader},
@@ -41,8 +45,9 @@ assert_packed!(GuardConfig, size 208, align 8,
     attack_count: u64, attack_hold_ns: u64, cookies_since_ns: u64, secret: [u64; 2],
     cookies: u32, source_bits_v6: u32, bans_v4: u32, bans_v6: u32);
 assert_packed!(Rate, size 16, align 8, interval_ns: u64, burst_ns: u64);
-assert_packed!(Profile, size 48, align 8,
-    connections: Rate, packets: Rate, sessions: u32, data: u32, policy: u32, reserved: u32);
+assert_packed!(Profile, size 56, align 8,
+    connections: Rate, packets: Rate, sessions: u32, data: u32, policy: u32, reserved: u32,
+    name_tag: u64);
 assert_packed!(SourceKey, size 20, align 4, prefix: [u8; 16], family: u8, reserved: [u8; 3]);
 assert_packed!(Source, size 16, align 4, sessions: u32, opening: u32, data: u32, reserved: u32);
 assert_packed!(Opening, size 40, align 8,
@@ -64,6 +69,10 @@ assert_packed!(EventBudget, size 32, align 8,
     due_ns: u64, suppressed: u64, suppressed_total: u64, tick: u64);
 assert_packed!(AllowValue, size 8, align 4,
     expires_s: u32, profile: u16, prefix_len: u8, kind: u8);
+assert_packed!(AllowCounts, size 8, align 4, v4: u32, v6: u32);
+assert_packed!(Row, size 8, align 4, expires_s: u32, next: u16, profile: u8, kind: u8);
+assert_packed!(Lines, size 12, align 4, first: u32, count: u32, scale: u32);
+assert_packed!(Head, size 24, align 4, lines_48: Lines, lines_32: Lines);
 assert_packed!(FlowKey, size 40, align 8,
     client: [u8; 16], server: [u8; 16], client_port: [u8; 2], server_port: [u8; 2], family: u8,
     reserved: [u8; 3]);
@@ -115,9 +124,10 @@ assert_packed!(EndRecord, size 144, align 8, header: TextHeader, traffic: Traffi
 #[cfg(feature = "user")]
 mod user {
     use super::{
-        AllowValue, Attack, BanValue, Client, ClientKey, CommandKey, Counter, EndpointKey, Event,
-        EventBudget, Flow, FlowKey, GuardConfig, ListenKey, Listener, Named, Opening, Pinhole,
-        Primed, Profile, Session, Source, SourceKey, Sysctls, TextHeader, Traffic,
+        AllowCounts, AllowValue, Attack, BanValue, Client, ClientKey, CommandKey, Counter,
+        EndpointKey, Event, EventBudget, Flow, FlowKey, GuardConfig, Head, ListenKey, Listener,
+        Named, Opening, Pinhole, Primed, Profile, Session, Source, SourceKey, Sysctls, TextHeader,
+        Traffic,
     };
 
     macro_rules! pods {
@@ -130,6 +140,7 @@ mod user {
     }
 
     pods!(
+        AllowCounts,
         AllowValue,
         Attack,
         BanValue,
@@ -143,6 +154,7 @@ mod user {
         Flow,
         FlowKey,
         GuardConfig,
+        Head,
         ListenKey,
         Listener,
         Named,

@@ -17,6 +17,7 @@ pub mod event;
 pub mod ftp;
 pub mod layout;
 pub mod limits;
+pub mod lookup;
 pub mod names;
 pub mod ports;
 pub mod reason;
@@ -29,4 +30,4 @@ pub mod trace;
 /// Number of the layout of all pinned maps. A daemon refuses pins that carry another number.
 ///
 /// Raise it whenever a shared type, a map's kind or the meaning of a stored number changes.
-pub const ABI_VERSION: u32 = 5;
+pub const ABI_VERSION: u32 = 6;

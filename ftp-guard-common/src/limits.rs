@@ -72,6 +72,9 @@ pub struct Profile {
     pub policy: u32,
     /// Zero.
     pub reserved: u32,
+    /// Stands for its name, so that a daemon finds the number that its predecessor gave it; 0: no profile
+    /// has this number. The programs do not read it.
+    pub name_tag: u64,
 }
 
 /// USER, PASS and ACCT are refused in clear text.

@@ -13,10 +13,32 @@ pub const SOCKETS_PROGRAM: &str = "ftpg_sock";
 pub const CONFIG_MAP: &str = "FTPG_CONFIG";
 /// Port classes: array of one [`PortTable`](crate::ports::PortTable).
 pub const PORTS_MAP: &str = "FTPG_PORTS";
-/// IPv4 allowlist: longest-prefix trie of [`AllowValue`](crate::allow::AllowValue).
-pub const ALLOW_V4_MAP: &str = "FTPG_ALLOW_V4";
-/// IPv6 allowlist: longest-prefix trie of [`AllowValue`](crate::allow::AllowValue).
-pub const ALLOW_V6_MAP: &str = "FTPG_ALLOW_V6";
+/// Allowlist, what entries say that expire: [`Row`](crate::lookup::Row)s, as one value.
+pub const ALLOW_ROWS_MAP: &str = "FTPG_A_ROWS";
+/// Allowlist, how many entries it has: array of one [`AllowCounts`](crate::allow::AllowCounts).
+pub const ALLOW_COUNTS_MAP: &str = "FTPG_A_COUNTS";
+/// Allowlist, IPv4, a bit for each /16; this and the next five as [`lookup::v4`](crate::lookup::v4) tells.
+pub const ALLOW_V4_KNOWN_MAP: &str = "FTPG_A4_KNOWN";
+/// Allowlist, IPv4, by /16.
+pub const ALLOW_V4_ROOT_MAP: &str = "FTPG_A4_ROOT";
+/// Allowlist, IPv4, a bit for each /24.
+pub const ALLOW_V4_BITS_MAP: &str = "FTPG_A4_BITS";
+/// Allowlist, IPv4, by /18.
+pub const ALLOW_V4_GROUPS_MAP: &str = "FTPG_A4_GROUPS";
+/// Allowlist, IPv4, entries and lists: array of `u64`.
+pub const ALLOW_V4_POOL_MAP: &str = "FTPG_A4_POOL";
+/// Allowlist, IPv4, pairs of outcomes.
+pub const ALLOW_V4_PAIRS_MAP: &str = "FTPG_A4_PAIRS";
+/// Allowlist, IPv6, by /16; this and the next four as [`lookup::v6`](crate::lookup::v6) tells.
+pub const ALLOW_V6_ROOT_MAP: &str = "FTPG_A6_ROOT";
+/// Allowlist, IPv6, bits of units.
+pub const ALLOW_V6_FILTER_MAP: &str = "FTPG_A6_FILTER";
+/// Allowlist, IPv6, entries of units: array of lines of 8 `u64`.
+pub const ALLOW_V6_LINES_MAP: &str = "FTPG_A6_LINES";
+/// Allowlist, IPv6, prefixes and lists: array of `u64`.
+pub const ALLOW_V6_POOL_MAP: &str = "FTPG_A6_POOL";
+/// Allowlist, IPv6, sizes: array of one [`Head`](crate::lookup::v6::Head).
+pub const ALLOW_V6_HEAD_MAP: &str = "FTPG_A6_HEAD";
 /// Counters: per-CPU array of [`Counter`](crate::stats::Counter), indexed by
 /// [`StatsKey::index`](crate::stats::StatsKey::index).
 pub const STATS_MAP: &str = "FTPG_STATS";
@@ -83,12 +105,23 @@ pub const TEXT_LOSS_MAP: &str = "FTPG_TEXT_LOSS";
 pub const ABI_MAP: &str = "FTPG_ABI";
 
 /// All maps that are pinned.
-pub const PINNED_MAPS: [&str; 31] = [
+pub const PINNED_MAPS: [&str; 42] = [
     ABI_MAP,
     CONFIG_MAP,
     PORTS_MAP,
-    ALLOW_V4_MAP,
-    ALLOW_V6_MAP,
+    ALLOW_ROWS_MAP,
+    ALLOW_COUNTS_MAP,
+    ALLOW_V4_KNOWN_MAP,
+    ALLOW_V4_ROOT_MAP,
+    ALLOW_V4_BITS_MAP,
+    ALLOW_V4_GROUPS_MAP,
+    ALLOW_V4_POOL_MAP,
+    ALLOW_V4_PAIRS_MAP,
+    ALLOW_V6_ROOT_MAP,
+    ALLOW_V6_FILTER_MAP,
+    ALLOW_V6_LINES_MAP,
+    ALLOW_V6_POOL_MAP,
+    ALLOW_V6_HEAD_MAP,
     STATS_MAP,
     STATS_EGRESS_MAP,
     STATS_CONTROL_MAP,
@@ -115,6 +148,23 @@ pub const PINNED_MAPS: [&str; 31] = [
     EVENT_BUDGET_MAP,
     TEXT_MAP,
     TEXT_LOSS_MAP,
+];
+
+/// The maps of the allowlist. A daemon that starts makes them anew.
+pub const ALLOW_MAPS: [&str; 13] = [
+    ALLOW_ROWS_MAP,
+    ALLOW_COUNTS_MAP,
+    ALLOW_V4_KNOWN_MAP,
+    ALLOW_V4_ROOT_MAP,
+    ALLOW_V4_BITS_MAP,
+    ALLOW_V4_GROUPS_MAP,
+    ALLOW_V4_POOL_MAP,
+    ALLOW_V4_PAIRS_MAP,
+    ALLOW_V6_ROOT_MAP,
+    ALLOW_V6_FILTER_MAP,
+    ALLOW_V6_LINES_MAP,
+    ALLOW_V6_POOL_MAP,
+    ALLOW_V6_HEAD_MAP,
 ];
 
 /// All programs.

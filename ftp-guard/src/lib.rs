@@ -9,6 +9,7 @@ pub mod diagnostic;
 pub mod engine;
 pub mod frame;
 pub mod netlink;
+pub mod progress;
 pub mod server_config;
 pub mod sockets;
 pub mod store;

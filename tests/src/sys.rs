@@ -4,12 +4,13 @@ use std::{
     ffi::CString,
     io, mem,
     os::{
-        fd::{AsRawFd, BorrowedFd, FromRawFd, OwnedFd},
+        fd::{AsFd, AsRawFd, BorrowedFd, FromRawFd, OwnedFd},
         unix::ffi::OsStrExt,
     },
     path::Path,
 };
 
+use aya::{Pod, maps::MapData};
 use aya_obj::generated::{
     __BindgenBitfieldUnit, bpf_attach_type, bpf_attr, bpf_cmd, bpf_insn, bpf_prog_type,
 };
@@ -104,6 +105,28 @@ pub fn words(map: BorrowedFd<'_>, length: u32) -> io::Result<Vec<u64>> {
     if unsafe { attributes.batch.count } != length {
         return Err(io::Error::other("the array is of another length"));
     }
+    Ok(values)
+}
+
+/// The value of key 0 of an array, as so many numbers. It may be larger than a stack.
+///
+/// # Errors
+///
+/// What the kernel says; the value is of another length.
+pub fn first_value<T: Pod>(map: &MapData, length: usize) -> io::Result<Vec<T>> {
+    let info = map.info().map_err(io::Error::other)?;
+    if info.value_size() as usize != length * size_of::<T>() {
+        return Err(io::Error::other("the value is of another length"));
+    }
+    let key = 0_u32;
+    let mut values: Vec<T> = Vec::with_capacity(length);
+    let mut attributes = zeroed();
+    attributes.__bindgen_anon_2.key = std::ptr::from_ref(&key) as u64;
+    attributes.__bindgen_anon_2.__bindgen_anon_1.value = values.as_mut_ptr() as u64;
+    attributes.__bindgen_anon_2.map_fd = map.fd().as_fd().as_raw_fd() as u32;
+    bpf(bpf_cmd::BPF_MAP_LOOKUP_ELEM, &mut attributes)?;
+    // SAFETY: the kernel has written all of the value, and any bits are a value of the type.
+    unsafe { values.set_len(length) };
     Ok(values)
 }
 

@@ -14,10 +14,10 @@ use anyhow::{Context, Result, bail, ensure};
 use ftp_guard::{
     config::XdpChoice,
     datapath::{
-        Capacities, Datapath, DatapathError, Hook, SessionSettings, Settings, TcKind, monotonic_ns,
-        observe,
+        Capacities, Datapath, DatapathError, Hook, SessionSettings, Settings, TcKind, allow::sizes,
+        monotonic_ns, observe,
     },
-    engine::allowlist::Change,
+    engine::allowlist::{AllowTable, Change},
     frame::{FrameSpec, TcpFlags, tcp_frame},
 };
 use ftp_guard_common::{
@@ -50,6 +50,7 @@ fn open(site: &Site) -> Result<Datapath> {
     Ok(Datapath::open(&Settings {
         pin_path: pins(site),
         max_entries: 100,
+        allow_sizes: sizes(&AllowTable::default()),
         max_bans: 100,
         trace: false,
         role: Role::Host,
@@ -295,6 +296,7 @@ fn state_is_written_read_and_refused_when_full() {
             let kept = Datapath::open(&Settings {
                 pin_path: pins(site),
                 max_entries: 100,
+                allow_sizes: sizes(&AllowTable::default()),
                 max_bans: 100,
                 trace: false,
                 role: Role::Host,

@@ -9,9 +9,9 @@ use std::{
 use anyhow::{Context, Result, ensure};
 use ftp_guard::{
     config::XdpChoice,
-    datapath::{Datapath, SessionSettings, Settings, TextReader},
+    datapath::{Datapath, SessionSettings, Settings, TextReader, allow::sizes},
     engine::{
-        allowlist::Change,
+        allowlist::{AllowTable, Change},
         monitor::told::{Told, What},
     },
 };
@@ -33,6 +33,7 @@ fn open(site: &Site) -> Result<Datapath> {
             .folder()
             .outside(&guard::Settings::default().pins()),
         max_entries: 100,
+        allow_sizes: sizes(&AllowTable::default()),
         max_bans: 100,
         trace: false,
         role: Role::Host,

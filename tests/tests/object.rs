@@ -13,7 +13,7 @@ use aya_obj::{
 use ftp_guard::datapath::{Fixed, object};
 use ftp_guard_common::{
     address::{ClientKey, EndpointKey, FlowKey, ListenKey},
-    allow::AllowValue,
+    allow::AllowCounts,
     ban::BanValue,
     config::{GuardConfig, Role},
     event::{EVENT_HOOKS, EVENTS_BYTES, EventBudget},
@@ -21,8 +21,12 @@ use ftp_guard_common::{
         Attack, BUCKET_ROWS, BUCKET_SLOTS, COMMANDS, CommandKey, EXPECTED_SLOTS, Opening, PROFILES,
         Primed, Profile, Source, SourceKey, Sysctls,
     },
+    lookup::{outcome, v4, v6},
     names::{
-        ABI_MAP, ALLOW_V4_MAP, ALLOW_V6_MAP, ATTACK_MAP, BAN_V4_MAP, BAN_V6_MAP, BUCKETS_MAP,
+        ABI_MAP, ALLOW_COUNTS_MAP, ALLOW_MAPS, ALLOW_ROWS_MAP, ALLOW_V4_BITS_MAP,
+        ALLOW_V4_GROUPS_MAP, ALLOW_V4_KNOWN_MAP, ALLOW_V4_PAIRS_MAP, ALLOW_V4_POOL_MAP,
+        ALLOW_V4_ROOT_MAP, ALLOW_V6_FILTER_MAP, ALLOW_V6_HEAD_MAP, ALLOW_V6_LINES_MAP,
+        ALLOW_V6_POOL_MAP, ALLOW_V6_ROOT_MAP, ATTACK_MAP, BAN_V4_MAP, BAN_V6_MAP, BUCKETS_MAP,
         CLIENTS_MAP, COMMANDS_MAP, CONFIG_MAP, CONTROL_PROGRAM, EGRESS_PROGRAM, EVENT_BUDGET_MAP,
         EVENTS_MAP, EXPECTED_MAP, FLOWS_MAP, LISTEN_MAP, NAMED_MAP, NEGOTIATED_MAP, OPENING_MAP,
         PINHOLES_MAP, PINNED_MAPS, PORTS_MAP, PRIMED_MAP, PROFILES_MAP, PROGRAMS, SEQUENCE_MAP,
@@ -51,11 +55,12 @@ const SCRATCH_MAPS: [&str; 5] = [
     "FTPG_ODD_PORTS",
 ];
 
-/// What the arrays and ring buffers may take in the kernel, together and for each CPU: 7 MiB, of which what is
-/// told of sessions is 4, the token buckets are 1, the times at which ports were negotiated and the
-/// acknowledgements that are expected half of one each; and 512 KiB, a table of counters for each of three
-/// hooks. Allowlists and bans come on top, as long as they are.
-const SHARED_BUDGET: u64 = 7 << 20;
+/// What the arrays and ring buffers may take in the kernel, together and for each CPU: 14 MiB, of which the arrays
+/// of the allowlist whose size does not depend on it are 7, what is told of sessions is 4, the token buckets are
+/// 1, the times at which ports were negotiated and the acknowledgements that are expected half of one each; and
+/// 512 KiB, a table of counters for each of three hooks. Entries of allowlist and bans come on top, as long as
+/// they are.
+const SHARED_BUDGET: u64 = 14 << 20;
 const PER_CPU_BUDGET: u64 = 512 << 10;
 
 /// What the state tables may take of their default size, 16,384 sessions and 32,768 data connections: all
@@ -151,8 +156,19 @@ fn every_map_has_the_layout_of_the_shared_types() {
         (ABI_MAP, array, 4, size_of::<u32>()),
         (CONFIG_MAP, array, 4, size_of::<GuardConfig>()),
         (PORTS_MAP, array, 4, size_of::<PortTable>()),
-        (ALLOW_V4_MAP, trie, lpm_v4, size_of::<AllowValue>()),
-        (ALLOW_V6_MAP, trie, lpm_v6, size_of::<AllowValue>()),
+        (ALLOW_ROWS_MAP, array, 4, outcome::ROWS * 8),
+        (ALLOW_COUNTS_MAP, array, 4, size_of::<AllowCounts>()),
+        (ALLOW_V4_KNOWN_MAP, array, 4, v4::KNOWN_WORDS * 8),
+        (ALLOW_V4_ROOT_MAP, array, 4, v4::ROOTS * 4),
+        (ALLOW_V4_BITS_MAP, array, 4, v4::GROUPS * 8),
+        (ALLOW_V4_GROUPS_MAP, array, 4, v4::GROUPS * 4),
+        (ALLOW_V4_POOL_MAP, array, 4, 8),
+        (ALLOW_V4_PAIRS_MAP, array, 4, v4::PAIRS * 4),
+        (ALLOW_V6_ROOT_MAP, array, 4, v6::ROOTS * 8),
+        (ALLOW_V6_FILTER_MAP, array, 4, v6::FILTER_WORDS * 8),
+        (ALLOW_V6_LINES_MAP, array, 4, size_of::<[u64; v6::LANES]>()),
+        (ALLOW_V6_POOL_MAP, array, 4, 8),
+        (ALLOW_V6_HEAD_MAP, array, 4, size_of::<v6::Head>()),
         (STATS_MAP, per_cpu, 4, counter),
         (STATS_EGRESS_MAP, per_cpu, 4, counter),
         (STATS_CONTROL_MAP, per_cpu, 4, counter),
@@ -245,9 +261,12 @@ fn every_map_has_the_layout_of_the_shared_types() {
 }
 
 #[test]
-fn the_daemon_can_map_the_port_table() {
+fn the_daemon_can_map_the_port_table_and_the_allowlist() {
     // BPF_F_MMAPABLE.
-    assert_eq!(parsed().maps[PORTS_MAP].map_flags(), 1 << 10);
+    let object = parsed();
+    for name in [PORTS_MAP].into_iter().chain(ALLOW_MAPS) {
+        assert_eq!(object.maps[name].map_flags(), 1 << 10, "{name}");
+    }
 }
 
 #[test]
@@ -280,10 +299,10 @@ fn the_state_tables_stay_within_their_memory_budget() {
 }
 
 #[test]
-fn the_allowlists_take_no_memory_before_they_are_filled() {
+fn the_bans_take_no_memory_before_they_are_filled() {
     // BPF_F_NO_PREALLOC; the kernel insists on it for tries.
     let object = parsed();
-    for name in [ALLOW_V4_MAP, ALLOW_V6_MAP, BAN_V4_MAP, BAN_V6_MAP] {
+    for name in [BAN_V4_MAP, BAN_V6_MAP] {
         assert_eq!(object.maps[name].map_flags(), 1, "{name}");
     }
 }

@@ -2,9 +2,13 @@
 
 use ftp_guard_common::{
     address::{Address, EndpointKey, FlowKey},
-    allow::{AllowValue, EntryKind, MAX_EXPIRED_NESTING},
-    ban::{BanKind, BanValue},
+    allow::{AllowValue, EntryKind},
+    ban::{BanKind, BanValue, MAX_EXPIRED_NESTING},
     class::Family,
+    lookup::{
+        Outcome, v4,
+        v6::{self, Table},
+    },
     reason::Reason,
     session::Traffic,
 };
@@ -14,7 +18,7 @@ use crate::maps;
 /// The entry that lets a client in.
 #[inline(always)]
 pub fn find(key: &FlowKey) -> Result<AllowValue, Reason> {
-    let outcome = look_up(&key.client, u32::from(key.family));
+    let outcome = of(&key.client, key.family);
     let number = outcome as u8;
     if number == 0 {
         return Ok(AllowValue {
@@ -35,38 +39,61 @@ pub fn find(key: &FlowKey) -> Result<AllowValue, Reason> {
 /// Whether a destination may use FTP itself.
 #[inline(always)]
 pub fn is_listed(destination: &EndpointKey) -> bool {
-    look_up(&destination.address, u32::from(destination.family)) as u8 == 0
+    of(&destination.address, destination.family) as u8 == 0
 }
 
 // What `look_up` returns in its lowest byte: functions that are not inlined return plain numbers.
 const BANNED: u8 = Reason::Banned as u8;
 const EXCLUDED: u8 = Reason::Excluded as u8;
 const EXPIRED: u8 = Reason::Expired as u8;
+const NOT_LISTED: u8 = Reason::NotListed as u8;
+/// Rows that may stand behind each other in a table: one for each length of a prefix.
+const MOST_ROWS: u32 = 129;
+/// Tables of IPv6.
+const TABLES: u32 = 4;
+/// What [`decide`] says where nothing decides; above it 1 if there were expired rows.
+const UNDECIDED: u8 = u8::MAX;
 
-/// Looks an address up: 0 with the entry's expiry and profile above it, or the number of the reason. A
-/// subprogram, since it is asked for in many places.
-#[inline(never)]
-fn look_up(address: &Address, family: u32) -> u64 {
-    match rules(address, family) {
-        Ok(entry) => u64::from(entry.expires_s) << 32 | u64::from(entry.profile) << 16,
-        Err(reason) => reason as u64,
-    }
+/// [`look_up`], of an address in network byte order.
+#[inline(always)]
+fn of(address: &Address, family: u8) -> u64 {
+    let [a, b, c, d, e, f, g, h, low @ ..] = *address;
+    let high = u64::from_be_bytes([a, b, c, d, e, f, g, h]);
+    look_up(high, u64::from_be_bytes(low), u32::from(family))
 }
 
-#[inline(always)]
-fn rules(address: &Address, family: u32) -> Result<AllowValue, Reason> {
+/// Looks an address up: 0 with the entry's expiry and profile above it, or the number of the reason. An IPv4
+/// address is the lowest 32 bits.
+///
+/// It is asked for in many places, so it and what it calls are global functions: the verifier looks at those
+/// once, with arguments that it knows nothing of, and not anew for each call (kernel 5.6). Each takes little
+/// stack: they are at the end of the longest chains.
+#[unsafe(no_mangle)]
+#[inline(never)]
+extern "C" fn look_up(high: u64, low: u64, family: u32) -> u64 {
     if family == Family::Ipv4 as u32 {
-        let [.., a, b, c, d] = *address;
-        let address = [a, b, c, d];
-        if maps::config::bans_v4() {
-            not_banned(32, |len| maps::bans::lookup_v4(address, len))?;
+        let address = low as u32;
+        if maps::config::bans_v4() && is_banned_v4(address) {
+            return u64::from(BANNED);
         }
-        decide(32, |len| maps::allow::lookup_v4(address, len))
+        settled(decide(search_v4(address), 0))
     } else {
-        if maps::config::bans_v6() {
-            not_banned(128, |len| maps::bans::lookup_v6(*address, len))?;
+        if maps::config::bans_v6() && is_banned_v6(high, low) {
+            return u64::from(BANNED);
         }
-        decide(128, |len| maps::allow::lookup_v6(*address, len))
+        let mut decision = u64::from(UNDECIDED);
+        let mut table = 0;
+        while table < TABLES {
+            let outcome = search_v6(high, low, table);
+            if outcome != 0 {
+                decision = decide(outcome, (decision >> 8) as u32);
+                if decision as u8 != UNDECIDED {
+                    return decision;
+                }
+            }
+            table += 1;
+        }
+        settled(decision)
     }
 }
 
@@ -86,51 +113,97 @@ pub fn recheck(traffic: &mut Traffic, key: &FlowKey) -> Result<Option<AllowValue
     Ok(Some(entry))
 }
 
-/// Refuses by the longest prefix that has not expired, unless that one protects.
-#[inline(always)]
-fn not_banned(mut prefix_len: u32, lookup: impl Fn(u32) -> Option<BanValue>) -> Result<(), Reason> {
-    for _ in 0..=MAX_EXPIRED_NESTING {
-        let Some(entry) = lookup(prefix_len) else {
-            return Ok(());
-        };
-        if entry.expires_s == 0 || !entry.expired(maps::config::unix_time_s()) {
-            return if entry.kind == BanKind::Never as u8 {
-                Ok(())
-            } else {
-                Err(Reason::Banned)
-            };
-        }
-        if entry.prefix_len == 0 {
-            break;
-        }
-        prefix_len = u32::from(entry.prefix_len) - 1;
-    }
-    Ok(())
+#[unsafe(no_mangle)]
+#[inline(never)]
+extern "C" fn is_banned_v4(address: u32) -> bool {
+    let address = address.to_be_bytes();
+    is_banned(32, |len| maps::bans::lookup_v4(address, len))
 }
 
-/// Decides by the longest prefix that has not expired, searching from `prefix_len` bits down.
+#[unsafe(no_mangle)]
+#[inline(never)]
+extern "C" fn is_banned_v6(high: u64, low: u64) -> bool {
+    let address = (u128::from(high) << 64 | u128::from(low)).to_be_bytes();
+    is_banned(128, |len| maps::bans::lookup_v6(address, len))
+}
+
+/// Decides by the longest prefix that has not expired, unless that one protects.
 #[inline(always)]
-fn decide(
-    mut prefix_len: u32,
-    lookup: impl Fn(u32) -> Option<AllowValue>,
-) -> Result<AllowValue, Reason> {
-    let mut none = Reason::NotListed;
+fn is_banned(mut prefix_len: u32, lookup: impl Fn(u32) -> Option<BanValue>) -> bool {
     for _ in 0..=MAX_EXPIRED_NESTING {
         let Some(entry) = lookup(prefix_len) else {
-            return Err(none);
+            return false;
         };
-        if !entry.expires() || !entry.expired(maps::config::unix_time_s()) {
-            return if entry.excludes() {
-                Err(Reason::Excluded)
-            } else {
-                Ok(entry)
-            };
+        if entry.expires_s == 0 || !entry.expired(maps::config::unix_time_s()) {
+            return entry.kind != BanKind::Never as u8;
         }
-        none = Reason::Expired;
         if entry.prefix_len == 0 {
             break;
         }
         prefix_len = u32::from(entry.prefix_len) - 1;
     }
-    Err(none)
+    false
+}
+
+/// What an outcome decides, of the form of [`look_up`]; or [`UNDECIDED`], and above it what `passed` was, or 1 when an
+/// expired row was come past.
+#[unsafe(no_mangle)]
+#[inline(never)]
+extern "C" fn decide(outcome: u32, mut passed: u32) -> u64 {
+    let mut outcome = Outcome(outcome as u16);
+    for _ in 0..=MOST_ROWS {
+        if outcome == Outcome::NONE {
+            break;
+        }
+        if outcome == Outcome::EXCLUDED {
+            return u64::from(EXCLUDED);
+        }
+        if !outcome.has_row() {
+            return u64::from(outcome.profile()) << 16;
+        }
+        let row = maps::allow::row(outcome);
+        if u64::from(row.expires_s) > maps::config::unix_time_s() {
+            return if row.kind == EntryKind::Exclude as u8 {
+                u64::from(EXCLUDED)
+            } else {
+                u64::from(row.expires_s) << 32 | u64::from(row.profile) << 16
+            };
+        }
+        passed = 1;
+        outcome = Outcome(row.next);
+    }
+    u64::from(passed) << 8 | u64::from(UNDECIDED)
+}
+
+/// The decision where there is nothing more to ask.
+#[inline(always)]
+fn settled(decision: u64) -> u64 {
+    if decision as u8 != UNDECIDED {
+        return decision;
+    }
+    u64::from(if decision >> 8 == 0 {
+        NOT_LISTED
+    } else {
+        EXPIRED
+    })
+}
+
+/// The number of the outcome of an IPv4 address.
+#[unsafe(no_mangle)]
+#[inline(never)]
+extern "C" fn search_v4(address: u32) -> u32 {
+    u32::from(v4::find(&maps::allow::V4, address).0)
+}
+
+/// The number of the outcome of an IPv6 address by the table of this number, in the order in which they are asked.
+#[unsafe(no_mangle)]
+#[inline(never)]
+extern "C" fn search_v6(high: u64, low: u64, table: u32) -> u32 {
+    let table = match table {
+        0 => Table::Units48,
+        1 => Table::Units32,
+        2 => Table::List,
+        _ => Table::Root,
+    };
+    u32::from(v6::find_in(&maps::allow::V6, table, high, low).0)
 }

@@ -17,6 +17,7 @@ use crate::{
     },
     daemon::inputs::Inputs,
     netlink,
+    progress::Progress,
 };
 
 /// Check the configuration and all allowlists, without touching the running guard.
@@ -52,7 +53,10 @@ struct Report {
 
 impl Args {
     pub(super) fn run(self, global: &Global) -> Outcome {
-        let inputs = match Inputs::load(&global.config) {
+        let progress = Progress::of("reading");
+        let loaded = Inputs::load(&global.config);
+        drop(progress);
+        let inputs = match loaded {
             Ok(inputs) => inputs,
             Err(failure) => return self.refuse(failure),
         };

@@ -7,7 +7,8 @@ use super::{
 };
 use crate::{
     control::{protocol::Request, view::ReloadReport},
-    daemon::reload::summary,
+    daemon::reload::{summary, timing},
+    progress::Progress,
 };
 
 /// Read the configuration and all allowlists again and apply the difference.
@@ -22,7 +23,9 @@ pub(super) struct Args {
 
 impl Args {
     pub(super) fn run(self, global: &Global) -> Outcome {
+        let progress = Progress::of("reloading");
         let report: ReloadReport = Target::of(global).connect()?.ask(&Request::Reload)?;
+        drop(progress);
         if self.json {
             print_json(&report)?;
             return Ok(0);
@@ -32,7 +35,11 @@ impl Args {
                 "warning: {key} has changed; it takes effect when the daemon is started again"
             );
         }
-        print(&format!("reloaded: {}\n", summary(&report)))?;
+        print(&format!(
+            "reloaded: {}; {}\n",
+            summary(&report),
+            timing(&report.timings)
+        ))?;
         Ok(0)
     }
 }

@@ -4,7 +4,7 @@ use std::fmt::Write as _;
 
 use super::{
     Global, Outcome,
-    output::{counted, duration, print, print_json},
+    output::{bytes, counted, duration, print, print_json},
     target::Target,
 };
 use crate::{
@@ -12,7 +12,7 @@ use crate::{
     control::{
         flood_view::FloodView,
         protocol::{EXIT_FAILED, Failure, ModeName, Request},
-        view::{AllowlistView, CounterView, Status},
+        view::{AllowlistView, CounterView, MemoryView, Status},
     },
     daemon::status::{counter_view, interface_view, uncovered},
     datapath::observe,
@@ -168,6 +168,7 @@ fn write(text: &mut String, status: &Status) -> std::fmt::Result {
         let entries = counted(file.entries, "entry", "entries");
         writeln!(text, "             {entries} from {}", file.file.display())?;
     }
+    memory(text, &status.allowlist)?;
     connections(text, status)?;
     if let Some(flood) = &status.flood {
         text_of_flood(text, flood)?;
@@ -335,6 +336,26 @@ fn counters(text: &mut String, what: &str, counters: &[CounterView]) -> std::fmt
         writeln!(text, "{verdict:<11} {reason:<20} {packets:>14} {bytes:>18}")?;
     }
     Ok(())
+}
+
+/// What the allowlist takes, and took before it last changed.
+fn memory(text: &mut String, allowlist: &AllowlistView) -> std::fmt::Result {
+    let Some(now) = allowlist.memory else {
+        return Ok(());
+    };
+    let line = |view: MemoryView| {
+        format!(
+            "{} in the kernel, {} of it used; {} in the daemon",
+            bytes(view.kernel_bytes),
+            bytes(view.kernel_used_bytes),
+            bytes(view.daemon_bytes)
+        )
+    };
+    writeln!(text, "memory:      {}", line(now))?;
+    match allowlist.memory_before {
+        Some(before) => writeln!(text, "             {} before the last change", line(before)),
+        None => Ok(()),
+    }
 }
 
 #[cfg(test)]

@@ -69,6 +69,23 @@ pub struct AllowlistView {
     /// The files; empty without a daemon.
     #[serde(default)]
     pub files: Vec<FileView>,
+    /// What it takes now; absent without a daemon.
+    #[serde(default)]
+    pub memory: Option<MemoryView>,
+    /// What it took before it last changed; absent while it has not.
+    #[serde(default)]
+    pub memory_before: Option<MemoryView>,
+}
+
+/// Memory of the allowlist, in bytes.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct MemoryView {
+    /// The arrays in the kernel.
+    pub kernel_bytes: u64,
+    /// What of them entries occupy; the rest is room for more.
+    pub kernel_used_bytes: u64,
+    /// The daemon's own list, texts of the files included.
+    pub daemon_bytes: u64,
 }
 
 /// How the last reload ended.
@@ -276,8 +293,22 @@ pub struct ReloadReport {
     pub detached: Vec<String>,
     /// Keys of the configuration that changed and take effect at the next start of the daemon.
     pub restart_needed: Vec<String>,
+    /// How long the parts of it took.
+    #[serde(default)]
+    pub timings: Timings,
     /// What deserves attention.
     pub warnings: Vec<String>,
+}
+
+/// How long a reload took, in milliseconds.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Timings {
+    /// Reading all files.
+    pub read_ms: u64,
+    /// Finding out what differs from what is enforced.
+    pub plan_ms: u64,
+    /// Bringing the kernel to it.
+    pub apply_ms: u64,
 }
 
 impl ReloadReport {

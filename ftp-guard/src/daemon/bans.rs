@@ -265,6 +265,7 @@ impl<K: Kernel> Guard<K> {
         &mut self,
         config: &Config,
         next: Wanted,
+        changes: &[Change],
     ) -> Result<(), DatapathError> {
         let now = Timestamp::now();
         let before = self.bans.book.clone();
@@ -277,7 +278,7 @@ impl<K: Kernel> Guard<K> {
             let wanted = self.bans.book.table(now);
             self.bans.bring(&mut self.kernel, wanted)
         });
-        let result = result.and_then(|shuts_out| self.change_to(next).map(|()| shuts_out));
+        let result = result.and_then(|shuts_out| self.change_by(next, changes).map(|()| shuts_out));
         match result {
             Ok(shuts_out) => {
                 if shuts_out {

@@ -1,6 +1,9 @@
 //! Changes of the allowlist by command: first on disk, then in the kernel, and in both or neither.
 
-use std::path::{Path, PathBuf};
+use std::{
+    collections::BTreeSet,
+    path::{Path, PathBuf},
+};
 
 use ftp_guard_common::allow::EntryKind;
 use ipnet::IpNet;
@@ -13,6 +16,7 @@ use crate::{
         protocol::{DiagnosticView, EntrySettings, Failure, Prefix},
         view::{AddReport, AddedView, RemoveReport},
     },
+    datapath::check_room,
     engine::allowlist::{AllowSet, Entry, check_label, expires_s, import_list},
     store,
 };
@@ -85,12 +89,14 @@ impl<K: Kernel> Guard<K> {
     }
 
     fn add(&mut self, entries: Vec<Entry>) -> Result<AddReport, Failure> {
-        let edit = Edit::begin(&self.config)?;
+        let edit = Edit::begin(&self.config, &self.set)?;
+        let prefixes: BTreeSet<IpNet> = entries.iter().map(|entry| entry.prefix).collect();
+        let known = edit.set.entries_of(&prefixes);
         let mut report = AddReport::default();
         let mut outcomes = Vec::with_capacity(entries.len());
         let mut conflicts = Vec::new();
         for entry in &entries {
-            outcomes.push(match edit.set.get(&entry.prefix) {
+            outcomes.push(match known.get(&entry.prefix) {
                 None => {
                     report.added += 1;
                     "added"
@@ -119,11 +125,12 @@ impl<K: Kernel> Guard<K> {
             .collect();
         let text = store::add_entries(text, &missing);
         let set = self.commit(edit, text)?;
+        let known = set.entries_of(&prefixes);
         report.entries = entries
             .iter()
             .zip(outcomes)
             .filter_map(|(entry, outcome)| {
-                let listed = set.get(&entry.prefix)?;
+                let listed = known.get(&entry.prefix)?;
                 Some(AddedView {
                     prefix: entry.prefix,
                     outcome: outcome.to_owned(),
@@ -142,12 +149,12 @@ impl<K: Kernel> Guard<K> {
     /// An entry that stands in another file than that of the command line; else as for
     /// [`Guard::allow_add`].
     pub fn allow_remove(&mut self, prefixes: &[Prefix]) -> Result<RemoveReport, Failure> {
-        let edit = Edit::begin(&self.config)?;
+        let edit = Edit::begin(&self.config, &self.set)?;
         let mut report = RemoveReport::default();
         let mut edited: Option<String> = None;
         for Prefix(prefix) in prefixes {
             let text = edited.as_deref().or_else(|| edit.lists.text(&edit.path));
-            let known = edit.set.get(prefix).is_some();
+            let known = edit.set.contains(prefix);
             if known && !report.removed.contains(prefix) {
                 report.removed.push(*prefix);
             } else if !known && !report.absent.contains(prefix) {
@@ -161,13 +168,13 @@ impl<K: Kernel> Guard<K> {
             Some(text) => edit
                 .lists
                 .with(&edit.path, text.clone())
-                .parse(&self.config)?,
+                .parse_after(&edit.set, &self.config)?,
             None => edit.set.clone(),
         };
         let elsewhere = prefixes
             .iter()
             .filter_map(|prefix| after.get(&prefix.0))
-            .map(|listed| elsewhere(listed, "is listed here, not in the command line's file"))
+            .map(|listed| elsewhere(&listed, "is listed here, not in the command line's file"))
             .collect();
         refuse(
             elsewhere,
@@ -183,18 +190,19 @@ impl<K: Kernel> Guard<K> {
         let (lists, set) = match &text {
             Some(text) => {
                 let lists = edit.lists.with(&edit.path, text.clone());
-                let set = lists.parse(&self.config)?;
+                let set = lists.parse_after(&edit.set, &self.config)?;
                 (lists, set)
             }
-            None => (edit.lists.clone(), edit.set),
+            None => (edit.lists.clone(), edit.set.clone()),
         };
-        if let Some(text) = &text {
-            write(&edit.path, text)?;
-        }
         let next = Wanted {
             table: set.table(Timestamp::now()),
             ..self.wanted.clone()
         };
+        check_room(&next.table, self.at_start.allow.max_entries)?;
+        if let Some(text) = &text {
+            write(&edit.path, text)?;
+        }
         if let Err(error) = self.change_to(next) {
             if text.is_some() {
                 let before = edit.lists.text(&edit.path);
@@ -221,10 +229,10 @@ struct Edit {
 }
 
 impl Edit {
-    fn begin(config: &Config) -> Result<Self, Failure> {
+    fn begin(config: &Config, before: &AllowSet) -> Result<Self, Failure> {
         let lists = Lists::read(&config.allow)?;
         Ok(Self {
-            set: lists.parse(config)?,
+            set: lists.parse_after(before, config)?,
             path: lists.path_of(&config.allow.cli_file),
             lists,
         })

@@ -6,8 +6,6 @@ use std::{
     time::Instant,
 };
 
-use ftp_guard_common::class::Family;
-use ipnet::IpNet;
 use jiff::Timestamp;
 use tokio::sync::watch;
 
@@ -25,9 +23,13 @@ use super::{
 };
 use crate::{
     config::{Config, PortRange},
-    control::{feed::EventSink, protocol::Failure, view::LastReload},
-    datapath::{DatapathError, Hook},
-    engine::allowlist::AllowSet,
+    control::{
+        feed::EventSink,
+        protocol::Failure,
+        view::{LastReload, MemoryView},
+    },
+    datapath::{DatapathError, Hook, check_room},
+    engine::allowlist::{AllowSet, Change},
     server_config::Origin,
     telemetry::{
         metrics::{EntryCounts, Snapshot},
@@ -62,6 +64,8 @@ pub struct Guard<K> {
     /// What the kernel was given; kept so that a small change needs no reading of a large table.
     pub(super) wanted: Wanted,
     pub(super) fingerprint: Fingerprint,
+    /// What the allowlist took before it last changed.
+    pub(super) memory_before: Option<MemoryView>,
     pub(super) reloads: Reloads,
     pub(super) started: Timestamp,
     pub(super) started_at: Instant,
@@ -112,6 +116,7 @@ impl<K: Kernel> Guard<K> {
             set: inputs.set,
             wanted,
             fingerprint: inputs.fingerprint,
+            memory_before: None,
             reloads: Reloads {
                 applied: 0,
                 refused: 0,
@@ -252,8 +257,25 @@ impl<K: Kernel> Guard<K> {
 
     /// Brings the kernel to `next`, or leaves it as it is.
     pub(super) fn change_to(&mut self, next: Wanted) -> Result<(), DatapathError> {
-        self.wanted.change_to(&next, &mut self.kernel)?;
+        let changes = self.wanted.changes_to(&next);
+        self.change_by(next, &changes)
+    }
+
+    /// The same, by the steps of the allowlist that are known to lead there.
+    pub(super) fn change_by(
+        &mut self,
+        next: Wanted,
+        changes: &[Change],
+    ) -> Result<(), DatapathError> {
+        if !changes.is_empty() {
+            check_room(&next.table, self.at_start.allow.max_entries)?;
+        }
+        let memory = self.memory();
+        self.wanted.change_to(&next, changes, &mut self.kernel)?;
         let before = std::mem::replace(&mut self.wanted, next);
+        if !changes.is_empty() {
+            self.memory_before = Some(memory);
+        }
         let (kernel, attached) = (&self.kernel, &mut self.attached);
         attached.retain(|name, _| self.wanted.interfaces.contains(name));
         for name in &self.wanted.interfaces {
@@ -263,8 +285,18 @@ impl<K: Kernel> Guard<K> {
                 attached.insert(name.clone(), index);
             }
         }
-        self.sessions_changed(&before);
+        self.sessions_changed(&before, changes);
         Ok(())
+    }
+
+    /// What the allowlist takes at present.
+    pub(super) fn memory(&self) -> MemoryView {
+        let kernel = self.kernel.allow_memory();
+        MemoryView {
+            kernel_bytes: kernel.bytes,
+            kernel_used_bytes: kernel.used,
+            daemon_bytes: self.set.memory(),
+        }
     }
 
     /// Logs a failure of something that is tried every second once, until it succeeds again.
@@ -301,10 +333,11 @@ impl<K: Kernel> Guard<K> {
     pub fn snapshot(&self) -> Result<Snapshot, Failure> {
         let attachments = self.kernel.attachments()?;
         let mut entries = EntryCounts::new();
-        for (prefix, value) in self.kernel.allow_table()? {
-            *entries
-                .entry((family(&prefix), value.excludes()))
-                .or_default() += 1;
+        let table = self.kernel.allow_table()?;
+        for (family, rows) in table.families() {
+            let excluded = rows.iter().filter(|(_, value)| value.excludes()).count();
+            entries.insert((family, true), excluded as u64);
+            entries.insert((family, false), (rows.len() - excluded) as u64);
         }
         Ok(Snapshot {
             counters: self.kernel.counters()?,
@@ -323,6 +356,7 @@ impl<K: Kernel> Guard<K> {
                 .unwrap_or_default(),
             entries,
             max_entries: self.at_start.allow.max_entries,
+            memory: self.memory(),
             missing: self.missing(&attachments),
             attached: attachments
                 .into_iter()
@@ -339,13 +373,5 @@ impl<K: Kernel> Guard<K> {
     /// Takes the guard out of the kernel.
     pub(super) fn detach(self) -> Result<Vec<String>, DatapathError> {
         self.kernel.detach_all()
-    }
-}
-
-/// The family of a prefix.
-pub(super) fn family(prefix: &IpNet) -> Family {
-    match prefix {
-        IpNet::V4(_) => Family::Ipv4,
-        IpNet::V6(_) => Family::Ipv6,
     }
 }

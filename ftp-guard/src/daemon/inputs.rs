@@ -2,19 +2,19 @@
 
 use std::{
     collections::{BTreeMap, BTreeSet},
-    hash::{DefaultHasher, Hash, Hasher},
     path::{Path, PathBuf},
     sync::Arc,
+    time::{Duration, Instant},
 };
 
 use crate::{
     config::{AllowConfig, Config, PortRange},
     control::protocol::Failure,
     engine::{
-        allowlist::{AllowSet, ProfileNumbers},
+        allowlist::{AllowSet, ListText, ProfileNumbers},
         detect::vulnerabilities::Vulnerabilities,
     },
-    server_config::{self, Origin},
+    server_config::{self, Origin, Places},
     store,
 };
 
@@ -33,6 +33,8 @@ pub struct Inputs {
     pub vulnerabilities: Arc<Vulnerabilities>,
     /// What the files held.
     pub fingerprint: Fingerprint,
+    /// How long it took to read them.
+    pub took: Duration,
 }
 
 impl Inputs {
@@ -43,12 +45,30 @@ impl Inputs {
     /// All mistakes in the configuration, or else all mistakes in the table of vulnerabilities, or in the allowlists, or the first
     /// file that cannot be read.
     pub fn load(path: &Path) -> Result<Self, Failure> {
-        let config = Config::load(path)?;
+        Self::load_after(path, &AllowSet::default(), &ProfileNumbers::default())
+    }
+
+    /// The same, at the cost of what has changed since `before` was read; profiles keep the numbers that
+    /// are known.
+    ///
+    /// # Errors
+    ///
+    /// As for [`Inputs::load`].
+    pub fn load_after(
+        path: &Path,
+        before: &AllowSet,
+        known: &ProfileNumbers,
+    ) -> Result<Self, Failure> {
+        let started = Instant::now();
+        let mut config = Config::load(path)?;
+        config.keep_numbers(known);
         let look = server_config::look(&config);
         let passive = look.ranges?;
-        let fingerprint = Fingerprint::of(path, &config);
         let vulnerabilities = store::read_vulnerabilities(config.detect.cve_file.as_deref())?;
-        let set = Lists::read(&config.allow)?.parse(&config)?;
+        let mut fingerprint = Fingerprint::of_others(path, look.places);
+        let lists = Lists::read(&config.allow)?;
+        fingerprint.note_lists(&lists);
+        let set = lists.parse_after(before, &config)?;
         Ok(Self {
             config,
             passive,
@@ -56,20 +76,26 @@ impl Inputs {
             set,
             vulnerabilities: Arc::new(vulnerabilities),
             fingerprint,
+            took: started.elapsed(),
         })
     }
 
     /// Keeps the numbers of profiles that the kernel's entries may have.
     pub fn keep_numbers(&mut self, known: &ProfileNumbers) {
+        let before = self.config.clone();
         self.config.keep_numbers(known);
-        let config = &self.config;
-        self.set.renumber(&|name| config.profile_number(name));
+        let pairs = before.profile_numbers();
+        let moved: BTreeMap<u16, u16> = pairs
+            .filter_map(|(name, number)| Some((number, self.config.profile_number(name)?)))
+            .collect();
+        self.set
+            .renumber(&|number| moved.get(&number).copied().unwrap_or(number));
     }
 }
 
 /// The allowlist files by path, as text.
 #[derive(Clone, Debug)]
-pub struct Lists(BTreeMap<PathBuf, String>);
+pub struct Lists(BTreeMap<PathBuf, ListText>);
 
 impl Lists {
     /// Reads all of them.
@@ -78,17 +104,27 @@ impl Lists {
     ///
     /// The first file that cannot be read.
     pub fn read(config: &AllowConfig) -> Result<Self, Failure> {
-        Ok(Self(store::read_allowlists(config)?.into_iter().collect()))
+        let read = store::read_allowlists(config)?.into_iter();
+        Ok(Self(
+            read.map(|(path, text)| {
+                let list = ListText {
+                    path: Arc::from(&*path),
+                    text: Arc::from(text),
+                };
+                (path, list)
+            })
+            .collect(),
+        ))
     }
 
-    /// All entries.
+    /// All entries, at the cost of what has changed since `before` was read.
     ///
     /// # Errors
     ///
     /// All mistakes in all files.
-    pub fn parse(&self, config: &Config) -> Result<AllowSet, Failure> {
-        let files = self.0.iter().map(|(path, text)| (&**path, &**text));
-        Ok(AllowSet::parse(files, &|name| config.profile_number(name))?)
+    pub fn parse_after(&self, before: &AllowSet, config: &Config) -> Result<AllowSet, Failure> {
+        let files = self.0.values().cloned().collect();
+        Ok(before.updated(files, &|name| config.profile_number(name))?)
     }
 
     /// The path under which the file of the command line stands here: a pattern may have led to it
@@ -109,14 +145,14 @@ impl Lists {
 
     /// The text of a file, if it exists.
     pub fn text(&self, path: &Path) -> Option<&str> {
-        self.0.get(path).map(String::as_str)
+        self.0.get(path).map(|list| &*list.text)
     }
 
     /// The same files, one of them with another text.
     #[must_use]
     pub fn with(&self, path: &Path, text: String) -> Self {
         let mut lists = self.0.clone();
-        lists.insert(path.to_owned(), text);
+        lists.insert(path.to_owned(), ListText::new(path, &text));
         Self(lists)
     }
 }
@@ -135,6 +171,20 @@ pub struct Fingerprint {
 impl Fingerprint {
     /// Reads the files at this moment.
     pub fn of(config_path: &Path, config: &Config) -> Self {
+        let mut found = Self::of_others(config_path, server_config::look(config).places);
+        match store::read_allowlists(&config.allow) {
+            Ok(lists) => found.files.extend(
+                lists
+                    .into_iter()
+                    .map(|(path, text)| (path, hash(text.as_bytes()))),
+            ),
+            Err(error) => found.unreadable = Some(error.to_string()),
+        }
+        found
+    }
+
+    /// Without the allowlists.
+    fn of_others(config_path: &Path, places: Places) -> Self {
         let mut files = BTreeMap::new();
         let mut unreadable = None;
         match std::fs::read(config_path) {
@@ -143,15 +193,6 @@ impl Fingerprint {
             }
             Err(error) => unreadable = Some(error.to_string()),
         }
-        match store::read_allowlists(&config.allow) {
-            Ok(lists) => files.extend(
-                lists
-                    .into_iter()
-                    .map(|(path, text)| (path, hash(text.as_bytes()))),
-            ),
-            Err(error) => unreadable = Some(error.to_string()),
-        }
-        let places = server_config::look(config).places;
         let text_hash = |text: Option<String>| text.map(|text| hash(text.as_bytes()));
         Self {
             files,
@@ -177,8 +218,8 @@ impl Fingerprint {
 
     /// Notes that these allowlists are in force.
     pub fn note_lists(&mut self, lists: &Lists) {
-        for (path, text) in &lists.0 {
-            self.files.insert(path.clone(), hash(text.as_bytes()));
+        for (path, list) in &lists.0 {
+            self.files.insert(path.clone(), hash(list.text.as_bytes()));
         }
     }
 
@@ -191,8 +232,21 @@ impl Fingerprint {
     }
 }
 
+/// A hash that takes a few milliseconds for a list of a million entries. Nobody gains anything by two
+/// texts that share one: who can write the files can write what they like into them.
 fn hash(bytes: &[u8]) -> u64 {
-    let mut hasher = DefaultHasher::new();
-    bytes.hash(&mut hasher);
-    hasher.finish()
+    const FACTOR: u64 = 0x9e37_79b9_7f4a_7c15;
+    let fold = |state: u64, word: u64| {
+        let product = u128::from(state ^ word) * u128::from(FACTOR);
+        (product >> 64) as u64 ^ product as u64
+    };
+    let (words, rest) = bytes.as_chunks::<8>();
+    let words = words.iter().map(|word| u64::from_ne_bytes(*word));
+    let mut last = [0; 8];
+    last.iter_mut().zip(rest).for_each(|(to, from)| *to = *from);
+    let state = words.fold(!(bytes.len() as u64), |state, word| {
+        // A state of zero would swallow what comes next.
+        fold(state, word).wrapping_add(FACTOR)
+    });
+    fold(state, u64::from_ne_bytes(last))
 }

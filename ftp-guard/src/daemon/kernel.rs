@@ -19,8 +19,8 @@ use ipnet::IpNet;
 use crate::{
     config::XdpChoice,
     datapath::{
-        Attachment, Capacities, CommandTable, Datapath, DatapathError, Hook, Judgement,
-        LimitSettings, SessionSettings, SysctlFiles, cannot_answer, monotonic_ns,
+        AllowMemory, Attachment, Capacities, CommandTable, Datapath, DatapathError, Hook,
+        Judgement, LimitSettings, SessionSettings, SysctlFiles, cannot_answer, monotonic_ns,
     },
     engine::{
         allowlist::{AllowTable, Change},
@@ -42,6 +42,7 @@ pub trait Kernel: Send + 'static {
     fn refresh_clock(&mut self) -> Result<()>;
     fn allow_table(&self) -> Result<AllowTable>;
     fn apply(&mut self, changes: &[Change], wanted: &AllowTable) -> Result<()>;
+    fn allow_memory(&self) -> AllowMemory;
     fn lookup(&self, source: IpAddr) -> Result<Option<(IpNet, AllowValue)>>;
     fn attach(&mut self, interface: &str, choice: XdpChoice) -> Result<Attachment>;
     fn detach_interface(&mut self, interface: &str) -> Result<bool>;
@@ -145,6 +146,10 @@ impl Kernel for Datapath {
 
     fn apply(&mut self, changes: &[Change], wanted: &AllowTable) -> Result<()> {
         self.apply(changes, wanted)
+    }
+
+    fn allow_memory(&self) -> AllowMemory {
+        self.allow_memory()
     }
 
     fn lookup(&self, source: IpAddr) -> Result<Option<(IpNet, AllowValue)>> {

@@ -32,7 +32,13 @@ pub mod watch;
 #[cfg(test)]
 mod tests;
 
-use std::{net::TcpListener, path::PathBuf, pin::pin, sync::Arc, time::Duration};
+use std::{
+    net::TcpListener,
+    path::PathBuf,
+    pin::pin,
+    sync::Arc,
+    time::{Duration, Instant},
+};
 
 use futures_util::StreamExt;
 use jiff::Timestamp;
@@ -58,8 +64,9 @@ use crate::{
         server::{Limits, Server},
         socket::ControlSocket,
     },
-    datapath::{Datapath, EventReader, Settings, TextReader, check_room},
+    datapath::{Datapath, EventReader, Settings, TextReader, allow::sizes, check_room},
     netlink,
+    progress::Progress,
     telemetry::exporter,
 };
 
@@ -89,17 +96,21 @@ pub fn run(options: &Options) -> Result<(), Failure> {
     let entered = runtime.enter();
     let signals = Signals::new()
         .map_err(|error| Failure::failed(format!("cannot listen for signals: {error}")))?;
+    let begun = Instant::now();
+    let progress = Progress::of("reading the allowlist");
     let inputs = Inputs::load(&options.config)?;
+    drop(progress);
+    // Told when all is well: what is wrong with a file comes first.
+    let (entries, reading) = (inputs.set.len(), inputs.took);
     let config = &inputs.config;
     // Before a predecessor's tables are replaced by some of another size.
-    check_room(
-        &inputs.set.table(Timestamp::now()),
-        config.allow.max_entries,
-    )?;
+    let table = inputs.set.table(Timestamp::now());
+    check_room(&table, config.allow.max_entries)?;
     let bans = Bans::load(config)?;
     let datapath = Datapath::open(&Settings {
         pin_path: config.bpf.pin_path.clone(),
         max_entries: config.allow.max_entries,
+        allow_sizes: sizes(&table),
         max_bans: config.bans.max_entries,
         trace: options.trace_packets,
         role: config.role,
@@ -125,7 +136,14 @@ pub fn run(options: &Options) -> Result<(), Failure> {
         Ok(told) => told,
         Err(error) => return Err(abandon(datapath, adopted, error.into())),
     };
+    let progress = Progress::of("filling the tables of the kernel");
     let mut guard = start::start(datapath, inputs, bans, adopted, &socket)?;
+    drop(progress);
+    tracing::info!(
+        "read {entries} allowlist entries in {:.1} s, enforcing after {:.1} s",
+        reading.as_secs_f64(),
+        begun.elapsed().as_secs_f64()
+    );
     let history = HistoryHandle::start(guard.config(), history::tables(adopted))
         .map_err(|error| Failure::failed(format!("cannot start the history: {error}")))?;
     guard.keep_in(history.clone());

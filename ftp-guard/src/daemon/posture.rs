@@ -15,6 +15,7 @@ use crate::{
         protocol::Failure,
         view::{CounterView, Status},
     },
+    engine::allowlist::Entry,
     engine::report::{AllowEntry, AllowWidth, Drops, Posture, ProfileLimits},
 };
 
@@ -28,7 +29,8 @@ impl<K: Kernel> Guard<K> {
         let status = self.status()?;
         let counts = self.ban_figures()?.counts;
         let now = Timestamp::now();
-        let entries = self.set.iter().map(|entry| AllowEntry {
+        let all: Vec<Entry> = self.set.iter().collect();
+        let entries = all.iter().map(|entry| AllowEntry {
             prefix: entry.prefix,
             allows: entry.kind == EntryKind::Allow,
             label: entry.label.clone(),
@@ -36,13 +38,12 @@ impl<K: Kernel> Guard<K> {
             expires: entry.expires,
         });
         let profiles = ProfileView::all(&self.config).into_iter().map(|view| {
-            let of_it = |entry: &&crate::engine::allowlist::Entry| {
-                entry.kind == EntryKind::Allow && entry.profile == view.name
-            };
+            let of_it =
+                |entry: &&Entry| entry.kind == EntryKind::Allow && entry.profile == view.name;
             let mut settings = fields(&view);
             settings.shift_remove("name");
             ProfileLimits {
-                entries: self.set.iter().filter(of_it).count() as u64,
+                entries: all.iter().filter(of_it).count() as u64,
                 name: view.name,
                 settings,
             }

@@ -84,7 +84,7 @@ impl<K: Kernel> Guard<K> {
         Ok(self
             .set
             .iter()
-            .map(|entry| self.view(entry, &table))
+            .map(|entry| self.view(&entry, &table))
             .collect())
     }
 
@@ -106,14 +106,12 @@ impl<K: Kernel> Guard<K> {
                     true => Reason::Excluded,
                     false => Reason::Listed,
                 };
-                let entry = self
-                    .set
-                    .get(&prefix)
-                    .map(|entry| self.view(entry, &AllowTable::from([(prefix, value)])));
+                let table = AllowTable::from([(prefix, value)]);
+                let entry = self.set.get(&prefix).map(|entry| self.view(&entry, &table));
                 (reason, entry)
             }
             None => match self.expired(address) {
-                Some(entry) => (Reason::Expired, Some(self.view(entry, &AllowTable::new()))),
+                Some(entry) => (Reason::Expired, Some(self.view(&entry, &AllowTable::new()))),
                 None => (Reason::NotListed, None),
             },
         };
@@ -188,7 +186,7 @@ impl<K: Kernel> Guard<K> {
     }
 
     /// The most specific entry of the files around `address`, which the kernel no longer holds.
-    fn expired(&self, address: IpAddr) -> Option<&Entry> {
+    fn expired(&self, address: IpAddr) -> Option<Entry> {
         // At the beginning of Unix time nothing has expired.
         self.set.lookup(address, Timestamp::UNIX_EPOCH)
     }

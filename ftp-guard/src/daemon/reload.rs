@@ -1,5 +1,7 @@
 //! Reading all files again: the new state replaces the old one whole, or not at all.
 
+use std::time::{Duration, Instant};
+
 use jiff::Timestamp;
 
 use super::{
@@ -14,9 +16,10 @@ use crate::{
     config::Config,
     control::{
         protocol::Failure,
-        view::{LastReload, ReloadReport},
+        view::{LastReload, ReloadReport, Timings},
     },
-    engine::allowlist::{Change, ProfileNumbers, plan},
+    datapath::check_room,
+    engine::allowlist::{Change, ProfileNumbers},
 };
 
 /// Who asked for a reload.
@@ -87,23 +90,26 @@ impl<K: Kernel> Guard<K> {
 
     fn try_reload(&mut self) -> Result<ReloadReport, Failure> {
         self.fingerprint = Fingerprint::of(&self.config.path, &self.config);
-        let mut inputs = Inputs::load(&self.config.path)?;
+        let numbers = self.config.profile_numbers();
+        let known = ProfileNumbers::in_force(numbers, &self.kernel.allow_table()?);
+        let inputs = Inputs::load_after(&self.config.path, &self.set, &known)?;
         // Whatever another program did to the tables ends here.
         self.wanted.table = self.kernel.allow_table()?;
         self.wanted.mode = self.kernel.mode()?;
         self.wanted.profiles = self.kernel.profiles()?.into_iter().collect();
         self.wanted.commands = self.kernel.commands()?;
         self.wanted.limits = self.kernel.limits()?;
-        let numbers = self.config.profile_numbers();
-        inputs.keep_numbers(&ProfileNumbers::in_force(numbers, &self.wanted.table));
         let mut next = Wanted::of(&inputs, Timestamp::now());
         // Only a start changes it.
         next.sessions.role = self.wanted.sessions.role;
+        check_room(&next.table, self.at_start.allow.max_entries)?;
         require_interfaces(
             &self.kernel,
             next.interfaces.difference(&self.wanted.interfaces),
         )?;
-        let changes = plan(&self.wanted.table, &next.table);
+        let planned = Instant::now();
+        let changes = self.wanted.changes_to(&next);
+        let planned = planned.elapsed();
         let removed = changes
             .iter()
             .filter(|change| matches!(change, Change::Remove(_)))
@@ -118,9 +124,12 @@ impl<K: Kernel> Guard<K> {
             attached: difference(&next, &self.wanted),
             detached: difference(&self.wanted, &next),
             restart_needed: restart_needed(&self.at_start, &inputs.config),
+            timings: Timings::default(),
             warnings: Vec::new(),
         };
-        self.reload_with_bans(&inputs.config, next)?;
+        let applied = Instant::now();
+        self.reload_with_bans(&inputs.config, next, &changes)?;
+        let applied = applied.elapsed();
         self.monitor
             .set(inputs.config.inspect.file_names, detect::rules(&inputs));
         self.config = inputs.config;
@@ -136,6 +145,11 @@ impl<K: Kernel> Guard<K> {
         self.judge_ability();
         self.look();
         Ok(ReloadReport {
+            timings: Timings {
+                read_ms: milliseconds(inputs.took),
+                plan_ms: milliseconds(planned),
+                apply_ms: milliseconds(applied),
+            },
             warnings: self.warnings(&self.kernel.attachments()?, &self.session_figures()?),
             ..report
         })
@@ -157,6 +171,10 @@ impl<K: Kernel> Guard<K> {
             || self.wanted.commands != next.commands
             || next.profiles.iter().any(profile_changed)
     }
+}
+
+pub(super) fn milliseconds(time: Duration) -> u64 {
+    u64::try_from(time.as_millis()).unwrap_or(u64::MAX)
 }
 
 fn difference(one: &Wanted, other: &Wanted) -> Vec<String> {
@@ -205,10 +223,26 @@ fn one_line(failure: &Failure) -> String {
 
 fn log_report(cause: Cause, report: &ReloadReport) {
     let cause = cause.as_str();
-    tracing::info!("reloaded ({cause}): {}", summary(report));
+    tracing::info!(
+        "reloaded ({cause}): {}; {}",
+        summary(report),
+        timing(&report.timings)
+    );
     for key in &report.restart_needed {
         tracing::warn!("{key} has changed; it takes effect when the daemon is started again");
     }
+}
+
+/// How long a reload took, in words.
+#[must_use]
+pub fn timing(timings: &Timings) -> String {
+    let seconds = |ms: u64| format!("{}.{:03} s", ms / 1000, ms % 1000);
+    format!(
+        "read in {}, planned in {}, applied in {}",
+        seconds(timings.read_ms),
+        seconds(timings.plan_ms),
+        seconds(timings.apply_ms)
+    )
 }
 
 /// What a reload changed, in one line.

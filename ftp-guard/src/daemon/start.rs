@@ -42,7 +42,11 @@ pub fn start<K: Kernel>(
         Ok(found) => found,
         Err(error) => return Err(give_up(kernel, adopted, &[], error.into())),
     };
-    inputs.keep_numbers(&ProfileNumbers::found(&inputs.set, &found.table));
+    let left = found.profiles.iter();
+    let left = left.map(|(number, profile)| (*number, profile.name_tag));
+    let profiles = inputs.config.profile_numbers().map(|(name, _)| name);
+    let known = ProfileNumbers::found(profiles, left);
+    inputs.keep_numbers(&known);
     let wanted = Wanted::of(&inputs, Timestamp::now());
     let before = found.interfaces.clone();
     let mut sessions = Sessions::default();
@@ -116,13 +120,14 @@ fn enforce<K: Kernel>(
         mode: found.mode,
         ..wanted.clone()
     };
-    found.change_to(&filled, kernel)?;
+    let changes = found.changes_to(&filled);
+    found.change_to(&filled, &changes, kernel)?;
     // Whatever these are in the kernel; written again they change nothing that was right. The limits
     // of a first start come with their secret.
     kernel.set_limits(&wanted.limits)?;
     kernel.set_session_config(&wanted.sessions)?;
     kernel.set_ports(&wanted.ports)?;
-    filled.change_to(wanted, kernel)?;
+    filled.change_to(wanted, &[], kernel)?;
     kernel.refresh_clock()?;
     match wanted.sessions.role {
         Role::Host => kernel.attach_sockets()?,

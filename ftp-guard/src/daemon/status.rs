@@ -1,20 +1,13 @@
 //! `status` and `mode`: what the kernel does, in the daemon's words.
 
-use std::{collections::BTreeMap, path::PathBuf};
-
 use ftp_guard_common::{
-    class::Family,
     session::FlowKind,
     stats::{Counter, StatsKey},
 };
 
 use super::{
-    flood::ban_tables,
-    guard::{Guard, family},
-    history::HistoryHandle,
-    kernel::Kernel,
-    reload::restart_needed,
-    wanted::Wanted,
+    flood::ban_tables, guard::Guard, history::HistoryHandle, kernel::Kernel,
+    reload::restart_needed, wanted::Wanted,
 };
 use crate::{
     config::{Config, with_mode},
@@ -47,10 +40,7 @@ impl<K: Kernel> Guard<K> {
             .map_err(|error| Failure::failed(format!("cannot list the interfaces: {error}")))?;
         let missing = self.missing(&attachments);
         let table = self.kernel.allow_table()?;
-        let ipv4 = table
-            .keys()
-            .filter(|net| family(net) == Family::Ipv4)
-            .count() as u64;
+        let [(_, ipv4), (_, ipv6)] = table.families();
         let live = self.live()?;
         let figures = &live.figures;
         let bans = self.ban_figures()?;
@@ -58,13 +48,7 @@ impl<K: Kernel> Guard<K> {
         let egress = self.kernel.hook_counters(Hook::Egress)?;
         let control = self.kernel.hook_counters(Hook::Control)?;
         let flood = self.flood_view(&bans, [&counters, &egress, &control])?;
-        let mut files: BTreeMap<PathBuf, u64> = BTreeMap::new();
-        for entry in self.set.iter() {
-            match files.get_mut(&*entry.file) {
-                Some(count) => *count += 1,
-                None => drop(files.insert(entry.file.to_path_buf(), 1)),
-            }
-        }
+        let files = self.set.files().filter(|(_, entries)| *entries > 0);
         Ok(Status {
             running: true,
             daemon: Some(DaemonView {
@@ -98,13 +82,17 @@ impl<K: Kernel> Guard<K> {
                 .collect(),
             interfaces: attachments.into_iter().map(interface_view).collect(),
             allowlist: AllowlistView {
-                ipv4,
-                ipv6: table.len() as u64 - ipv4,
+                ipv4: ipv4.len() as u64,
+                ipv6: ipv6.len() as u64,
                 max_entries: Some(self.at_start.allow.max_entries),
                 files: files
-                    .into_iter()
-                    .map(|(file, entries)| FileView { file, entries })
+                    .map(|(file, entries)| FileView {
+                        file: file.to_path_buf(),
+                        entries: entries as u64,
+                    })
                     .collect(),
+                memory: Some(self.memory()),
+                memory_before: self.memory_before,
             },
             flood: Some(flood),
             counters: counter_views(counters),

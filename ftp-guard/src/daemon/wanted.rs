@@ -15,7 +15,7 @@ use crate::{
     datapath::{
         CommandTable, DatapathError, LimitSettings, SessionSettings, command_table, kernel_profile,
     },
-    engine::allowlist::{AllowTable, plan},
+    engine::allowlist::{AllowTable, Change, plan},
 };
 
 /// A state of the kernel.
@@ -58,7 +58,16 @@ impl Wanted {
         }
     }
 
-    /// Brings the kernel from this state to `next`.
+    /// The steps from this allowlist to that of `next`.
+    #[must_use]
+    pub fn changes_to(&self, next: &Self) -> Vec<Change> {
+        match self.table.same_rows(&next.table) {
+            true => Vec::new(),
+            false => plan(&self.table, &next.table),
+        }
+    }
+
+    /// Brings the kernel from this state to `next`; `changes` are those of the allowlist.
     ///
     /// An interface of `next` that the host does not have (any more) is left to those who watch
     /// for it.
@@ -67,7 +76,12 @@ impl Wanted {
     ///
     /// What the kernel refused. What was done before that is undone; what cannot be undone is
     /// logged.
-    pub fn change_to<K: Kernel>(&self, next: &Self, kernel: &mut K) -> Result<(), DatapathError> {
+    pub fn change_to<K: Kernel>(
+        &self,
+        next: &Self,
+        changes: &[Change],
+        kernel: &mut K,
+    ) -> Result<(), DatapathError> {
         // New permissions before new restrictions, so that no packet meets a mixture that is
         // stricter than both states; detaching last, since it is what opens the door.
         // A profile is there before the first entry that refers to it, and what it refuses before it says
@@ -84,12 +98,13 @@ impl Wanted {
             detach_old,
         ];
         for (number, step) in steps.iter().enumerate() {
-            let Err(error) = step(kernel, self, next) else {
+            let Err(error) = step(kernel, self, next, changes) else {
                 continue;
             };
+            let back = next.changes_to(self);
             // The step that failed halfway is undone as well: each can be repeated.
             for step in steps[..=number].iter().rev() {
-                if let Err(error) = step(kernel, next, self) {
+                if let Err(error) = step(kernel, next, self, &back) {
                     tracing::error!("cannot restore what was enforced before: {error}");
                 }
             }
@@ -120,13 +135,13 @@ fn session_settings(config: &Config) -> SessionSettings {
 
 /// The profiles as the programs have them.
 fn profiles(config: &Config) -> BTreeMap<u16, Profile> {
-    let settings = config.profiles.values();
-    settings
-        .map(|settings| (settings.number, kernel_profile(settings)))
+    let profiles = config.profiles.iter();
+    profiles
+        .map(|(name, settings)| (settings.number, kernel_profile(name, settings)))
         .collect()
 }
 
-type Step<K> = fn(&mut K, &Wanted, &Wanted) -> Result<(), DatapathError>;
+type Step<K> = fn(&mut K, &Wanted, &Wanted, &[Change]) -> Result<(), DatapathError>;
 
 /// Profiles that `to` does not have stay: entries of the kernel may still refer to them, and afterwards
 /// nothing does.
@@ -134,6 +149,7 @@ fn set_profiles<K: Kernel>(
     kernel: &mut K,
     from: &Wanted,
     to: &Wanted,
+    _: &[Change],
 ) -> Result<(), DatapathError> {
     let changed: Vec<_> = to
         .profiles
@@ -151,6 +167,7 @@ fn set_commands<K: Kernel>(
     kernel: &mut K,
     from: &Wanted,
     to: &Wanted,
+    _: &[Change],
 ) -> Result<(), DatapathError> {
     if from.commands == to.commands {
         return Ok(());
@@ -158,25 +175,35 @@ fn set_commands<K: Kernel>(
     kernel.set_commands(&to.commands)
 }
 
-fn set_limits<K: Kernel>(kernel: &mut K, from: &Wanted, to: &Wanted) -> Result<(), DatapathError> {
+fn set_limits<K: Kernel>(
+    kernel: &mut K,
+    from: &Wanted,
+    to: &Wanted,
+    _: &[Change],
+) -> Result<(), DatapathError> {
     if from.limits == to.limits {
         return Ok(());
     }
     kernel.set_limits(&to.limits)
 }
 
-fn set_table<K: Kernel>(kernel: &mut K, from: &Wanted, to: &Wanted) -> Result<(), DatapathError> {
-    let changes = plan(&from.table, &to.table);
+fn set_table<K: Kernel>(
+    kernel: &mut K,
+    _: &Wanted,
+    to: &Wanted,
+    changes: &[Change],
+) -> Result<(), DatapathError> {
     if changes.is_empty() {
         return Ok(());
     }
-    kernel.apply(&changes, &to.table)
+    kernel.apply(changes, &to.table)
 }
 
 fn set_sessions<K: Kernel>(
     kernel: &mut K,
     from: &Wanted,
     to: &Wanted,
+    _: &[Change],
 ) -> Result<(), DatapathError> {
     if from.sessions == to.sessions {
         return Ok(());
@@ -184,21 +211,36 @@ fn set_sessions<K: Kernel>(
     kernel.set_session_config(&to.sessions)
 }
 
-fn set_ports<K: Kernel>(kernel: &mut K, from: &Wanted, to: &Wanted) -> Result<(), DatapathError> {
+fn set_ports<K: Kernel>(
+    kernel: &mut K,
+    from: &Wanted,
+    to: &Wanted,
+    _: &[Change],
+) -> Result<(), DatapathError> {
     if from.ports == to.ports {
         return Ok(());
     }
     kernel.set_ports(&to.ports)
 }
 
-fn set_mode<K: Kernel>(kernel: &mut K, from: &Wanted, to: &Wanted) -> Result<(), DatapathError> {
+fn set_mode<K: Kernel>(
+    kernel: &mut K,
+    from: &Wanted,
+    to: &Wanted,
+    _: &[Change],
+) -> Result<(), DatapathError> {
     if from.mode == to.mode {
         return Ok(());
     }
     kernel.set_mode(to.mode)
 }
 
-fn attach_new<K: Kernel>(kernel: &mut K, from: &Wanted, to: &Wanted) -> Result<(), DatapathError> {
+fn attach_new<K: Kernel>(
+    kernel: &mut K,
+    from: &Wanted,
+    to: &Wanted,
+    _: &[Change],
+) -> Result<(), DatapathError> {
     for interface in &to.interfaces {
         let stays = from.interfaces.contains(interface) && from.xdp_mode == to.xdp_mode;
         if !stays && kernel.index_of(interface).is_some() {
@@ -208,7 +250,12 @@ fn attach_new<K: Kernel>(kernel: &mut K, from: &Wanted, to: &Wanted) -> Result<(
     Ok(())
 }
 
-fn detach_old<K: Kernel>(kernel: &mut K, from: &Wanted, to: &Wanted) -> Result<(), DatapathError> {
+fn detach_old<K: Kernel>(
+    kernel: &mut K,
+    from: &Wanted,
+    to: &Wanted,
+    _: &[Change],
+) -> Result<(), DatapathError> {
     for interface in from.interfaces.difference(&to.interfaces) {
         kernel.detach_interface(interface)?;
     }

@@ -179,6 +179,15 @@ pub fn list(pins: &Pins) -> Result<Vec<Attachment>, DatapathError> {
     Ok(attachments)
 }
 
+/// Replaces the programs in place on all interfaces where a link is.
+pub fn reattach(ebpf: &mut Ebpf, pins: &Pins) -> Result<(), DatapathError> {
+    for (pin, interface) in behind(pins)? {
+        let tc = classify::attached(pins, &pin, &interface)?;
+        attach(ebpf, pins, &interface.name, XdpChoice::Auto, tc)?;
+    }
+    Ok(())
+}
+
 /// The name of each XDP link's pin, and the interface that the link is on, which may have been renamed
 /// since it was pinned.
 fn behind(pins: &Pins) -> Result<Vec<(String, Interface)>, DatapathError> {

@@ -12,6 +12,7 @@ use ftp_guard_common::{
 
 use super::{Datapath, DatapathError, pins::Pins};
 use crate::config::{EventSettings, Limits, ProfileSettings};
+use crate::engine::allowlist::name_tag;
 
 /// Handshakes to one passive port from one source: a client that is offered a port connects once, and
 /// again when its request was lost.
@@ -109,7 +110,7 @@ fn attack_count(per_second: u32) -> u64 {
 
 /// The part of a profile that the programs judge by. The times are the daemon's.
 #[must_use]
-pub fn kernel_profile(settings: &ProfileSettings) -> Profile {
+pub fn kernel_profile(name: &str, settings: &ProfileSettings) -> Profile {
     Profile {
         connections: Rate::per_second(settings.connections_per_second, settings.connections_burst),
         packets: Rate::per_second(
@@ -120,6 +121,7 @@ pub fn kernel_profile(settings: &ProfileSettings) -> Profile {
         data: settings.max_data_connections,
         policy: policy(settings),
         reserved: 0,
+        name_tag: name_tag(name),
     }
 }
 

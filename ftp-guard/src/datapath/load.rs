@@ -41,12 +41,12 @@ impl Fixed {
 /// Loads the object's maps and programs. Maps in `pinned` are opened by their pins, or made and
 /// pinned; the others belong to this instance. `sizes` are those of new maps, by name; `fixed` the options
 /// that a start sets, `globals` what the socket program is told.
-pub fn object<'a>(
+pub fn object(
     pins: &Pins,
-    pinned: impl Iterator<Item = &'a str>,
+    pinned: impl Iterator<Item = &'static str>,
     fixed: Fixed,
     sizes: &[(&'static str, u32)],
-    globals: Option<&'a Globals>,
+    globals: Option<&Globals>,
 ) -> Result<Ebpf, DatapathError> {
     let mut loader = EbpfLoader::new();
     for (name, value) in fixed.globals() {

@@ -3,6 +3,7 @@
 //! Maps and links are pinned on a bpf file system. They outlive the daemon; the next one adopts the
 //! maps, brings them up to date and replaces the program behind each link in place.
 
+pub mod allow;
 mod attach;
 mod attack;
 mod bans;
@@ -38,9 +39,9 @@ use std::{fs::File, net::IpAddr, path::PathBuf};
 use aya::Ebpf;
 use ftp_guard_common::{
     ABI_VERSION,
-    allow::{AllowValue, MAX_EXPIRED_NESTING},
+    allow::AllowValue,
     config::{Mode, Role},
-    names::{ALLOW_V4_MAP, ALLOW_V6_MAP, BAN_V4_MAP, BAN_V6_MAP, PINNED_MAPS},
+    names::{ALLOW_MAPS, BAN_V4_MAP, BAN_V6_MAP, PINNED_MAPS},
     ports::PortTable,
     stats::{Counter, StatsKey},
 };
@@ -48,7 +49,11 @@ use ipnet::IpNet;
 use nix::fcntl::Flock;
 
 pub(crate) use self::events::Clock;
+use self::{
+    allow::Allow, explain::Explainer, pins::Pins, sockets::Globals, state::State, tables::Tables,
+};
 pub use self::{
+    allow::AllowMemory,
     attach::{AttachMode, Attachment, XdpChoice},
     bans::check_ban_room,
     classify::TcKind,
@@ -65,8 +70,10 @@ pub use self::{
     tables::{Hook, SessionSettings},
     text::{TextReader, told},
 };
-use self::{explain::Explainer, pins::Pins, sockets::Globals, state::State, tables::Tables};
-use crate::engine::allowlist::{AllowTable, Change};
+use crate::engine::{
+    allowlist::{AllowTable, Change},
+    lookup::Sizes,
+};
 
 /// What a datapath is opened with.
 #[derive(Clone, Debug)]
@@ -75,6 +82,8 @@ pub struct Settings {
     pub pin_path: PathBuf,
     /// Largest number of allowlist entries of each family.
     pub max_entries: u32,
+    /// How large the allowlist's arrays are made at first, as [`allow::sizes`] tells for the list at hand.
+    pub allow_sizes: Sizes,
     /// Largest number of bans, and of prefixes that are never banned, of each family together.
     pub max_bans: u32,
     /// Whether the programs log every packet that they drop. Needs a tokio runtime.
@@ -95,6 +104,8 @@ pub struct Datapath {
     tables: Tables,
     state: State,
     explainer: Option<Explainer>,
+    allow: Allow,
+    fixed: Fixed,
     max_entries: u32,
     max_bans: u32,
     adopted: bool,
@@ -113,39 +124,27 @@ impl Datapath {
         let pins = Pins::at(&settings.pin_path);
         pins.create()?;
         let lock = pins.lock()?;
-        let (allow, bans) = (
-            table_size(settings.max_entries),
-            table_size(settings.max_bans),
-        );
-        let mut sizes = vec![
-            (ALLOW_V4_MAP, allow),
-            (ALLOW_V6_MAP, allow),
-            (BAN_V4_MAP, bans),
-            (BAN_V6_MAP, bans),
-        ];
+        let bans = table_size(settings.max_bans);
+        let mut sizes = vec![(BAN_V4_MAP, bans), (BAN_V6_MAP, bans)];
         let adopted = adopt(&pins)?;
         let outgrown = outgrown(&pins, &sizes)?;
         let kept = PINNED_MAPS
             .into_iter()
-            .filter(|name| !outgrown.contains(name));
+            .filter(|name| !outgrown.contains(name) && !ALLOW_MAPS.contains(name));
         let wanted = Capacities {
             sessions: settings.sessions,
             flows: settings.flows,
         };
         sizes.extend(wanted.tables());
-        let globals = Globals::read()?;
+        sizes.extend(Allow::entries(settings.allow_sizes));
         let fixed = Fixed {
             trace: settings.trace,
             role: Some(settings.role),
         };
-        let mut ebpf = load::object(&pins, kept, fixed, &sizes, globals.as_ref())?;
-        load::program(&mut ebpf)?;
-        for hook in Hook::ALL {
-            load::classifier(&mut ebpf, hook)?;
-        }
-        for name in outgrown {
-            let map = ebpf.map(name).ok_or_else(|| load::missing(name))?;
-            pins.replace_map(name, map)?;
+        let mut ebpf = load_all(&pins, kept, fixed, &sizes)?;
+        let allow = Allow::of(&ebpf)?;
+        for name in outgrown.into_iter().chain(ALLOW_MAPS) {
+            replace_pin(&pins, &ebpf, name)?;
         }
         if settings.trace {
             trace::forward(&mut ebpf)?;
@@ -161,6 +160,8 @@ impl Datapath {
             tables,
             state,
             explainer: None,
+            allow,
+            fixed,
             max_entries: settings.max_entries,
             max_bans: settings.max_bans,
             adopted,
@@ -259,51 +260,94 @@ impl Datapath {
         self.tables.refresh_clock()
     }
 
-    /// The allowlist, as the kernel has it.
+    /// The allowlist, as this process has applied it.
     ///
     /// # Errors
     ///
-    /// The kernel refuses.
+    /// None at present.
     pub fn allow_table(&self) -> Result<AllowTable, DatapathError> {
-        Ok(self.tables.allow.entries()?.into_iter().collect())
+        Ok(self.allow.table().clone())
     }
 
-    /// Applies the changes in their order, all of them or none: when one fails, those before it are
-    /// taken back. `wanted` is the table that they lead to.
+    /// How much memory the allowlist takes.
+    #[must_use]
+    pub fn allow_memory(&self) -> AllowMemory {
+        self.allow.memory()
+    }
+
+    /// Applies the changes, all of them or none. `wanted` is the table that they lead to. Should it not fit into
+    /// the arrays that there are, programs with larger ones take the place of these.
     ///
     /// # Errors
     ///
-    /// The table is too small for `wanted`; the kernel refuses.
+    /// More entries than are allowed; the kernel refuses.
     pub fn apply(&mut self, changes: &[Change], wanted: &AllowTable) -> Result<(), DatapathError> {
         check_room(wanted, self.max_entries)?;
-        self.tables.allow.apply(changes)
+        let changed: Vec<IpNet> = changes
+            .iter()
+            .map(|change| match change {
+                Change::Insert(prefix, _) | Change::Remove(prefix) => *prefix,
+            })
+            .collect();
+        match self.allow.update(wanted, &changed) {
+            Ok(()) => Ok(()),
+            Err(full) => {
+                tracing::info!("the allowlist moves to larger arrays: {full}");
+                self.rebuild(wanted)
+            }
+        }
     }
 
-    /// The entry that decides about a source now, found as the program finds it: the longest prefix,
+    /// Replaces the programs by ones with arrays that `wanted` fits into. The others go on until they are replaced,
+    /// each at once.
+    fn rebuild(&mut self, wanted: &AllowTable) -> Result<(), DatapathError> {
+        let kept = PINNED_MAPS
+            .into_iter()
+            .filter(|name| !ALLOW_MAPS.contains(name));
+        let sizes = Allow::entries(allow::sizes(wanted));
+        let mut ebpf = load_all(&self.pins, kept, self.fixed, &sizes)?;
+        let mut allow = Allow::of(&ebpf)?;
+        allow
+            .fill(wanted)
+            .map_err(|full| DatapathError::kernel("make room for the allowlist", full))?;
+        if self.fixed.trace {
+            trace::forward(&mut ebpf)?;
+        }
+        if let Err(error) = self.take_over(&mut ebpf) {
+            // What has been replaced already.
+            if let Err(error) = attach::reattach(&mut self.ebpf, &self.pins) {
+                tracing::error!("cannot put the programs back: {error}");
+            }
+            return Err(error);
+        }
+        self.ebpf = ebpf;
+        self.allow = allow;
+        self.explainer = None;
+        // The new list is in force, whatever becomes of its pins: they only tell of it while no daemon runs.
+        for name in ALLOW_MAPS {
+            if let Err(error) = replace_pin(&self.pins, &self.ebpf, name) {
+                tracing::error!("without a daemon `status` will tell of the list before: {error}");
+            }
+        }
+        Ok(())
+    }
+
+    fn take_over(&self, ebpf: &mut Ebpf) -> Result<(), DatapathError> {
+        attach::reattach(ebpf, &self.pins)?;
+        if self.pins.sockets().exists() {
+            sockets::attach(ebpf, &self.pins)?;
+        }
+        Ok(())
+    }
+
+    /// The entry that decides about a source now, found as the programs find it: the longest prefix,
     /// expired entries stepped over.
     ///
     /// # Errors
     ///
-    /// The kernel refuses.
+    /// None at present.
     pub fn lookup(&self, source: IpAddr) -> Result<Option<(IpNet, AllowValue)>, DatapathError> {
-        let now = tables::unix_time_s();
-        let mut prefix = IpNet::from(source);
-        for _ in 0..=MAX_EXPIRED_NESTING {
-            let Some(value) = self.tables.allow.covering(&prefix)? else {
-                return Ok(None);
-            };
-            let Ok(entry) = IpNet::new(source, value.prefix_len) else {
-                return Ok(None);
-            };
-            if !value.expired(now) {
-                return Ok(Some((entry.trunc(), value)));
-            }
-            let Some(wider) = entry.trunc().supernet() else {
-                return Ok(None);
-            };
-            prefix = wider;
-        }
-        Ok(None)
+        Ok(self.allow.lookup(source, tables::unix_time_s()))
     }
 
     /// Puts the guard on an interface. Where it is already, the program is replaced in place.
@@ -429,14 +473,10 @@ impl Datapath {
 /// The family that is too large, and by how much.
 pub fn check_room(wanted: &AllowTable, max_entries: u32) -> Result<(), DatapathError> {
     let room = max_entries as usize;
-    let v4 = wanted
-        .keys()
-        .filter(|prefix| matches!(prefix, IpNet::V4(_)))
-        .count();
-    for (family, entries) in [("IPv4", v4), ("IPv6", wanted.len() - v4)] {
-        if entries > room {
+    for ((_, rows), family) in wanted.families().into_iter().zip(["IPv4", "IPv6"]) {
+        if rows.len() > room {
             return Err(DatapathError::TableFull {
-                wanted: entries,
+                wanted: rows.len(),
                 room,
                 family,
             });
@@ -478,7 +518,28 @@ fn adopt(pins: &Pins) -> Result<bool, DatapathError> {
     }
 }
 
-/// Pinned allowlists and ban tables of another size. The running program keeps them until the new ones,
+/// Loads the object and the programs that are attached to interfaces.
+fn load_all(
+    pins: &Pins,
+    pinned: impl Iterator<Item = &'static str>,
+    fixed: Fixed,
+    sizes: &[(&'static str, u32)],
+) -> Result<Ebpf, DatapathError> {
+    let globals = Globals::read()?;
+    let mut ebpf = load::object(pins, pinned, fixed, sizes, globals.as_ref())?;
+    load::program(&mut ebpf)?;
+    for hook in Hook::ALL {
+        load::classifier(&mut ebpf, hook)?;
+    }
+    Ok(ebpf)
+}
+
+fn replace_pin(pins: &Pins, ebpf: &Ebpf, name: &'static str) -> Result<(), DatapathError> {
+    let map = ebpf.map(name).ok_or_else(|| load::missing(name))?;
+    pins.replace_map(name, map)
+}
+
+/// Pinned ban tables of another size. The running program keeps them until the new ones,
 /// filled, take their place.
 fn outgrown(
     pins: &Pins,

@@ -9,9 +9,9 @@ use ftp_guard_common::{
     session::{Client, Flow, Pinhole, Session},
     stats::{Counter, StatsKey},
 };
-use ipnet::IpNet;
 
 use super::{
+    allow,
     attach::{self, Attachment},
     check_abi,
     error::DatapathError,
@@ -69,17 +69,13 @@ pub fn observe(pin_path: &Path) -> Result<Option<Observation>, DatapathError> {
     check_abi(&pins)?;
     let tables = Tables::open(&pins)?;
     let state = State::open(&pins)?;
-    let entries = tables.allow.entries()?;
-    let entries_v4 = entries
-        .iter()
-        .filter(|(prefix, _)| matches!(prefix, IpNet::V4(_)))
-        .count();
+    let entries = allow::pinned_counts(&pins)?;
     Ok(Some(Observation {
         mode: tables.mode()?,
         attachments: attach::list(&pins)?,
         counters: tables.counters()?.into_iter().collect(),
-        entries_v4,
-        entries_v6: entries.len() - entries_v4,
+        entries_v4: entries.v4 as usize,
+        entries_v6: entries.v6 as usize,
         sessions: state.sessions.entries()?,
         flows: state.flows.entries()?,
         pinholes: state.pinholes.entries()?,

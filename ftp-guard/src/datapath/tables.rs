@@ -7,7 +7,6 @@ use aya::{
     programs::TcAttachType,
 };
 use ftp_guard_common::{
-    allow::AllowValue,
     ban::BanValue,
     config::{GuardConfig, Mode, Role},
     names,
@@ -21,8 +20,6 @@ use super::{error::DatapathError, pins::Pins, ports::Ports, prefixes::Prefixes};
 pub struct Tables {
     config: Array<MapData, GuardConfig>,
     ports: Ports,
-    /// The allowlist.
-    pub allow: Prefixes<AllowValue>,
     /// The bans.
     pub bans: Prefixes<BanValue>,
     stats: PerCpuArray<MapData, Counter>,
@@ -100,12 +97,6 @@ impl Tables {
         Ok(Self {
             config: open(pins, names::CONFIG_MAP, Map::Array)?,
             ports: Ports::open(pins)?,
-            allow: Prefixes::open(
-                pins,
-                [names::ALLOW_V4_MAP, names::ALLOW_V6_MAP],
-                "the allowlist",
-                |value: &AllowValue| value.prefix_len,
-            )?,
             bans: Prefixes::open(
                 pins,
                 [names::BAN_V4_MAP, names::BAN_V6_MAP],

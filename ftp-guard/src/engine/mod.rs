@@ -7,6 +7,7 @@ pub mod cookies;
 pub mod detect;
 pub mod events;
 pub mod exchange;
+pub mod lookup;
 pub mod monitor;
 pub mod report;
 pub mod sessions;

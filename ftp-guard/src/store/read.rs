@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 use std::fs;
-use std::io;
+use std::io::{self, Read as _};
 use std::path::{Path, PathBuf};
 
 use glob::{MatchOptions, Pattern, glob_with};
@@ -46,6 +46,17 @@ pub enum StoreError {
         /// The path.
         path: PathBuf,
     },
+    /// Files that are longer than any list that could be enforced.
+    #[error(
+        "{}: the allowlist files up to this one hold more than {} MiB: no list that can be enforced is \
+         that long; nothing was changed",
+        path.display(),
+        MOST_BYTES >> 20
+    )]
+    TooLong {
+        /// The file at which the limit was passed.
+        path: PathBuf,
+    },
     /// A file that is no UTF-8 text.
     #[error("{}:{line}:{column}: not UTF-8 text; save the file as UTF-8", path.display())]
     NotUtf8 {
@@ -57,6 +68,9 @@ pub enum StoreError {
         column: u32,
     },
 }
+
+/// How many bytes all files together may hold: some ten million entries.
+const MOST_BYTES: u64 = 256 << 20;
 
 /// Reads all files that the patterns match, and `cli_file` if it exists: sorted by path, each file
 /// once, however many patterns and links lead to it. A pattern that matches nothing is no mistake.
@@ -75,10 +89,12 @@ pub fn read_allowlists(config: &AllowConfig) -> Result<Vec<(PathBuf, String)>, S
     }
     let mut seen = BTreeSet::new();
     let mut files = Vec::new();
+    let mut room = MOST_BYTES;
     for path in paths {
         let canonical = fs::canonicalize(&path).map_err(|source| read_error(&path, source))?;
         if seen.insert(canonical) {
-            let text = read(&path)?;
+            let text = read(&path, room)?;
+            room = room.saturating_sub(text.len() as u64);
             files.push((path, text));
         }
     }
@@ -128,7 +144,8 @@ fn exists(path: &Path) -> Result<bool, StoreError> {
     }
 }
 
-fn read(path: &Path) -> Result<String, StoreError> {
+/// Reads a file of at most `room` bytes.
+fn read(path: &Path, room: u64) -> Result<String, StoreError> {
     let metadata = fs::metadata(path).map_err(|source| read_error(path, source))?;
     // Opening a pipe would wait for a writer for ever.
     if !metadata.is_file() {
@@ -136,7 +153,20 @@ fn read(path: &Path) -> Result<String, StoreError> {
             path: path.to_owned(),
         });
     }
-    let bytes = fs::read(path).map_err(|source| read_error(path, source))?;
+    let too_long = || StoreError::TooLong {
+        path: path.to_owned(),
+    };
+    if metadata.len() > room {
+        return Err(too_long());
+    }
+    let mut bytes = Vec::with_capacity(usize::try_from(metadata.len()).unwrap_or(0));
+    // It may grow while it is read.
+    fs::File::open(path)
+        .and_then(|file| file.take(room.saturating_add(1)).read_to_end(&mut bytes))
+        .map_err(|source| read_error(path, source))?;
+    if bytes.len() as u64 > room {
+        return Err(too_long());
+    }
     String::from_utf8(bytes).map_err(|error| {
         let lossy = String::from_utf8_lossy(error.as_bytes());
         let (line, column) = position(&lossy, error.utf8_error().valid_up_to());
@@ -247,6 +277,20 @@ mod tests {
         let strange = std::ffi::OsStr::from_bytes(b"\xff.list");
         fs::write(folder.0.path().join(strange), b"").unwrap();
         assert_eq!(folder.names(&["*.list", "**/*.list"], "x"), ["sub/a.list"]);
+    }
+
+    #[test]
+    fn a_file_of_absurd_length_is_refused_before_it_is_read() {
+        let folder = Folder::new();
+        folder.write("a.list", b"192.0.2.1\n");
+        let file = fs::File::create(folder.path("b.list")).unwrap();
+        // A hole: it takes no room on the disk.
+        file.set_len(MOST_BYTES).unwrap();
+        let message = folder.mistake(&["*.list"], "x");
+        assert!(
+            message
+                .starts_with("b.list: the allowlist files up to this one hold more than 256 MiB")
+        );
     }
 
     #[test]

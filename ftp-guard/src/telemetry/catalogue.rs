@@ -122,6 +122,13 @@ pub(super) const CAPACITY: Metric = Metric {
     labels: &[],
     help: "Allowlist entries of one IP version that fit into the kernel (allow.max_entries).",
 };
+pub(super) const MEMORY: Metric = Metric {
+    name: "ftp_guard_allowlist_memory_bytes",
+    kind: "gauge",
+    labels: &["part"],
+    help: "Memory of the allowlist: the arrays in the kernel (kernel), what of them entries occupy \
+           (kernel_used), and the daemon's own list with the texts of the files (daemon).",
+};
 pub(super) const ATTACHED: Metric = Metric {
     name: "ftp_guard_interface_attached",
     kind: "gauge",
@@ -263,7 +270,7 @@ pub(super) const EXPORT_LINES: Metric = Metric {
 };
 
 /// All metrics of the guard; those of the process come from the `prometheus` crate.
-pub const METRICS: [Metric; 61] = [
+pub const METRICS: [Metric; 62] = [
     PACKETS,
     BYTES,
     EGRESS_PACKETS,
@@ -280,6 +287,7 @@ pub const METRICS: [Metric; 61] = [
     EXHAUSTION,
     ENTRIES,
     CAPACITY,
+    MEMORY,
     ATTACHED,
     MODE,
     RELOADS,

@@ -18,15 +18,16 @@ use prometheus::{
 use super::{
     catalogue::{
         ATTACHED, BUILD, BYTES, CAPACITY, CONTROL_BYTES, CONTROL_PACKETS, DATA, EGRESS_BYTES,
-        EGRESS_PACKETS, ENDED, ENTRIES, EXHAUSTION, MODE, Metric, OUTSIDE, PACKETS, PASSIVE,
-        PINHOLES, RELOAD_SUCCESS, RELOAD_TIME, RELOADS, SESSIONS, TABLE_ENTRIES, TABLE_SIZE,
-        WOULD_END,
+        EGRESS_PACKETS, ENDED, ENTRIES, EXHAUSTION, MEMORY, MODE, Metric, OUTSIDE, PACKETS,
+        PASSIVE, PINHOLES, RELOAD_SUCCESS, RELOAD_TIME, RELOADS, SESSIONS, TABLE_ENTRIES,
+        TABLE_SIZE, WOULD_END,
     },
     flood::{self, FloodFigures},
     kept::{self, KeptFigures},
     session_metrics,
     sessions::MonitorFigures,
 };
+use crate::control::view::MemoryView;
 use crate::engine::sessions::view::{SessionFigures, SessionsInfo};
 
 /// The state that a scrape tells.
@@ -50,6 +51,8 @@ pub struct Snapshot {
     pub entries: EntryCounts,
     /// Room for entries of one family.
     pub max_entries: u32,
+    /// Memory of the allowlist.
+    pub memory: MemoryView,
     /// Interfaces with the program: name and XDP mode.
     pub attached: Vec<(String, &'static str)>,
     /// Configured interfaces without it.
@@ -231,6 +234,16 @@ fn state(registry: &Registry, snapshot: &Snapshot) -> prometheus::Result<()> {
         }
     }
     plain(registry, CAPACITY, f64::from(snapshot.max_entries))?;
+    let memory = gauge(registry, MEMORY)?;
+    for (part, bytes) in [
+        ("kernel", snapshot.memory.kernel_bytes),
+        ("kernel_used", snapshot.memory.kernel_used_bytes),
+        ("daemon", snapshot.memory.daemon_bytes),
+    ] {
+        memory
+            .get_metric_with_label_values(&[part])?
+            .set(whole(bytes));
+    }
 
     let attached = gauge(registry, ATTACHED)?;
     for (interface, mode) in &snapshot.attached {

@@ -97,6 +97,7 @@ fn snapshot() -> Snapshot {
         },
         entries: EntryCounts::from([((Family::Ipv4, false), 12), ((Family::Ipv6, true), 1)]),
         max_entries: 1000,
+        memory: MemoryView::default(),
         attached: vec![("eth0".into(), "native")],
         missing: vec!["eth1".into()],
         mode: Mode::Monitor,

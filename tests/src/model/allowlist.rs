@@ -6,28 +6,22 @@ use ftp_guard_common::{
 };
 use ipnet::IpNet;
 
-/// Expired entries, one inside the other, that a lookup steps over.
-const MAX_EXPIRED: usize = 4;
-
 /// Whether the source may speak FTP at this time.
 pub(super) fn admit(
     allow: &BTreeMap<IpNet, AllowValue>,
     source: IpAddr,
     now_s: u64,
 ) -> Result<(), Reason> {
-    let mut covering: Vec<_> = allow
-        .iter()
-        .filter(|(prefix, _)| prefix.contains(&source))
-        .collect();
-    covering.sort_by_key(|(prefix, _)| std::cmp::Reverse(prefix.prefix_len()));
+    let host = IpNet::from(source);
+    let covering = (0..=host.prefix_len()).rev().filter_map(|length| {
+        let prefix = IpNet::new(source, length).ok()?.trunc();
+        allow.get(&prefix)
+    });
 
-    let mut expired = 0;
-    for (_, value) in covering {
+    let mut expired = false;
+    for value in covering {
         if value.expires_s != 0 && u64::from(value.expires_s) <= now_s {
-            expired += 1;
-            if expired > MAX_EXPIRED {
-                return Err(Reason::Expired);
-            }
+            expired = true;
             continue;
         }
         return if value.kind == EntryKind::Exclude as u8 {
@@ -36,7 +30,7 @@ pub(super) fn admit(
             Ok(())
         };
     }
-    Err(if expired > 0 {
+    Err(if expired {
         Reason::Expired
     } else {
         Reason::NotListed

@@ -318,7 +318,8 @@ fn the_longest_prefix_that_has_not_expired_decides() {
     assert_eq!(nested(1, None), Reason::Expired);
     assert_eq!(nested(4, Some(EntryKind::Allow)), Reason::Listed);
     assert_eq!(nested(4, Some(EntryKind::Exclude)), Reason::Excluded);
-    assert_eq!(nested(5, Some(EntryKind::Allow)), Reason::Expired);
+    assert_eq!(nested(20, None), Reason::Expired);
+    assert_eq!(nested(20, Some(EntryKind::Allow)), Reason::Listed);
 }
 
 #[test]

@@ -11,9 +11,14 @@ use aya::{
     maps::{Array, HashMap, Map, MapData},
     programs::{SchedClassifier, Xdp},
 };
-use ftp_guard::datapath::{CommandTable, Hook};
+use ftp_guard::{
+    datapath::{CommandTable, Hook, allow::Allow},
+    engine::{
+        allowlist::{AllowTable, Change, plan},
+        lookup::Sizes,
+    },
+};
 use ftp_guard_common::{
-    allow::AllowValue,
     ban::BanValue,
     config::GuardConfig,
     limits::{CommandKey, Profile},
@@ -40,6 +45,13 @@ pub const TC_ACT_SHOT: u32 = 2;
 /// Return value of a classifier that has made the packet its own answer, on the same interface.
 pub const TC_ACT_REDIRECT: u32 = 7;
 
+/// Room for the allowlists of the suites.
+const ALLOW_SIZES: Sizes = Sizes {
+    pool_v4: 1 << 16,
+    lines_v6: 1 << 12,
+    pool_v6: 1 << 16,
+};
+
 /// What the XDP program did with a frame, and what it made of it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Ran {
@@ -54,7 +66,7 @@ pub struct Ran {
 pub struct Guard {
     ebpf: Ebpf,
     cpus: usize,
-    installed: BTreeMap<IpNet, AllowValue>,
+    allow: Allow,
     banned: BTreeMap<IpNet, BanValue>,
     profiles: BTreeMap<u16, Profile>,
     commands: CommandTable,
@@ -71,8 +83,41 @@ impl Guard {
     ///
     /// What aya or the kernel says: without privilege the load fails.
     pub fn load() -> anyhow::Result<Self> {
-        let mut ebpf = EbpfLoader::new()
-            .override_global(TRACE_GLOBAL, &TRACE_OFF, true)
+        Self::load_for(ALLOW_SIZES)
+    }
+
+    /// As [`Guard::load`], with the allowlist's arrays of these sizes.
+    ///
+    /// # Errors
+    ///
+    /// As [`Guard::load`].
+    pub fn load_for(sizes: Sizes) -> anyhow::Result<Self> {
+        Self::of(Self::load_programs(sizes)?)
+    }
+
+    fn of(ebpf: Ebpf) -> anyhow::Result<Self> {
+        let cpus =
+            aya::util::nr_cpus().map_err(|(file, error)| anyhow::anyhow!("{file}: {error}"))?;
+        let allow = Allow::of(&ebpf)?;
+        Ok(Self {
+            ebpf,
+            cpus,
+            allow,
+            banned: BTreeMap::new(),
+            profiles: BTreeMap::new(),
+            commands: CommandTable::new(),
+            allow_generation: 0,
+            adopt_until_ns: 0,
+        })
+    }
+
+    fn load_programs(sizes: Sizes) -> anyhow::Result<Ebpf> {
+        let mut loader = EbpfLoader::new();
+        loader.override_global(TRACE_GLOBAL, &TRACE_OFF, true);
+        for (name, entries) in Allow::entries(sizes) {
+            loader.map_max_entries(name, entries);
+        }
+        let mut ebpf = loader
             .load(ftp_guard::datapath::object::bytes())
             .context("cannot load the kernel object (root is needed)")?;
         let program: &mut Xdp = ebpf
@@ -89,18 +134,7 @@ impl Guard {
                 .load()
                 .with_context(|| format!("the kernel refuses {}", hook.program()))?;
         }
-        let cpus =
-            aya::util::nr_cpus().map_err(|(file, error)| anyhow::anyhow!("{file}: {error}"))?;
-        Ok(Self {
-            ebpf,
-            cpus,
-            installed: BTreeMap::new(),
-            banned: BTreeMap::new(),
-            profiles: BTreeMap::new(),
-            commands: CommandTable::new(),
-            allow_generation: 0,
-            adopt_until_ns: 0,
-        })
+        Ok(ebpf)
     }
 
     /// Loads the embedded object and installs a policy.
@@ -125,8 +159,7 @@ impl Guard {
             map_mut(&mut self.ebpf, names::PORTS_MAP)?.try_into()?;
         ports.set(0, *policy.ports, 0)?;
 
-        let tries = (names::ALLOW_V4_MAP, names::ALLOW_V6_MAP);
-        follow(&mut self.ebpf, tries, &mut self.installed, &policy.allow)?;
+        self.install_list(&policy.allow.clone().into_iter().collect())?;
         self.install_commands(&policy.commands)?;
         self.install_profiles(&policy.profiles)
     }
@@ -146,6 +179,31 @@ impl Guard {
         })?;
         let tries = (names::BAN_V4_MAP, names::BAN_V6_MAP);
         follow(&mut self.ebpf, tries, &mut self.banned, &policy.bans)
+    }
+
+    /// Makes the allowlist be this one, as the daemon does.
+    ///
+    /// # Errors
+    ///
+    /// A list that does not fit.
+    pub fn install_list(&mut self, wanted: &AllowTable) -> anyhow::Result<()> {
+        let changed: Vec<IpNet> = plan(self.allow.table(), wanted)
+            .into_iter()
+            .map(|change| match change {
+                Change::Insert(prefix, _) | Change::Remove(prefix) => prefix,
+            })
+            .collect();
+        if self.allow.update(wanted, &changed).is_ok() {
+            return Ok(());
+        }
+        // In the daemon programs with larger arrays take the place of these.
+        self.allow = Allow::emptied(&self.ebpf)?;
+        Ok(self.allow.fill(wanted)?)
+    }
+
+    /// The allowlist, to change it while others run frames.
+    pub fn allow_mut(&mut self) -> &mut Allow {
+        &mut self.allow
     }
 
     fn install_commands(&mut self, wanted: &CommandTable) -> anyhow::Result<()> {

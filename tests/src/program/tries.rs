@@ -1,4 +1,4 @@
-//! The longest-prefix tries of allowlist and bans.
+//! The longest-prefix tries of the bans.
 
 use std::collections::BTreeMap;
 

@@ -226,14 +226,46 @@ fn expired() -> Vec<Table> {
         ),
         (
             &[
-                (Allow, past),
-                (Allow, past),
-                (Allow, past),
-                (Allow, past),
+                (Allow, past - 4),
+                (Exclude, past - 3),
+                (Allow, past - 2),
+                (Exclude, past - 1),
                 (Allow, past),
                 (Allow, 0),
             ],
+            LISTED,
+        ),
+        (
+            &[
+                (Allow, past - 4),
+                (Exclude, past - 3),
+                (Allow, past - 2),
+                (Exclude, past - 1),
+                (Allow, past),
+                (Exclude, future),
+            ],
+            EXCLUDED,
+        ),
+        (
+            &[
+                (Allow, past - 4),
+                (Exclude, past - 3),
+                (Allow, past - 2),
+                (Exclude, past - 1),
+                (Allow, past),
+                (Exclude, 1),
+            ],
             EXPIRED,
+        ),
+        (
+            &[
+                (Exclude, past),
+                (Allow, past - 1),
+                (Exclude, past - 2),
+                (Allow, future),
+                (Exclude, 0),
+            ],
+            LISTED,
         ),
     ];
     for (nest, wanted) in nests {

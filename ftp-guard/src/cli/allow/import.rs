@@ -197,7 +197,9 @@ pub(super) fn import(target: &Target, args: &Args) -> Outcome {
             format.name()
         ))
     };
+    let progress = crate::progress::Progress::of("importing");
     let done: AddReport = client.import(&name, &text)?;
+    drop(progress);
     let line = format!(
         "{}: {} added, {} changed, {} listed already\n",
         content.name.display(),

@@ -11,11 +11,9 @@ use std::{collections::BTreeMap, net::IpAddr, sync::Arc};
 
 use ftp_guard_common::{
     address::FlowKey,
-    allow::AllowValue,
     config::{Mode, Role},
     session::Session,
 };
-use ipnet::IpNet;
 use jiff::Timestamp;
 
 use self::{
@@ -27,7 +25,7 @@ use crate::{
     config::{Config, SessionsConfig},
     control::protocol::Failure,
     engine::{
-        allowlist::{AllowTable, Change, plan},
+        allowlist::{AllowTable, Change},
         bans::keeps_out,
         sessions::{EndReason, Keeper, Listed, Outlook, Permit, Rules, Selection, watch},
     },
@@ -83,28 +81,23 @@ pub(super) fn adoption_end(role: Role, now_ns: u64) -> u64 {
         }
 }
 
-/// Whether the way from one allowlist to another may end a connection, or give its client another
+/// Whether the steps from one allowlist to another may end a connection, or give its client another
 /// profile. Entries that are only added cannot, but inside a wider one of another profile.
-pub(super) fn may_end_connections(from: &AllowTable, to: &AllowTable) -> bool {
-    plan(from, to).iter().any(|change| match change {
-        Change::Insert(prefix, value) => {
-            let wider = || around(from, *prefix);
-            value.excludes()
-                || from.contains_key(prefix)
-                || wider().is_some_and(|wider| wider.profile != value.profile)
-        }
-        Change::Remove(_) => true,
-    })
-}
-
-/// The narrowest entry around a prefix.
-fn around(table: &AllowTable, mut prefix: IpNet) -> Option<AllowValue> {
-    loop {
-        prefix = prefix.supernet()?;
-        if let Some(value) = table.get(&prefix) {
-            return Some(*value);
-        }
-    }
+pub(super) fn may_end_connections(from: &AllowTable, changes: &[Change]) -> bool {
+    // Removals are the last ones.
+    let removes = changes
+        .last()
+        .is_some_and(|change| matches!(change, Change::Remove(_)));
+    removes
+        || changes.iter().any(|change| match change {
+            Change::Insert(prefix, value) => {
+                let wider = || from.around(prefix);
+                value.excludes()
+                    || from.contains_key(prefix)
+                    || wider().is_some_and(|(_, wider)| wider.profile != value.profile)
+            }
+            Change::Remove(_) => true,
+        })
 }
 
 impl Sessions {
@@ -209,13 +202,13 @@ impl<K: Kernel> Guard<K> {
     }
 
     /// Puts sessions in order after the kernel has been brought from one state to another.
-    pub(super) fn sessions_changed(&mut self, before: &Wanted) {
+    pub(super) fn sessions_changed(&mut self, before: &Wanted, changes: &[Change]) {
         if before.ports != self.wanted.ports && self.wanted.sessions.role == Role::Host {
             let result = self.adopt_listeners();
             self.note("listeners", result);
         }
         let enforced = before.mode != Mode::Enforce && self.wanted.mode == Mode::Enforce;
-        if enforced || may_end_connections(&before.table, &self.wanted.table) {
+        if enforced || may_end_connections(&before.table, changes) {
             self.end_unlisted();
         }
     }

@@ -66,7 +66,14 @@ fn an_entry_of_the_command_line_is_changed_by_adding_it_again() {
         files.read("allow.d/cli.list"),
         "!192.0.2.0/24 label=\"no \\\"more\\\"\"\n"
     );
-    assert!(guard.kernel.table[&prefix("192.0.2.0/24").0].excludes());
+    assert!(
+        guard
+            .kernel
+            .table
+            .get(&prefix("192.0.2.0/24").0)
+            .unwrap()
+            .excludes()
+    );
 }
 
 #[test]

@@ -28,8 +28,8 @@ use crate::{
     control::protocol::{Failure, Prefix},
     daemon::{bans::Bans, guard::Guard, inputs::Inputs, kernel::Kernel, start::start},
     datapath::{
-        AttachMode, Attachment, Capacities, CommandTable, DatapathError, Hook, Judgement,
-        LimitSettings, SessionSettings, TcKind,
+        AllowMemory, AttachMode, Attachment, Capacities, CommandTable, DatapathError, Hook,
+        Judgement, LimitSettings, SessionSettings, TcKind,
     },
     engine::{
         allowlist::{AllowTable, Change},
@@ -144,6 +144,14 @@ impl Kernel for Fake {
         }
         assert_eq!(self.table, *wanted, "the plan leads elsewhere");
         Ok(())
+    }
+
+    fn allow_memory(&self) -> AllowMemory {
+        AllowMemory {
+            bytes: 1 << 20,
+            used: 100 * self.table.len() as u64,
+            ..AllowMemory::default()
+        }
     }
 
     fn lookup(&self, source: IpAddr) -> Result<Option<(IpNet, AllowValue)>> {

@@ -30,7 +30,7 @@ fn guard(files: &Files) -> Guard<Fake> {
 /// The profile that the kernel judges a source by.
 fn judged_by(guard: &Guard<Fake>, source: &str) -> Profile {
     let prefix = format!("{source}/32").parse().unwrap();
-    guard.kernel.profiles[&guard.kernel.table[&prefix].profile]
+    guard.kernel.profiles[&guard.kernel.table.get(&prefix).unwrap().profile]
 }
 
 fn sessions(guard: &Guard<Fake>, source: &str) -> u32 {
@@ -43,7 +43,7 @@ fn a_start_writes_all_profiles_and_limits() {
     files.list("a.list", "192.0.2.1 profile=bulk\n192.0.2.2\n");
     let guard = files.guard(Fake::with_interfaces(&["eth0"]));
     let bulk = judged_by(&guard, "192.0.2.1");
-    assert_eq!(bulk, kernel_profile(&guard.config.profiles["bulk"]));
+    assert_eq!(bulk, kernel_profile("bulk", &guard.config.profiles["bulk"]));
     assert_eq!((bulk.sessions, bulk.data), (7, 16));
     assert_eq!(bulk.connections, Rate::per_second(100, 500));
     assert_eq!(bulk.packets, Rate::per_second(500, 2000));

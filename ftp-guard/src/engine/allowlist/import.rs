@@ -3,7 +3,8 @@
 use std::path::Path;
 
 use super::entry::Entry;
-use super::set::{AllowSet, Profiles};
+use super::read::Profiles;
+use super::set::AllowSet;
 use crate::diagnostic::Diagnostics;
 
 /// Reads an allowlist file to import, in the order of its lines; `path` is what mistakes are
@@ -17,7 +18,7 @@ pub fn import_list(
     profiles: Profiles<'_>,
 ) -> Result<Vec<Entry>, Diagnostics> {
     let set = AllowSet::parse([(path, text)], profiles)?;
-    let mut entries: Vec<_> = set.iter().cloned().collect();
+    let mut entries: Vec<_> = set.iter().collect();
     entries.sort_by_key(|entry| entry.line);
     Ok(entries)
 }

@@ -6,6 +6,7 @@ use jiff::Timestamp;
 
 use super::entry::{DEFAULT_PROFILE, Entry, check_label};
 use super::expiry::parse_expiry;
+use super::plain::plain_prefix;
 use super::prefix::parse_prefix;
 use crate::diagnostic::quoted;
 
@@ -231,6 +232,9 @@ pub(crate) fn written_entry(line: &str) -> Option<Entry> {
 
 /// The prefix of a line, if it has one, whatever else is wrong in the line.
 pub(crate) fn written_prefix(line: &str) -> Option<IpNet> {
+    if let Some(prefix) = plain_prefix(line.trim_end_matches(['\r', '\n'])) {
+        return Some(prefix);
+    }
     let mut cursor = Cursor { text: line, at: 0 };
     cursor.skip_blanks();
     cursor.eat('!');

@@ -10,23 +10,32 @@
 //! 2001:db8:7::/48
 //! ```
 
+mod difference;
 mod entry;
 mod expiry;
 mod import;
 mod line;
 mod numbers;
+mod plain;
 mod plan;
 mod prefix;
+mod read;
 mod set;
+mod table;
+mod texts;
+mod update;
 
 pub use entry::{DEFAULT_PROFILE, Entry, check_label};
 pub use expiry::{expires_s, parse_expiry};
 pub use import::import_list;
 pub(crate) use line::{trailing_comment, written_entry, written_prefix};
-pub use numbers::ProfileNumbers;
-pub use plan::{AllowTable, Change, plan};
+pub use numbers::{ProfileNumbers, name_tag};
+pub use plan::{Change, plan};
 pub use prefix::{parse_prefix, written};
-pub use set::{AllowSet, MOST_REPORTED, Profiles};
+pub use read::{MOST_REPORTED, Profiles};
+pub use set::AllowSet;
+pub use table::{AllowTable, Iter};
+pub use texts::ListText;
 
 #[cfg(test)]
 mod tests;

@@ -4,17 +4,14 @@
 //! their own: the two tables cannot be changed in one step. So that no packet is judged by the limits of
 //! a stranger meanwhile, a name keeps its number as long as entries may have it, and a new name gets one
 //! that no entry has; its limits are written before the first entry refers to it. A daemon that is
-//! started again finds the numbers in the kernel's entries: those of a name that stands in the files for
-//! the same prefixes.
+//! started again finds the numbers beside the limits, where each profile has a tag of its name.
 
-use std::cmp::Reverse;
 use std::collections::{BTreeMap, BTreeSet};
 
 use ftp_guard_common::limits::PROFILES;
 
 use super::entry::DEFAULT_PROFILE;
-use super::plan::AllowTable;
-use super::set::AllowSet;
+use super::table::AllowTable;
 
 /// What is known of numbers before a change.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -39,31 +36,25 @@ impl ProfileNumbers {
         Self { names, taken }
     }
 
-    /// Those of a predecessor: `table` is what it left, `set` what the files say now. A name has the
-    /// number that most of its entries have; of two names that would have the same, the one with more
-    /// entries.
+    /// Those of a predecessor, from the numbers and the tags ([`name_tag`]) of the profiles that it left in
+    /// the kernel. `names` are the profiles that there are now. What has a tag of no name that there is
+    /// may still be referred to.
     #[must_use]
-    pub fn found(set: &AllowSet, table: &AllowTable) -> Self {
-        let mut votes: BTreeMap<(&str, u16), u64> = BTreeMap::new();
-        for entry in set.iter() {
-            if let Some(value) = table.get(&entry.prefix)
-                && is_free_to(&entry.profile, value.profile)
-            {
-                *votes.entry((&entry.profile, value.profile)).or_default() += 1;
-            }
-        }
-        let mut votes: Vec<_> = votes.into_iter().collect();
-        votes.sort_by_key(|(pair, count)| (Reverse(*count), *pair));
-        let mut names = BTreeMap::new();
-        let mut given = BTreeSet::new();
-        for ((name, number), _) in votes {
-            if !names.contains_key(name) && given.insert(number) {
-                names.insert(name.to_owned(), number);
-            }
-        }
+    pub fn found<'n>(
+        names: impl IntoIterator<Item = &'n str>,
+        left: impl IntoIterator<Item = (u16, u64)>,
+    ) -> Self {
+        let left: Vec<(u16, u64)> = left.into_iter().filter(|(_, tag)| *tag != 0).collect();
+        let names = names.into_iter().filter_map(|name| {
+            let tag = name_tag(name);
+            let (number, _) = left
+                .iter()
+                .find(|(number, left)| *left == tag && is_free_to(name, *number))?;
+            Some((name.to_owned(), *number))
+        });
         Self {
-            names,
-            taken: numbers(table).collect(),
+            names: names.collect(),
+            taken: left.iter().map(|(number, _)| *number).collect(),
         }
     }
 
@@ -90,6 +81,16 @@ impl ProfileNumbers {
         assigned.extend(new.into_iter().zip(unused.chain(left)));
         assigned
     }
+}
+
+/// What stands for a profile's name in the kernel: FNV-1a of 64 bits, the same in every version of this
+/// program; never 0.
+#[must_use]
+pub fn name_tag(name: &str) -> u64 {
+    let hash = name.bytes().fold(0xcbf2_9ce4_8422_2325, |hash: u64, byte| {
+        (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3)
+    });
+    hash.max(1)
 }
 
 /// The default profile has the number 0 and no other has it.

@@ -1,13 +1,9 @@
 //! The steps from one table to another while packets are being judged.
 
-use std::cmp::Reverse;
-use std::collections::BTreeMap;
+use std::{cmp::Ordering, collections::BTreeMap};
 
 use ftp_guard_common::allow::AllowValue;
 use ipnet::IpNet;
-
-/// What the kernel's tables hold: IPv4 and IPv6 together.
-pub type AllowTable = BTreeMap<IpNet, AllowValue>;
 
 /// One step in a table by prefix. Each is atomic in the kernel.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -31,24 +27,63 @@ pub enum Change<V = AllowValue> {
 ///   so that below it nothing but wanted ones come to light.
 ///
 /// It holds at every moment at which no entry of `wanted` has expired; those of `current` may have.
+///
+/// Both come in the order of [`AllowTable`](super::AllowTable), each prefix once. The cost is one pass
+/// over the two.
 #[must_use]
-pub fn plan<V: Copy + PartialEq>(
-    current: &BTreeMap<IpNet, V>,
-    wanted: &BTreeMap<IpNet, V>,
+pub fn plan<'t, V: Copy + PartialEq + 't>(
+    current: impl IntoIterator<Item = (&'t IpNet, &'t V)>,
+    wanted: impl IntoIterator<Item = (&'t IpNet, &'t V)>,
 ) -> Vec<Change<V>> {
-    let mut inserts: Vec<_> = wanted
-        .iter()
-        .filter(|(prefix, value)| current.get(*prefix) != Some(*value))
-        .collect();
-    inserts.sort_by_key(|(prefix, _)| Reverse(prefix.prefix_len()));
-    let mut removals: Vec<_> = current
-        .keys()
-        .filter(|prefix| !wanted.contains_key(*prefix))
-        .collect();
-    removals.sort_by_key(|prefix| prefix.prefix_len());
-    inserts
-        .into_iter()
-        .map(|(prefix, value)| Change::Insert(*prefix, *value))
-        .chain(removals.into_iter().map(|prefix| Change::Remove(*prefix)))
+    let (mut current, mut wanted) = (current.into_iter(), wanted.into_iter());
+    let (mut old, mut new) = (current.next(), wanted.next());
+    let (mut inserts, mut removals) = (ByLength::default(), ByLength::default());
+    loop {
+        let order = match (old, new) {
+            (None, None) => break,
+            (Some(_), None) => Ordering::Less,
+            (None, Some(_)) => Ordering::Greater,
+            (Some((prefix, _)), Some((other, _))) => prefix.cmp(other),
+        };
+        if let Some((prefix, _)) = old
+            && order.is_lt()
+        {
+            removals.push(prefix, Change::Remove(*prefix));
+        }
+        if let Some((prefix, value)) = new
+            && order.is_ge()
+        {
+            let stays = order.is_eq() && old.is_some_and(|(_, before)| before == value);
+            if !stays {
+                inserts.push(prefix, Change::Insert(*prefix, *value));
+            }
+        }
+        if order.is_le() {
+            old = current.next();
+        }
+        if order.is_ge() {
+            new = wanted.next();
+        }
+    }
+    let longest_first = inserts.0.into_values().rev();
+    longest_first
+        .chain(removals.0.into_values())
+        .flatten()
         .collect()
+}
+
+/// Steps by the length of their prefixes: there are few lengths, and a sort would cost more than all
+/// the rest.
+struct ByLength<V>(BTreeMap<u8, Vec<Change<V>>>);
+
+impl<V> Default for ByLength<V> {
+    fn default() -> Self {
+        Self(BTreeMap::new())
+    }
+}
+
+impl<V> ByLength<V> {
+    fn push(&mut self, prefix: &IpNet, step: Change<V>) {
+        self.0.entry(prefix.prefix_len()).or_default().push(step);
+    }
 }

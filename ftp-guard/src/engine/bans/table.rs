@@ -2,10 +2,7 @@
 
 use std::{collections::BTreeMap, net::IpAddr};
 
-use ftp_guard_common::{
-    allow::MAX_EXPIRED_NESTING,
-    ban::{BanKind, BanValue},
-};
+use ftp_guard_common::ban::{BanKind, BanValue, MAX_EXPIRED_NESTING};
 use ipnet::IpNet;
 
 use crate::engine::allowlist::Change;

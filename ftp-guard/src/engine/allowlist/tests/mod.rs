@@ -5,6 +5,8 @@ mod lookup;
 mod numbers;
 mod parse;
 mod plan;
+mod table;
+mod update;
 mod written;
 
 use std::path::Path;

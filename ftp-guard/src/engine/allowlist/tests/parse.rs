@@ -39,7 +39,7 @@ fn entries_are_read_with_all_their_settings() {
     assert_eq!(set.len(), 4);
     assert!(!set.is_empty());
 
-    let [host, net, excluded, six] = entries[..] else {
+    let [host, net, excluded, six] = &entries[..] else {
         panic!("{entries:?}");
     };
     assert_eq!(host.to_string(), "192.0.2.7");
@@ -61,7 +61,7 @@ fn entries_are_read_with_all_their_settings() {
 
     let table = set.table("2026-01-01T00:00:00Z".parse().unwrap());
     assert_eq!(
-        table[&net.prefix],
+        *table.get(&net.prefix).unwrap(),
         AllowValue {
             expires_s: 1_798_761_599,
             profile: 1,
@@ -69,7 +69,7 @@ fn entries_are_read_with_all_their_settings() {
             kind: 0,
         }
     );
-    assert_eq!(table[&excluded.prefix].kind, 1);
+    assert_eq!(table.get(&excluded.prefix).unwrap().kind, 1);
 }
 
 #[test]

@@ -1,0 +1,72 @@
+//! The stores that make the arrays say something else, in their order. `docs/lookup.md` tells why it is this one.
+
+/// One store, or what must be between two.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Step {
+    /// To the bits of 64 /16s.
+    Known(u32, u64),
+    /// To the word of a /16.
+    Root(u32, u32),
+    /// To the bits of a /18.
+    Bits(u32, u64),
+    /// To the word of a /18.
+    Group(u32, u32),
+    /// Who sees what comes next sees what came before.
+    Order,
+    /// Nobody reads any more what was there before.
+    Grace,
+}
+
+/// What was prepared. Everything that the new words refer to is written.
+#[derive(Default)]
+pub struct Plan4 {
+    /// Main outcomes of /16s in which no /24 has one.
+    pub mains: Vec<(u32, u32)>,
+    /// Places of entries: those wanted, and those in whose place the default or the main outcome is wanted, but not
+    /// before everybody knows it.
+    pub groups: Vec<(u32, u32)>,
+    /// Bits that go with these.
+    pub bits: Vec<(u32, u64)>,
+    /// Defaults and main outcomes.
+    pub roots: Vec<(u32, u32)>,
+    /// Whether a /24 has an entry only for the time being.
+    pub is_bridged: bool,
+    /// The bits as they are wanted.
+    pub last_bits: Vec<(u32, u64)>,
+    /// Places of the entries that are wanted.
+    pub last_groups: Vec<(u32, u32)>,
+    /// Which /16s have anything in the end. What has nothing says the same without its bit.
+    pub known: Vec<(u32, u64)>,
+    /// Room for entries while it is made: those before the last grace, and those behind it.
+    pub entries: (Vec<u32>, Vec<u32>),
+    /// Blocks that were taken: place and length.
+    pub taken: Vec<(u32, u32)>,
+    /// Blocks that nothing refers to afterwards.
+    pub back: Vec<(u32, u32)>,
+}
+
+impl Plan4 {
+    /// All steps.
+    pub fn steps(&self) -> impl Iterator<Item = Step> {
+        let known = |(at, to): &(u32, u64)| Step::Known(*at, *to);
+        let root = |(at, to): &(u32, u32)| Step::Root(*at, *to);
+        let group = |(at, to): &(u32, u32)| Step::Group(*at, *to);
+        let bits = |(at, to): &(u32, u64)| Step::Bits(*at, *to);
+        let after_bits = !self.last_bits.is_empty();
+        self.mains
+            .iter()
+            .map(root)
+            .chain([Step::Order])
+            .chain(self.groups.iter().map(group))
+            .chain([Step::Order])
+            .chain(self.bits.iter().map(bits))
+            .chain([Step::Order])
+            .chain(self.roots.iter().map(root))
+            .chain(self.is_bridged.then_some(Step::Grace))
+            .chain(self.last_bits.iter().map(bits))
+            .chain(after_bits.then_some(Step::Grace))
+            .chain(self.last_groups.iter().map(group))
+            .chain([Step::Order])
+            .chain(self.known.iter().map(known))
+    }
+}
