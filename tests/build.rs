@@ -1,4 +1,4 @@
-//! Compiles the suites' kernel program (package `ftp-guard-tests-ebpf`) and leaves the object in
+//! Compiles the suites' kernel programs (package `ftp-guard-tests-ebpf`) and leaves the objects in
 //! `OUT_DIR`.
 
 use std::process::ExitCode;
@@ -9,15 +9,20 @@ mod compiler;
 mod object;
 
 fn main() -> ExitCode {
-    let program = object::Object {
-        package: "ftp-guard-tests-ebpf",
-        binary: "flood",
-        sources: &[
-            "tests/ebpf/src",
-            "tests/ebpf/Cargo.toml",
-            "Cargo.toml",
-            "Cargo.lock",
-        ],
-    };
-    program.main()
+    for binary in ["flood", "trie"] {
+        let program = object::Object {
+            package: "ftp-guard-tests-ebpf",
+            binary,
+            sources: &[
+                "tests/ebpf/src",
+                "tests/ebpf/Cargo.toml",
+                "Cargo.toml",
+                "Cargo.lock",
+            ],
+        };
+        if program.main() != ExitCode::SUCCESS {
+            return ExitCode::FAILURE;
+        }
+    }
+    ExitCode::SUCCESS
 }

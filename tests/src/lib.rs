@@ -5,6 +5,7 @@ pub mod agree;
 pub mod conversation;
 pub mod lab;
 pub mod ledger;
+pub mod lists;
 pub mod model;
 pub mod monitored;
 pub mod packet;

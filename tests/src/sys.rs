@@ -137,8 +137,37 @@ pub fn first_value<T: Pod>(map: &MapData, length: usize) -> io::Result<Vec<T>> {
 /// What the kernel says: the array is shorter.
 pub fn set_words(map: BorrowedFd<'_>, values: &[u64]) -> io::Result<()> {
     let keys: Vec<u32> = (0..values.len() as u32).collect();
+    update(map, keys.as_ptr().cast(), values)
+}
+
+/// Inserts words into a map under keys of any one size, in one call (kernel 5.6).
+///
+/// # Errors
+///
+/// What the kernel says: the map is full, or has no such keys.
+pub fn insert_words(map: BorrowedFd<'_>, keys: &[u8], values: &[u64]) -> io::Result<()> {
+    update(map, keys.as_ptr().cast(), values)
+}
+
+/// Overwrites some words of an array, by their indices, in one call (kernel 5.6).
+///
+/// # Errors
+///
+/// What the kernel says: the array is shorter.
+pub fn set_some_words(map: BorrowedFd<'_>, keys: &[u32], values: &[u64]) -> io::Result<()> {
+    if keys.len() != values.len() {
+        return Err(io::Error::other("not as many words as indices"));
+    }
+    if keys.is_empty() {
+        return Ok(());
+    }
+    update(map, keys.as_ptr().cast(), values)
+}
+
+/// As many keys as there are values, wherever they are.
+fn update(map: BorrowedFd<'_>, keys: *const u8, values: &[u64]) -> io::Result<()> {
     let mut attributes = zeroed();
-    attributes.batch.keys = keys.as_ptr() as u64;
+    attributes.batch.keys = keys as u64;
     attributes.batch.values = values.as_ptr() as u64;
     attributes.batch.count = values.len() as u32;
     attributes.batch.map_fd = map.as_raw_fd() as u32;

@@ -21,7 +21,7 @@ use aya_ebpf::{
 };
 
 use crate::recipe::{
-    FLAG_ACKNOWLEDGES, FLAG_UNICAST, FLAG_V6, FRAME_WORDS, PORTS, Source, Template,
+    FLAG_ACKNOWLEDGES, FLAG_POOL, FLAG_UNICAST, FLAG_V6, FRAME_WORDS, PORTS, Source, Template,
 };
 
 #[btf_map]
@@ -29,6 +29,15 @@ static FLOOD_TEMPLATE: Array<Template, 1> = Array::new();
 
 #[btf_map]
 static FLOOD_SOURCES: Array<Source, { recipe::SOURCES as usize }> = Array::new();
+
+/// Addresses to take in turn, host order: a word for each of IPv4, two for each of IPv6. The loader sets the
+/// length.
+#[btf_map]
+static FLOOD_POOL: Array<u64, 1> = Array::new();
+
+/// Whose turn it is.
+#[btf_map]
+static FLOOD_TURN: Array<u64, 1> = Array::new();
 
 // The loader sets them, so that the verifier knows them and removes what a flood does not need. None is
 // zero before: LLVM merges a zero global with zero constants that are passed by address.
@@ -54,6 +63,9 @@ static PORT_COUNT: Global<u32> = Global::new(6);
 /// `FLAG_*`.
 #[unsafe(no_mangle)]
 static FLAGS: Global<u32> = Global::new(7);
+/// Number of addresses in the pool.
+#[unsafe(no_mangle)]
+static POOL_COUNT: Global<u32> = Global::new(8);
 
 #[xdp]
 pub fn ftpg_flood(ctx: XdpContext) -> u32 {
@@ -113,9 +125,42 @@ fn write(ctx: &XdpContext) -> Option<()> {
     frame.put(transport + 16, fold(sum).to_be())
 }
 
+/// The words of the next address of the pool. One CPU sends: nobody else takes a turn.
+#[inline(always)]
+fn pooled() -> Option<[u32; 4]> {
+    let turn = FLOOD_TURN.get_ptr_mut(0)?;
+    // SAFETY: the kernel keeps the value where it is; a torn turn would be another address of the pool.
+    let number = unsafe { *turn } as u32;
+    let next = number + 1;
+    // SAFETY: as above.
+    unsafe {
+        *turn = if next < POOL_COUNT.load() {
+            next.into()
+        } else {
+            0
+        }
+    };
+    if FLAGS.load() & FLAG_V6 == 0 {
+        return Some([*FLOOD_POOL.get(number)? as u32, 0, 0, 0]);
+    }
+    let (high, low) = (
+        *FLOOD_POOL.get(2 * number)?,
+        *FLOOD_POOL.get(2 * number + 1)?,
+    );
+    Some([
+        (high >> 32) as u32,
+        high as u32,
+        (low >> 32) as u32,
+        low as u32,
+    ])
+}
+
 /// The words of a source's address, by a random number.
 #[inline(always)]
 fn source(random_bits: u32) -> Option<[u32; 4]> {
+    if FLAGS.load() & FLAG_POOL != 0 {
+        return pooled();
+    }
     let count = SOURCE_COUNT.load();
     let number = if count > 1 {
         choose(random(), count, recipe::SOURCES)

@@ -13,6 +13,8 @@ pub const FLAG_V6: u32 = 1;
 pub const FLAG_ACKNOWLEDGES: u32 = 2;
 /// Addresses that no sender has (0/8, 10/8, 127/8, 224/3) are replaced by others of IPv4.
 pub const FLAG_UNICAST: u32 = 4;
+/// The sources are those of the pool, one after the other, instead of prefixes.
+pub const FLAG_POOL: u32 = 8;
 
 /// The frame as far as all are the same. What differs is zero, and the checksums are right for that.
 #[repr(C)]

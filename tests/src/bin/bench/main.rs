@@ -1,33 +1,61 @@
 //! What the guard costs. Needs root.
 //!
-//! Usage: `bench [packets|transfer|flood|monitor] [--json] [--rounds N] [--repeat N] [--size MIB] [--quick]
-//! [--only WORD]`
+//! Usage: `bench [all|packets|drops|lists|loading|transfer|flood|monitor] [--json] [--rounds N] [--repeat N]
+//! [--size MIB] [--quick] [--only WORD] [--output DIR]`
 
+mod all;
+mod cpus;
+mod drops;
 mod flood;
+mod lists;
+mod loading;
 mod monitor;
 mod packets;
 mod process;
+mod report;
 mod transfer;
+mod trie;
 
-use std::fs;
+use std::{fs, path::PathBuf};
 
 use anyhow::{Context, Result, bail};
 
 fn main() -> Result<()> {
     let options = Options::read(std::env::args().skip(1))?;
-    match options.suite {
-        Suite::Packets => packets::run(&options),
-        Suite::Transfer => transfer::run(&options),
-        Suite::Flood => flood::run(&options),
-        Suite::Monitor => monitor::run(&options),
+    match options.measured {
+        Measured::All => all::run(&options),
+        Measured::Packets => packets::run(&options),
+        Measured::Transfer => transfer::run(&options),
+        Measured::Flood => flood::run(&options),
+        Measured::Monitor => monitor::run(&options),
+        Measured::Drops => {
+            let cpu = all::divide()?;
+            all::alone(drops::Drops::new(&options, cpu)?, &options)
+        }
+        Measured::Lists => {
+            let cpu = all::divide()?;
+            all::alone(lists::Lists::new(&options, cpu)?, &options)
+        }
+        Measured::Loading => {
+            let cpu = all::divide()?;
+            all::alone(loading::Loading::new(&options, cpu), &options)
+        }
     }
 }
 
 /// What is measured.
 #[derive(Clone, Copy)]
-enum Suite {
+enum Measured {
+    /// All but floods and the monitor, for the page.
+    All,
     /// Single packets.
     Packets,
+    /// Frames that are discarded.
+    Drops,
+    /// What the length of the list costs.
+    Lists,
+    /// Loading a long list.
+    Loading,
     /// Whole transfers.
     Transfer,
     /// What partners notice of floods.
@@ -36,8 +64,18 @@ enum Suite {
     Monitor,
 }
 
+/// A suite that measures in rounds, in each of which everything that is compared has its turn. Rounds of one
+/// suite come between those of others.
+trait Suite {
+    fn name(&self) -> &'static str;
+    fn rounds(&self) -> usize;
+    fn round(&mut self, round: usize) -> Result<()>;
+    /// What the rounds so far have found.
+    fn section(&self) -> Result<report::Section>;
+}
+
 struct Options {
-    suite: Suite,
+    measured: Measured,
     json: bool,
     rounds: Option<usize>,
     /// Runs of a packet in a round.
@@ -48,18 +86,21 @@ struct Options {
     quick: bool,
     /// Of floods, those alone that have all of these in the names of contender, flood and rate.
     only: Vec<String>,
+    /// Where the page goes.
+    output: PathBuf,
 }
 
 impl Options {
     fn read(mut arguments: impl Iterator<Item = String>) -> Result<Self> {
         let mut options = Self {
-            suite: Suite::Packets,
+            measured: Measured::All,
             json: false,
             rounds: None,
             repeat: 200_000,
             size_mib: 4096,
             quick: false,
             only: Vec::new(),
+            output: PathBuf::from("docs/benchmarks"),
         };
         while let Some(argument) = arguments.next() {
             let mut number = || -> Result<u32> {
@@ -69,10 +110,17 @@ impl Options {
                     .with_context(|| format!("{argument} needs a number above 0, not \"{value}\""))
             };
             match argument.as_str() {
-                "packets" => options.suite = Suite::Packets,
-                "transfer" => options.suite = Suite::Transfer,
-                "flood" => options.suite = Suite::Flood,
-                "monitor" => options.suite = Suite::Monitor,
+                "all" => options.measured = Measured::All,
+                "packets" => options.measured = Measured::Packets,
+                "drops" => options.measured = Measured::Drops,
+                "lists" => options.measured = Measured::Lists,
+                "loading" => options.measured = Measured::Loading,
+                "transfer" => options.measured = Measured::Transfer,
+                "flood" => options.measured = Measured::Flood,
+                "monitor" => options.measured = Measured::Monitor,
+                "--output" => {
+                    options.output = arguments.next().context("--output needs a folder")?.into();
+                }
                 "--quick" => options.quick = true,
                 "--only" => options
                     .only
@@ -82,8 +130,8 @@ impl Options {
                 "--repeat" => options.repeat = number()?,
                 "--size" => options.size_mib = number()?,
                 other => bail!(
-                    "unknown argument \"{other}\": packets, transfer, flood, monitor, --json, --rounds N, --repeat N, \
-                     --size MIB, --quick or --only WORD"
+                    "unknown argument \"{other}\": all, packets, drops, lists, loading, transfer, flood, monitor, \
+                     --json, --rounds N, --repeat N, --size MIB, --quick, --only WORD or --output DIR"
                 ),
             }
         }

@@ -18,8 +18,17 @@ pub fn cpu_seconds(pid: u32) -> Result<f64> {
 
 /// Resident memory, in KiB.
 pub fn resident_kib(pid: u32) -> Result<u64> {
+    status_kib(pid, "VmRSS:")
+}
+
+/// Resident memory at its highest so far, in KiB.
+pub fn highest_kib(pid: u32) -> Result<u64> {
+    status_kib(pid, "VmHWM:")
+}
+
+fn status_kib(pid: u32, name: &str) -> Result<u64> {
     let status = fs::read_to_string(format!("/proc/{pid}/status"))?;
-    let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:"));
+    let line = status.lines().find_map(|line| line.strip_prefix(name));
     let value = line.and_then(|line| line.split_whitespace().next());
-    Ok(value.context("no VmRSS")?.parse()?)
+    Ok(value.with_context(|| format!("no {name}"))?.parse()?)
 }

@@ -24,10 +24,16 @@ use ftp_guard_tests::{
 };
 use serde_json::json;
 
-use crate::{Options, load, machine, median};
+use crate::{
+    Options, Suite, load, machine, median,
+    report::{Better, Ratio, Section, Table, median_of},
+};
 
 /// Time for one transfer.
 const LIMIT: Duration = Duration::from_secs(600);
+const MEANING: &str = "Any XDP program on a veth interface makes its peer send segments of wire size one by one: \
+    \"guard to XDP_PASS\" is what the guard costs where segments have wire size anyway, on a network card; \
+    \"guard to nothing\" has the loss of veth's own shortcut in it, which is in \"XDP_PASS\" as well.";
 
 /// What is on the server's interface.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -86,31 +92,120 @@ impl Rates {
     }
 }
 
-/// Measures in rounds, in each of which every setting has its turn, and prints the medians.
+/// Measures in rounds and prints the medians.
 pub fn run(options: &Options) -> Result<()> {
-    let bench = Bench::new(options.size_mib)?;
-    let mut all: Vec<Rates> = Way::ALL
-        .into_iter()
-        .flat_map(|way| {
+    let mut suite = Transfers::new(options, 5, options.size_mib)?;
+    for round in 0..suite.rounds {
+        suite.round(round)?;
+    }
+    print(&suite.all, options)
+}
+
+/// The suite.
+pub struct Transfers {
+    rounds: usize,
+    bench: Bench,
+    all: Vec<Rates>,
+}
+
+impl Transfers {
+    /// By default `rounds` rounds of transfers of `size_mib` MiB.
+    pub fn new(options: &Options, rounds: usize, size_mib: u32) -> Result<Self> {
+        let rates = |way| {
             Setting::ALL.map(|setting| Rates {
                 way,
                 setting,
                 rates: Vec::new(),
             })
+        };
+        Ok(Self {
+            rounds: options.rounds(rounds),
+            bench: Bench::new(size_mib)?,
+            all: Way::ALL.into_iter().flat_map(rates).collect(),
         })
-        .collect();
-    for round in 0..options.rounds(5) {
+    }
+
+    fn rates(&self, way: Way, setting: Setting) -> &[f64] {
+        let wanted = |rates: &&Rates| (rates.way, rates.setting) == (way, setting);
+        let found = self.all.iter().find(wanted);
+        found.map_or(&[], |found| &found.rates)
+    }
+}
+
+impl Suite for Transfers {
+    fn name(&self) -> &'static str {
+        "transfer"
+    }
+
+    fn rounds(&self) -> usize {
+        self.rounds
+    }
+
+    /// Every setting has its turn.
+    fn round(&mut self, round: usize) -> Result<()> {
         for turn in 0..Setting::ALL.len() {
             // Whoever comes first in a round comes last in the next.
             let setting = Setting::ALL[(turn + round) % Setting::ALL.len()];
-            let on = bench.set(setting)?;
-            for measured in all.iter_mut().filter(|rates| rates.setting == setting) {
-                measured.rates.push(bench.transfer(measured.way)?);
+            let on = self.bench.set(setting)?;
+            for measured in self.all.iter_mut().filter(|rates| rates.setting == setting) {
+                measured.rates.push(self.bench.transfer(measured.way)?);
             }
             on.take_off()?;
         }
+        Ok(())
     }
-    print(&all, options)
+
+    fn section(&self) -> Result<Section> {
+        let mut ratios = Vec::new();
+        let mut columns = vec!["transfer".to_owned()];
+        columns.extend(Setting::ALL.map(|setting| format!("{setting}, MiB/s")));
+        let mut rows = Vec::new();
+        for way in Way::ALL {
+            let guard = self.rates(way, Setting::Guard);
+            for other in [Setting::Pass, Setting::Nothing, Setting::Unread] {
+                ratios.push(Ratio::of(
+                    format!("transfer/{}: guard to {other}", way.name()),
+                    Better::Higher,
+                    guard,
+                    self.rates(way, other),
+                ));
+            }
+            let mut row = vec![way.name().to_owned()];
+            row.extend(
+                Setting::ALL.map(|setting| format!("{:.0}", median_of(self.rates(way, setting)))),
+            );
+            rows.push(row);
+        }
+        let rates: Vec<_> = self
+            .all
+            .iter()
+            .map(|rates| {
+                json!({
+                    "way": rates.way.name(),
+                    "setting": rates.setting.to_string(),
+                    "mib_s": rates.rates,
+                })
+            })
+            .collect();
+        Ok(Section {
+            name: "transfer",
+            title: "Transfers",
+            about: format!(
+                "Files of {} MiB between vsftpd and curl over veth, {} rounds, in each of which every setting has \
+                 its turn.",
+                self.bench.size_mib, self.rounds
+            ),
+            ratios,
+            tables: vec![Table {
+                title: String::new(),
+                columns,
+                rows,
+                meaning: MEANING.to_owned(),
+            }],
+            plots: Vec::new(),
+            data: json!({ "size_mib": self.bench.size_mib, "rates": rates }),
+        })
+    }
 }
 
 /// A server and a client with one cable between them.
@@ -292,11 +387,6 @@ fn print(all: &[Rates], options: &Options) -> Result<()> {
             guard / unread
         );
     }
-    println!(
-        "\nAny XDP program on a veth interface makes its peer send segments of wire size one by one: \
-         \"guard to XDP_PASS\" is what the guard costs where segments have wire size anyway, on a network \
-         card; \"guard to nothing\" has the loss of veth's own shortcut in it, which is in \"XDP_PASS\" as \
-         well."
-    );
+    println!("\n{MEANING}");
     Ok(())
 }

@@ -2,6 +2,8 @@
 
 use std::{
     io,
+    net::IpAddr,
+    os::fd::AsFd,
     sync::{
         Arc,
         atomic::{AtomicBool, AtomicU64, Ordering},
@@ -13,7 +15,7 @@ use std::{
 use anyhow::{Context, Result, ensure};
 use aya::{
     Ebpf, EbpfLoader, Pod, TestRun, TestRunAttrs, TestRunOptions,
-    maps::Array,
+    maps::{Array, Map},
     programs::{ProgramError, Xdp},
 };
 use nix::{
@@ -24,14 +26,15 @@ use nix::{
 
 use super::recipe::{
     Prepared, Recipe,
-    program::{FRAME_WORDS, Source, Template},
+    program::{FLAG_POOL, FRAME_WORDS, Source, Template},
 };
-use crate::lab::Host;
+use crate::{lab::Host, sys};
 
 /// Names in the object.
 const PROGRAM: &str = "ftpg_flood";
 const TEMPLATE_MAP: &str = "FLOOD_TEMPLATE";
 const SOURCES_MAP: &str = "FLOOD_SOURCES";
+const POOL_MAP: &str = "FLOOD_POOL";
 
 /// No flood lasts longer, whatever it is told.
 const LONGEST: Duration = Duration::from_secs(180);
@@ -99,7 +102,7 @@ impl Generator {
         let index = host.enter(|| nix::net::if_::if_nametoindex(interface));
         let index = index.with_context(|| format!("{} has no {interface}", host.name()))?;
         let prepared = recipe.prepare()?;
-        let mut ebpf = load(&prepared, index)?;
+        let mut ebpf = load(&prepared, index, &[])?;
         let length = 8 * prepared.words as usize;
         // What is wrong with the program or the interface shows now.
         host.enter(|| send(&mut ebpf, length, 1))?;
@@ -207,7 +210,13 @@ impl Debt {
     }
 }
 
-fn load(prepared: &Prepared, interface: u32) -> Result<Ebpf> {
+pub(super) fn load(prepared: &Prepared, interface: u32, pool: &[IpAddr]) -> Result<Ebpf> {
+    let words = pool_words(pool);
+    let pool_count = u32::try_from(pool.len())?;
+    let flags = match pool {
+        [] => prepared.flags,
+        _ => prepared.flags | FLAG_POOL,
+    };
     let sources = u32::try_from(prepared.sources.len())?;
     let object = aya::include_bytes_aligned!(concat!(env!("OUT_DIR"), "/flood.o"));
     let mut ebpf = EbpfLoader::new()
@@ -217,7 +226,9 @@ fn load(prepared: &Prepared, interface: u32) -> Result<Ebpf> {
         .override_global("TRANSPORT", &prepared.transport, true)
         .override_global("SOURCE_COUNT", &sources, true)
         .override_global("PORT_COUNT", &prepared.port_count, true)
-        .override_global("FLAGS", &prepared.flags, true)
+        .override_global("FLAGS", &flags, true)
+        .override_global("POOL_COUNT", &pool_count, true)
+        .map_max_entries(POOL_MAP, u32::try_from(words.len().max(1))?)
         .load(object)
         .context("cannot load the program of floods (root is needed)")?;
     let map = ebpf.map_mut(TEMPLATE_MAP).context("no template")?;
@@ -227,8 +238,28 @@ fn load(prepared: &Prepared, interface: u32) -> Result<Ebpf> {
     for (number, source) in (0..).zip(&prepared.sources) {
         map.set(number, *source, 0)?;
     }
+    if let Map::Array(pool) = ebpf.map(POOL_MAP).context("no pool")?
+        && !words.is_empty()
+    {
+        sys::set_words(pool.fd().as_fd(), &words)?;
+    }
     program(&mut ebpf)?.load()?;
     Ok(ebpf)
+}
+
+/// Addresses as the program takes them.
+fn pool_words(pool: &[IpAddr]) -> Vec<u64> {
+    let mut words = Vec::new();
+    for address in pool {
+        match address {
+            IpAddr::V4(address) => words.push(u64::from(address.to_bits())),
+            IpAddr::V6(address) => {
+                let bits = address.to_bits();
+                words.extend([(bits >> 64) as u64, bits as u64]);
+            }
+        }
+    }
+    words
 }
 
 fn program(ebpf: &mut Ebpf) -> Result<&mut Xdp> {
@@ -237,7 +268,7 @@ fn program(ebpf: &mut Ebpf) -> Result<&mut Xdp> {
 }
 
 /// Sends `frames` frames of `length` bytes in one system call.
-fn send(ebpf: &mut Ebpf, length: usize, frames: u32) -> Result<()> {
+pub(super) fn send(ebpf: &mut Ebpf, length: usize, frames: u32) -> Result<()> {
     let page = [0; 8 * FRAME_WORDS];
     // `struct xdp_md`: `data` is its first 32-bit field, `data_end` its second.
     let mut context = [0; 24];
@@ -262,7 +293,7 @@ fn send(ebpf: &mut Ebpf, length: usize, frames: u32) -> Result<()> {
     }
 }
 
-fn stay_on(cpu: usize) -> Result<()> {
+pub(super) fn stay_on(cpu: usize) -> Result<()> {
     let mut set = CpuSet::new();
     set.set(cpu)?;
     Ok(sched_setaffinity(Pid::from_raw(0), &set)?)

@@ -63,9 +63,17 @@ impl Guard {
     /// # Errors
     /// When it ends instead, with what it said.
     pub fn launch(&mut self) -> Result<()> {
+        self.launch_within(DAEMON_LIMIT)
+    }
+
+    /// As [`Guard::launch`], with so much time for it: long lists take long on a busy machine.
+    ///
+    /// # Errors
+    /// As [`Guard::launch`].
+    pub fn launch_within(&mut self, limit: Duration) -> Result<()> {
         ensure!(self.daemon.is_none(), "the daemon runs already");
         let mut daemon = self.host.spawn(self.command(&["run"])?)?;
-        wait_until("the daemon answers", DAEMON_LIMIT, || {
+        wait_until("the daemon answers", limit, || {
             if let Some(status) = daemon.ended()? {
                 bail!("it ended, {status}: {}{}", daemon.stdout(), daemon.stderr());
             }

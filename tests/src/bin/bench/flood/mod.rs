@@ -13,16 +13,12 @@ use std::time::Duration;
 
 use anyhow::{Context, Result};
 use ftp_guard_tests::lab::flood::Rate;
-use nix::{
-    sched::{CpuSet, sched_getaffinity, sched_setaffinity},
-    unistd::Pid,
-};
 
 use self::{
     cell::{Extent, Measured, Scenario, measure},
     contender::Contender,
 };
-use crate::Options;
+use crate::{Options, cpus};
 
 /// Frames a second that are offered, each to every contender.
 const RATES: [Rate; 5] = [
@@ -61,7 +57,7 @@ struct Row {
 
 /// Measures all and prints it.
 pub fn run(options: &Options) -> Result<()> {
-    let flood_cpu = divide_cpus()?;
+    let flood_cpu = cpus::divide()?;
     let (rates, extent) = if options.quick {
         (&QUICK_RATES[..], QUICK_EXTENT)
     } else {
@@ -138,26 +134,4 @@ fn long_flood(quick: bool, flood_cpu: Option<usize>) -> Result<(Duration, Measur
         flood_cpu,
     )?;
     Ok((flood, measured))
-}
-
-/// Keeps this process and all that it starts on every CPU but the last, which is returned: the flood's.
-/// Nothing where there is but one.
-fn divide_cpus() -> Result<Option<usize>> {
-    let this_thread = Pid::from_raw(0);
-    let allowed = sched_getaffinity(this_thread)?;
-    let cpus: Vec<_> = (0..CpuSet::count())
-        .filter(|cpu| allowed.is_set(*cpu) == Ok(true))
-        .collect();
-    let [others @ .., last] = &cpus[..] else {
-        return Ok(None);
-    };
-    if others.is_empty() {
-        return Ok(None);
-    }
-    let mut set = CpuSet::new();
-    for cpu in others {
-        set.set(*cpu)?;
-    }
-    sched_setaffinity(this_thread, &set)?;
-    Ok(Some(*last))
 }
