@@ -37,6 +37,8 @@ struct Report {
     /// Allowlist entries, expired ones included.
     entries: u64,
     expired: u64,
+    /// Names of hosts. They are not resolved.
+    names: Vec<String>,
     diagnostics: Vec<DiagnosticView>,
     /// What is wrong, where it is no place in a file that was read.
     error: Option<String>,
@@ -65,6 +67,12 @@ impl Args {
             valid: true,
             entries,
             expired: entries - inputs.set.table(Timestamp::now()).len() as u64,
+            names: inputs
+                .set
+                .hosts()
+                .iter()
+                .map(|entry| entry.name.to_string())
+                .collect(),
             warnings: warnings(&inputs),
             passive_ports: strings(&inputs.passive),
             passive_ports_found: strings(&inputs.origins),
@@ -89,6 +97,14 @@ impl Args {
             let _ = write!(text, ", {} of them expired", report.expired);
         }
         text.push('\n');
+        if !report.names.is_empty() {
+            // As above.
+            let _ = writeln!(
+                text,
+                "names, not resolved here: {}",
+                report.names.join(", ")
+            );
+        }
         for found in &report.passive_ports_found {
             // As above.
             let _ = writeln!(text, "passive ports: {found}");
@@ -141,7 +157,7 @@ fn warnings(inputs: &Inputs) -> Vec<String> {
             existing.join(", ")
         ));
     }
-    if inputs.set.table(Timestamp::now()).is_empty() {
+    if inputs.set.table(Timestamp::now()).is_empty() && inputs.set.hosts().is_empty() {
         warnings.push("the allowlist is empty: nobody may use FTP in enforce mode".to_owned());
     }
     warnings.extend(useless_limits(config));

@@ -168,6 +168,7 @@ fn write(text: &mut String, status: &Status) -> std::fmt::Result {
         let entries = counted(file.entries, "entry", "entries");
         writeln!(text, "             {entries} from {}", file.file.display())?;
     }
+    names(text, &status.allowlist)?;
     memory(text, &status.allowlist)?;
     connections(text, status)?;
     if let Some(flood) = &status.flood {
@@ -336,6 +337,26 @@ fn counters(text: &mut String, what: &str, counters: &[CounterView]) -> std::fmt
         writeln!(text, "{verdict:<11} {reason:<20} {packets:>14} {bytes:>18}")?;
     }
     Ok(())
+}
+
+/// The names of the allowlist, counted.
+fn names(text: &mut String, allowlist: &AllowlistView) -> std::fmt::Result {
+    let Some(names) = &allowlist.names else {
+        return Ok(());
+    };
+    write!(
+        text,
+        "names:       {} with {}",
+        counted(names.names, "name", "names"),
+        counted(names.addresses, "address", "addresses")
+    )?;
+    if names.failing > 0 {
+        write!(text, ", {} FAILING", names.failing)?;
+    }
+    match names.oldest_answer_seconds {
+        Some(age) => writeln!(text, ", oldest answer {} ago", duration(age)),
+        None => writeln!(text),
+    }
 }
 
 /// What the allowlist takes, and took before it last changed.

@@ -12,6 +12,7 @@ mod keys;
 mod limits;
 mod mode_line;
 mod model;
+mod names;
 mod parse;
 mod ports;
 mod problems;
@@ -33,4 +34,5 @@ pub use model::{
     AllowConfig, BpfConfig, Config, ControlConfig, FtpConfig, MetricsConfig, PassivePorts,
     PortRange, SessionsConfig, XdpChoice,
 };
+pub use names::NameSettings;
 pub use reference::reference_markdown;

@@ -14,6 +14,7 @@ use super::detect::DetectSettings;
 use super::history::{ExportSettings, HistorySettings};
 use super::inspect::InspectSettings;
 use super::limits::{BanSettings, EventSettings, Limits, ProfileSettings};
+use super::names::NameSettings;
 use crate::diagnostic::{Diagnostic, Diagnostics, position};
 use crate::engine::allowlist::{DEFAULT_PROFILE, ProfileNumbers};
 
@@ -36,6 +37,8 @@ pub struct Config {
     pub sessions: SessionsConfig,
     /// `[allow]`
     pub allow: AllowConfig,
+    /// `[names]`
+    pub names: NameSettings,
     /// `[metrics]`
     pub metrics: MetricsConfig,
     /// `[control]`

@@ -237,7 +237,18 @@ pub(super) fn duration(
     item: &Item,
     most: &str,
 ) -> Option<Duration> {
-    duration_but(problems, key, item, most, "")
+    duration_but(problems, key, item, "1s", most, "")
+}
+
+/// A time from `least` to `most`, both written as in the file.
+pub(super) fn duration_from(
+    problems: &mut Problems<'_>,
+    key: &str,
+    item: &Item,
+    least: &str,
+    most: &str,
+) -> Option<Duration> {
+    duration_but(problems, key, item, least, most, "")
 }
 
 /// As [`duration`], where the key has another value, `off`, which is read before.
@@ -248,21 +259,23 @@ pub(super) fn duration_or(
     most: &str,
     off: &str,
 ) -> Option<Duration> {
-    duration_but(problems, key, item, most, &format!(", or {off:?}"))
+    duration_but(problems, key, item, "1s", most, &format!(", or {off:?}"))
 }
 
 fn duration_but(
     problems: &mut Problems<'_>,
     key: &str,
     item: &Item,
+    least: &str,
     most: &str,
     rest: &str,
 ) -> Option<Duration> {
     let expected =
-        format!("a duration from \"1s\" to {most:?}, such as \"90s\" or \"1h 30m\"{rest}");
+        format!("a duration from {least:?} to {most:?}, such as \"90s\" or \"1h 30m\"{rest}");
     let text = string(problems, key, item, &expected)?;
     let valid = span(text).filter(|time| {
-        *time >= Duration::from_secs(1) && span(most).is_none_or(|most| *time <= most)
+        let bound = |text| span(text).unwrap_or_default();
+        (bound(least)..=bound(most)).contains(time)
     });
     if valid.is_none() {
         let text = quoted(text);

@@ -15,7 +15,9 @@ use super::{
 };
 use crate::{
     diagnostic::quoted,
-    engine::{allowlist::parse_prefix, events::Severity, sessions::view::KillTarget},
+    engine::{
+        allowlist::parse_prefix, events::Severity, names::HostName, sessions::view::KillTarget,
+    },
 };
 
 /// Exit code: the command failed.
@@ -139,7 +141,11 @@ pub enum Request {
     /// Add entries to the file of the command line: [`AddReport`](super::view::AddReport).
     AllowAdd {
         /// The prefixes; a bare address is a host.
+        #[serde(default)]
         prefixes: Vec<Prefix>,
+        /// Names of hosts, without `host:`.
+        #[serde(default, skip_serializing_if = "Vec::is_empty")]
+        names: Vec<Host>,
         /// What is said of all of them.
         #[serde(default)]
         settings: EntrySettings,
@@ -148,7 +154,11 @@ pub enum Request {
     /// [`RemoveReport`](super::view::RemoveReport).
     AllowRemove {
         /// The prefixes, exactly as they are listed.
+        #[serde(default)]
         prefixes: Vec<Prefix>,
+        /// Names of hosts, without `host:`.
+        #[serde(default, skip_serializing_if = "Vec::is_empty")]
+        names: Vec<Host>,
     },
     /// All entries: parts of [`EntryView`](super::view::EntryView), then
     /// [`ListReport`](super::view::ListReport).
@@ -281,6 +291,26 @@ impl TryFrom<String> for Prefix {
 impl From<Prefix> for String {
     fn from(prefix: Prefix) -> Self {
         prefix.0.to_string()
+    }
+}
+
+/// A name of a host in a request, without `host:`.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(try_from = "String", into = "String")]
+pub struct Host(pub HostName);
+
+impl TryFrom<String> for Host {
+    type Error = String;
+
+    fn try_from(text: String) -> Result<Self, Self::Error> {
+        let name = HostName::parse(&text).map_err(|(_, message)| message)?;
+        Ok(Self(name))
+    }
+}
+
+impl From<Host> for String {
+    fn from(host: Host) -> Self {
+        host.0.to_string()
     }
 }
 

@@ -14,6 +14,7 @@ fn every_request() -> Vec<Request> {
         },
         Request::AllowAdd {
             prefixes: vec![prefix, "2001:db8::1".parse().unwrap()],
+            names: vec![Host(HostName::parse("a.example.net").unwrap())],
             settings: EntrySettings {
                 exclude: true,
                 profile: Some("bulk".into()),
@@ -22,6 +23,7 @@ fn every_request() -> Vec<Request> {
             },
         },
         Request::AllowRemove {
+            names: Vec::new(),
             prefixes: vec![prefix],
         },
         Request::AllowList,

@@ -53,6 +53,7 @@ fn entry(number: usize) -> EntryView {
         line: number as u32 + 1,
         active: true,
         text: format!("{address} label=\"partner {number}\""),
+        host: None,
     }
 }
 

@@ -10,6 +10,7 @@ use super::{
     ban_view::BanView,
     flood_view::FloodView,
     limit_view::ProfileView,
+    name_view::{HostView, NamesView},
     protocol::ModeName,
     session_view::{PassiveView, SessionCounts, TableView},
 };
@@ -75,6 +76,9 @@ pub struct AllowlistView {
     /// What it took before it last changed; absent while it has not.
     #[serde(default)]
     pub memory_before: Option<MemoryView>,
+    /// The names of hosts; absent while there is none, and without a daemon.
+    #[serde(default)]
+    pub names: Option<NamesView>,
 }
 
 /// Memory of the allowlist, in bytes.
@@ -195,6 +199,9 @@ pub struct EntryView {
     pub active: bool,
     /// The entry as one would write it in a file.
     pub text: String,
+    /// The name whose address it is; `text` is then the entry of the name.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub host: Option<String>,
 }
 
 /// Result of `allow-list`, behind its parts.
@@ -202,6 +209,9 @@ pub struct EntryView {
 pub struct ListReport {
     /// How many entries the parts held.
     pub entries: u64,
+    /// The entries that name hosts.
+    #[serde(default)]
+    pub names: Vec<HostView>,
 }
 
 /// What became of one entry of `allow-add` or `allow-import`.
@@ -209,6 +219,19 @@ pub struct ListReport {
 pub struct AddedView {
     /// The prefix.
     pub prefix: IpNet,
+    /// `added`, `changed` or `present`.
+    pub outcome: String,
+    /// The file it stands in now.
+    pub file: PathBuf,
+    /// The line it stands on now, from 1.
+    pub line: u32,
+}
+
+/// What became of one name of `allow-add`.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct AddedNameView {
+    /// The name.
+    pub host: String,
     /// `added`, `changed` or `present`.
     pub outcome: String,
     /// The file it stands in now.
@@ -229,6 +252,9 @@ pub struct AddReport {
     /// One by one, for `allow-add`; empty for `allow-import`.
     #[serde(default)]
     pub entries: Vec<AddedView>,
+    /// The names, likewise. They are counted above.
+    #[serde(default)]
+    pub names: Vec<AddedNameView>,
 }
 
 /// Result of `allow-remove`.
@@ -238,6 +264,12 @@ pub struct RemoveReport {
     pub removed: Vec<IpNet>,
     /// Prefixes that were not listed.
     pub absent: Vec<IpNet>,
+    /// Names that were taken off.
+    #[serde(default)]
+    pub removed_names: Vec<String>,
+    /// Names that were not listed.
+    #[serde(default)]
+    pub absent_names: Vec<String>,
 }
 
 /// Result of `allow-test`.

@@ -3,6 +3,7 @@
 use std::{
     collections::BTreeSet,
     path::{Path, PathBuf},
+    sync::Arc,
 };
 
 use ftp_guard_common::allow::EntryKind;
@@ -13,26 +14,49 @@ use super::{guard::Guard, inputs::Lists, kernel::Kernel, wanted::Wanted};
 use crate::{
     config::Config,
     control::{
-        protocol::{DiagnosticView, EntrySettings, Failure, Prefix},
-        view::{AddReport, AddedView, RemoveReport},
+        protocol::{DiagnosticView, EntrySettings, Failure, Host, Prefix},
+        view::{AddReport, AddedNameView, AddedView, RemoveReport},
     },
     datapath::check_room,
-    engine::allowlist::{AllowSet, Entry, check_label, expires_s, import_list},
+    engine::{
+        allowlist::{AllowSet, Entry, HostEntry, check_label, expires_s, import_list},
+        names::MARK,
+    },
     store,
 };
 
 impl<K: Kernel> Guard<K> {
+    /// `allow add` of prefixes.
+    ///
+    /// # Errors
+    ///
+    /// As for [`Guard::allow_add_all`].
+    pub fn allow_add(
+        &mut self,
+        prefixes: &[Prefix],
+        settings: &EntrySettings,
+    ) -> Result<AddReport, Failure> {
+        self.allow_add_all(prefixes, &[], settings)
+    }
+
     /// `allow add`.
     ///
     /// # Errors
     ///
     /// Settings that no entry can have, an entry of another file that says something else, a
     /// mistake in a file, a disk or kernel that refuses. Nothing has changed then.
-    pub fn allow_add(
+    pub fn allow_add_all(
         &mut self,
         prefixes: &[Prefix],
+        names: &[Host],
         settings: &EntrySettings,
     ) -> Result<AddReport, Failure> {
+        if settings.exclude && !names.is_empty() {
+            return Err(Failure::usage(
+                "a name cannot be excluded: whoever runs its DNS, or breaks it, would decide who is kept \
+                 out; exclude its prefix",
+            ));
+        }
         let profile = settings
             .profile
             .as_deref()
@@ -71,7 +95,20 @@ impl<K: Kernel> Guard<K> {
                 });
             }
         }
-        self.add(entries)
+        let mut hosts: Vec<HostEntry> = Vec::with_capacity(names.len());
+        for Host(name) in names {
+            if hosts.iter().all(|entry| entry.name != *name) {
+                hosts.push(HostEntry {
+                    name: name.clone(),
+                    profile: profile.to_owned(),
+                    expires: settings.expires,
+                    label: settings.label.clone(),
+                    file: Arc::from(Path::new("")),
+                    line: 0,
+                });
+            }
+        }
+        self.add(entries, hosts, true)
     }
 
     /// `allow import`.
@@ -80,15 +117,18 @@ impl<K: Kernel> Guard<K> {
     ///
     /// A mistake in the text, or as for [`Guard::allow_add`].
     pub fn allow_import(&mut self, name: &Path, text: &str) -> Result<AddReport, Failure> {
-        let entries = import_list(name, text, &|profile| self.config.profile_number(profile))?;
-        let report = self.add(entries)?;
-        Ok(AddReport {
-            entries: Vec::new(),
-            ..report
-        })
+        let profiles = |profile: &str| self.config.profile_number(profile);
+        let (entries, hosts) = import_list(name, text, &profiles)?;
+        self.add(entries, hosts, false)
     }
 
-    fn add(&mut self, entries: Vec<Entry>) -> Result<AddReport, Failure> {
+    /// `tell`: the report names each entry.
+    fn add(
+        &mut self,
+        entries: Vec<Entry>,
+        hosts: Vec<HostEntry>,
+        tell: bool,
+    ) -> Result<AddReport, Failure> {
         let edit = Edit::begin(&self.config, &self.set)?;
         let prefixes: BTreeSet<IpNet> = entries.iter().map(|entry| entry.prefix).collect();
         let known = edit.set.entries_of(&prefixes);
@@ -115,6 +155,33 @@ impl<K: Kernel> Guard<K> {
                 }
             });
         }
+        let mut host_outcomes = Vec::with_capacity(hosts.len());
+        for entry in &hosts {
+            let known = edit.set.host(&entry.name);
+            let says = |listed: &HostEntry| {
+                listed.same_settings(entry)
+                    && (entry.label.is_none() || entry.label == listed.label)
+            };
+            host_outcomes.push(match known {
+                None => {
+                    report.added += 1;
+                    "added"
+                }
+                Some(listed) if says(listed) => {
+                    report.present += 1;
+                    "present"
+                }
+                Some(listed) if *listed.file == *edit.path => {
+                    report.changed += 1;
+                    "changed"
+                }
+                Some(listed) => {
+                    let what = "is listed here with other settings";
+                    conflicts.push(host_elsewhere(listed, what));
+                    "conflict"
+                }
+            });
+        }
         refuse(conflicts, "change it there")?;
         let text = edit.lists.text(&edit.path).unwrap_or_default();
         let missing: Vec<Entry> = entries
@@ -123,8 +190,19 @@ impl<K: Kernel> Guard<K> {
             .filter(|(_, outcome)| **outcome != "present")
             .map(|(entry, _)| entry.clone())
             .collect();
-        let text = store::add_entries(text, &missing);
+        let missing_hosts: Vec<HostEntry> = hosts
+            .iter()
+            .zip(&host_outcomes)
+            .filter(|(_, outcome)| **outcome != "present")
+            .map(|(entry, _)| entry.clone())
+            .collect();
+        let edited = store::add_entries(text, &missing);
+        let with_hosts = store::add_entries(edited.as_deref().unwrap_or(text), &missing_hosts);
+        let text = with_hosts.or(edited);
         let set = self.commit(edit, text)?;
+        if !tell {
+            return Ok(report);
+        }
         let known = set.entries_of(&prefixes);
         report.entries = entries
             .iter()
@@ -139,7 +217,29 @@ impl<K: Kernel> Guard<K> {
                 })
             })
             .collect();
+        report.names = hosts
+            .iter()
+            .zip(host_outcomes)
+            .filter_map(|(entry, outcome)| {
+                let listed = set.host(&entry.name)?;
+                Some(AddedNameView {
+                    host: entry.name.to_string(),
+                    outcome: outcome.to_owned(),
+                    file: listed.file.to_path_buf(),
+                    line: listed.line,
+                })
+            })
+            .collect();
         Ok(report)
+    }
+
+    /// `allow remove` of prefixes.
+    ///
+    /// # Errors
+    ///
+    /// As for [`Guard::allow_remove_all`].
+    pub fn allow_remove(&mut self, prefixes: &[Prefix]) -> Result<RemoveReport, Failure> {
+        self.allow_remove_all(prefixes, &[])
     }
 
     /// `allow remove`.
@@ -148,7 +248,11 @@ impl<K: Kernel> Guard<K> {
     ///
     /// An entry that stands in another file than that of the command line; else as for
     /// [`Guard::allow_add`].
-    pub fn allow_remove(&mut self, prefixes: &[Prefix]) -> Result<RemoveReport, Failure> {
+    pub fn allow_remove_all(
+        &mut self,
+        prefixes: &[Prefix],
+        names: &[Host],
+    ) -> Result<RemoveReport, Failure> {
         let edit = Edit::begin(&self.config, &self.set)?;
         let mut report = RemoveReport::default();
         let mut edited: Option<String> = None;
@@ -164,6 +268,19 @@ impl<K: Kernel> Guard<K> {
                 edited = Some(shorter);
             }
         }
+        for Host(name) in names {
+            let text = edited.as_deref().or_else(|| edit.lists.text(&edit.path));
+            let list = match edit.set.host(name) {
+                Some(_) => &mut report.removed_names,
+                None => &mut report.absent_names,
+            };
+            if !list.iter().any(|known| known == name.as_str()) {
+                list.push(name.as_str().to_owned());
+            }
+            if let Some(shorter) = store::remove_host(text.unwrap_or_default(), name) {
+                edited = Some(shorter);
+            }
+        }
         let after = match &edited {
             Some(text) => edit
                 .lists
@@ -174,7 +291,13 @@ impl<K: Kernel> Guard<K> {
         let elsewhere = prefixes
             .iter()
             .filter_map(|prefix| after.get(&prefix.0))
-            .map(|listed| elsewhere(&listed, "is listed here, not in the command line's file"))
+            .map(|listed| elsewhere(&listed, ELSEWHERE))
+            .chain(
+                names
+                    .iter()
+                    .filter_map(|name| after.host(&name.0))
+                    .map(|listed| host_elsewhere(listed, ELSEWHERE)),
+            )
             .collect();
         refuse(
             elsewhere,
@@ -195,8 +318,9 @@ impl<K: Kernel> Guard<K> {
             }
             None => (edit.lists.clone(), edit.set.clone()),
         };
+        let names = self.names.after(&self.config, &set);
         let next = Wanted {
-            table: set.table(Timestamp::now()),
+            table: set.table_with(&names, Timestamp::now()),
             ..self.wanted.clone()
         };
         check_room(&next.table, self.at_start.allow.max_entries)?;
@@ -215,6 +339,7 @@ impl<K: Kernel> Guard<K> {
             tracing::info!("allowlist changed by command, {file} written; {count} entries");
         }
         self.fingerprint.note_lists(&lists);
+        self.names.take(names, &self.config);
         self.set = set;
         Ok(&self.set)
     }
@@ -244,17 +369,28 @@ fn says(listed: &Entry, entry: &Entry) -> bool {
     listed.same_settings(entry) && (entry.label.is_none() || entry.label == listed.label)
 }
 
-fn elsewhere(listed: &Entry, what: &str) -> (IpNet, DiagnosticView) {
-    let diagnostic = DiagnosticView {
-        file: listed.file.to_path_buf(),
-        line: listed.line,
-        column: 1,
-        message: format!("{} {what}", listed.prefix),
-    };
-    (listed.prefix, diagnostic)
+const ELSEWHERE: &str = "is listed here, not in the command line's file";
+
+fn elsewhere(listed: &Entry, what: &str) -> (String, DiagnosticView) {
+    place(listed.prefix.to_string(), &listed.file, listed.line, what)
 }
 
-fn refuse(found: Vec<(IpNet, DiagnosticView)>, advice: &str) -> Result<(), Failure> {
+fn host_elsewhere(listed: &HostEntry, what: &str) -> (String, DiagnosticView) {
+    let subject = format!("{MARK}{}", listed.name);
+    place(subject, &listed.file, listed.line, what)
+}
+
+fn place(subject: String, file: &Path, line: u32, what: &str) -> (String, DiagnosticView) {
+    let diagnostic = DiagnosticView {
+        file: file.to_path_buf(),
+        line,
+        column: 1,
+        message: format!("{subject} {what}"),
+    };
+    (subject, diagnostic)
+}
+
+fn refuse(found: Vec<(String, DiagnosticView)>, advice: &str) -> Result<(), Failure> {
     let message = match found.as_slice() {
         [] => return Ok(()),
         [(prefix, _)] => format!("{prefix} stands in another file: {advice}; nothing was changed"),

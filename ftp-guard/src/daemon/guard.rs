@@ -17,6 +17,7 @@ use super::{
     inputs::{Fingerprint, Inputs},
     kernel::Kernel,
     monitor::{Live, MonitorHandle},
+    names::Names,
     sessions::Sessions,
     wanted::Wanted,
     watch::Watched,
@@ -44,6 +45,13 @@ pub(super) struct Reloads {
     pub(super) refused: u64,
     pub(super) last: LastReload,
     pub(super) last_applied: Timestamp,
+}
+
+/// What files kept over a restart.
+#[derive(Debug)]
+pub(super) struct Kept {
+    pub(super) bans: Bans,
+    pub(super) names: Names,
 }
 
 /// The daemon's state, owned by one thread: all changes come one after the other.
@@ -74,6 +82,8 @@ pub struct Guard<K> {
     attached: BTreeMap<String, u32>,
     complaints: BTreeSet<String>,
     pub(super) bans: Bans,
+    /// What DNS says of names in the allowlist.
+    pub(super) names: Names,
     pub(super) sessions: Sessions,
     /// Where events are published.
     pub(super) events: EventSink,
@@ -94,7 +104,7 @@ impl<K: Kernel> Guard<K> {
         kernel: K,
         inputs: Inputs,
         wanted: Wanted,
-        bans: Bans,
+        kept: Kept,
         sessions: Sessions,
         socket: &Path,
     ) -> Self {
@@ -133,7 +143,8 @@ impl<K: Kernel> Guard<K> {
             last_tick: now,
             attached,
             complaints: BTreeSet::new(),
-            bans,
+            bans: kept.bans,
+            names: kept.names,
             sessions,
             events: EventSink::default(),
             defence: Defence::default(),
@@ -196,7 +207,7 @@ impl<K: Kernel> Guard<K> {
         // A clock that was set back makes entries valid again that were swept.
         if due || now < self.last_tick {
             let mut next = self.wanted.clone();
-            next.table = self.set.table(now);
+            next.table = self.set.table_with(&self.names.book, now);
             let before = self.wanted.table.len();
             let swept = self.change_to(next);
             if swept.is_ok() {
@@ -210,6 +221,7 @@ impl<K: Kernel> Guard<K> {
         } else {
             self.last_tick = now;
         }
+        self.follow_names();
         self.follow_bans(now);
         self.follow_interfaces();
         self.follow_sessions();
@@ -315,6 +327,12 @@ impl<K: Kernel> Guard<K> {
         }
     }
 
+    /// Whether the last try of this failed.
+    pub(super) fn complains(&self, what: &str) -> bool {
+        let begins = format!("{what}: ");
+        self.complaints.iter().any(|old| old.starts_with(&begins))
+    }
+
     /// Configured interfaces that the kernel has no program of ours on.
     pub(super) fn missing(&self, attached: &[crate::datapath::Attachment]) -> Vec<String> {
         self.wanted
@@ -357,6 +375,7 @@ impl<K: Kernel> Guard<K> {
             entries,
             max_entries: self.at_start.allow.max_entries,
             memory: self.memory(),
+            names: self.name_figures(),
             missing: self.missing(&attachments),
             attached: attachments
                 .into_iter()

@@ -10,6 +10,7 @@ use std::{
 use crate::{
     config::{AllowConfig, Config, PortRange},
     control::protocol::Failure,
+    diagnostic::{Diagnostic, Diagnostics},
     engine::{
         allowlist::{AllowSet, ListText, ProfileNumbers},
         detect::vulnerabilities::Vulnerabilities,
@@ -124,7 +125,20 @@ impl Lists {
     /// All mistakes in all files.
     pub fn parse_after(&self, before: &AllowSet, config: &Config) -> Result<AllowSet, Failure> {
         let files = self.0.values().cloned().collect();
-        Ok(before.updated(files, &|name| config.profile_number(name))?)
+        let set = before.updated(files, &|name| config.profile_number(name))?;
+        let most = config.names.max_names;
+        match set.hosts().get(most as usize) {
+            None => Ok(set),
+            Some(first) => Err(Failure::from(Diagnostics(vec![Diagnostic {
+                file: first.file.to_path_buf(),
+                line: first.line,
+                column: 1,
+                message: format!(
+                    "{} names are listed, and names.max_names is {most}: this is the first that is too much",
+                    set.hosts().len()
+                ),
+            }]))),
+        }
     }
 
     /// The path under which the file of the command line stands here: a pattern may have led to it

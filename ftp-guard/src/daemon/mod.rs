@@ -19,10 +19,12 @@ pub mod history;
 pub mod inputs;
 pub mod kernel;
 pub mod monitor;
+pub mod names;
 pub mod owner;
 mod posture;
 pub mod query;
 pub mod reload;
+mod resolve;
 mod sessions;
 pub mod start;
 pub mod status;
@@ -55,6 +57,7 @@ use self::{
     history::HistoryHandle,
     inputs::Inputs,
     kernel::Kernel,
+    names::Names,
     owner::{Ended, Owner},
     reload::Cause,
 };
@@ -104,7 +107,8 @@ pub fn run(options: &Options) -> Result<(), Failure> {
     let (entries, reading) = (inputs.set.len(), inputs.took);
     let config = &inputs.config;
     // Before a predecessor's tables are replaced by some of another size.
-    let table = inputs.set.table(Timestamp::now());
+    let names = Names::load(config, &inputs.set);
+    let table = inputs.set.table_with(&names.book, Timestamp::now());
     check_room(&table, config.allow.max_entries)?;
     let bans = Bans::load(config)?;
     let datapath = Datapath::open(&Settings {
@@ -137,7 +141,7 @@ pub fn run(options: &Options) -> Result<(), Failure> {
         Err(error) => return Err(abandon(datapath, adopted, error.into())),
     };
     let progress = Progress::of("filling the tables of the kernel");
-    let mut guard = start::start(datapath, inputs, bans, adopted, &socket)?;
+    let mut guard = start::start(datapath, inputs, bans, names, adopted, &socket)?;
     drop(progress);
     tracing::info!(
         "read {entries} allowlist entries in {:.1} s, enforcing after {:.1} s",
@@ -238,7 +242,7 @@ struct Rings {
 }
 
 async fn serve<K: Kernel>(
-    guard: Guard<K>,
+    mut guard: Guard<K>,
     rings: Rings,
     history: HistoryHandle,
     mut control: ControlSocket,
@@ -250,6 +254,7 @@ async fn serve<K: Kernel>(
     let logging = events::log(events.from_oldest(), guard.journal());
     let monitor = guard.monitor().clone();
     let live = guard.live_sessions();
+    let asking = guard.asking();
     let (owner, reports) = Owner::spawn(guard).map_err(|error| broken("owner thread", error))?;
     let (stop, stopped) = tokio::sync::watch::channel(false);
     let mut tasks = JoinSet::new();
@@ -287,6 +292,9 @@ async fn serve<K: Kernel>(
     ));
     tasks.spawn(events::forward(rings.reported, events));
     tasks.spawn(logging);
+    if let Some(asking) = asking {
+        tasks.spawn(resolve::run(asking, owner.clone()));
+    }
     tasks.spawn(tick(owner.clone()));
     tasks.spawn(look(owner.clone()));
     tasks.spawn(follow_interfaces(owner.clone()));

@@ -17,7 +17,10 @@ use crate::{
         server::{Answer, Members, Service},
         view::{Detached, ListReport},
     },
-    engine::bans::BanRequest,
+    engine::{
+        bans::BanRequest,
+        names::{Outcome, Question as NameQuestion},
+    },
     telemetry::{exporter::Source, metrics::Snapshot},
 };
 
@@ -35,6 +38,7 @@ enum Command {
     Look,
     BanByRule(Vec<BanRequest>),
     EndByRule(Vec<u64>),
+    NamesAnswered(Vec<(NameQuestion, Outcome)>),
 }
 
 /// Why the owner's thread ended.
@@ -132,6 +136,11 @@ impl Owner {
         }
     }
 
+    /// Tells what became of questions about names.
+    pub async fn names_answered(&self, answers: Vec<(NameQuestion, Outcome)>) {
+        self.tell(Command::NamesAnswered(answers)).await;
+    }
+
     async fn tell(&self, command: Command) {
         if self.queue.send(command).await.is_err() {
             tracing::debug!("the guard is gone already");
@@ -196,6 +205,7 @@ fn work<K: Kernel>(
                 continue;
             }
             Command::BanByRule(bans) => guard.ban_by_rule(&bans),
+            Command::NamesAnswered(answers) => guard.names_answered(answers),
             Command::EndByRule(sessions) => guard.end_by_rule(&sessions),
         }
         watched.send_if_modified(|old| {
@@ -214,10 +224,14 @@ fn answer<K: Kernel>(guard: &mut Guard<K>, request: Request) -> Result<Answer, F
         Request::Counters => Answer::of(&guard.counters()?),
         Request::Reload => Answer::of(&guard.reload(Cause::Command)?),
         Request::Mode { set } => Answer::of(&guard.mode(set)?),
-        Request::AllowAdd { prefixes, settings } => {
-            Answer::of(&guard.allow_add(&prefixes, &settings)?)
+        Request::AllowAdd {
+            prefixes,
+            names,
+            settings,
+        } => Answer::of(&guard.allow_add_all(&prefixes, &names, &settings)?),
+        Request::AllowRemove { prefixes, names } => {
+            Answer::of(&guard.allow_remove_all(&prefixes, &names)?)
         }
-        Request::AllowRemove { prefixes } => Answer::of(&guard.allow_remove(&prefixes)?),
         Request::AllowImport { name, text, .. } => Answer::of(&guard.allow_import(&name, &text)?),
         Request::AllowTest { address } => Answer::of(&guard.allow_test(address)?),
         Request::Explain { packet } => Answer::of(&guard.explain(&packet)?),
@@ -233,6 +247,7 @@ fn answer<K: Kernel>(guard: &mut Guard<K>, request: Request) -> Result<Answer, F
             let entries = guard.allow_list()?;
             let report = Answer::of(&ListReport {
                 entries: entries.len() as u64,
+                names: guard.host_views(),
             })?;
             Ok(Answer {
                 members: Some(Members::Entries(entries)),

@@ -3,6 +3,7 @@
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 use ftp_guard_common::{config::Mode, reason::Reason};
+use ipnet::IpNet;
 use jiff::Timestamp;
 
 use super::{
@@ -108,7 +109,7 @@ impl<K: Kernel> Guard<K> {
                 };
                 let table = AllowTable::from([(prefix, value)]);
                 let entry = self.set.get(&prefix).map(|entry| self.view(&entry, &table));
-                (reason, entry)
+                (reason, entry.or_else(|| self.host_view(prefix, &table)))
             }
             None => match self.expired(address) {
                 Some(entry) => (Reason::Expired, Some(self.view(&entry, &AllowTable::new()))),
@@ -191,6 +192,21 @@ impl<K: Kernel> Guard<K> {
         self.set.lookup(address, Timestamp::UNIX_EPOCH)
     }
 
+    /// The entry of the name that an address is of.
+    fn host_view(&self, prefix: IpNet, table: &AllowTable) -> Option<EntryView> {
+        let address = prefix.addr();
+        if prefix != IpNet::from(address) {
+            return None;
+        }
+        let book = &self.names.book;
+        let host = self.set.host_entry_of(address, book, Timestamp::now())?;
+        Some(EntryView {
+            text: host.to_string(),
+            host: Some(host.name.as_str().to_owned()),
+            ..self.view(&host.entry(address), table)
+        })
+    }
+
     fn view(&self, entry: &Entry, table: &AllowTable) -> EntryView {
         let value = self
             .config
@@ -206,6 +222,7 @@ impl<K: Kernel> Guard<K> {
             line: entry.line,
             active: value.is_some() && table.get(&entry.prefix).copied() == value,
             text: entry.to_string(),
+            host: None,
         }
     }
 }

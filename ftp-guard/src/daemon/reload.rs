@@ -62,6 +62,10 @@ impl<K: Kernel> Guard<K> {
         };
         match &result {
             Ok(report) => {
+                // Whoever asks for it wants the names of this moment.
+                if cause != Cause::Files {
+                    self.names.ask_all();
+                }
                 self.reloads.applied += 1;
                 self.reloads.last_applied = now;
                 log_report(cause, report);
@@ -99,7 +103,8 @@ impl<K: Kernel> Guard<K> {
         self.wanted.profiles = self.kernel.profiles()?.into_iter().collect();
         self.wanted.commands = self.kernel.commands()?;
         self.wanted.limits = self.kernel.limits()?;
-        let mut next = Wanted::of(&inputs, Timestamp::now());
+        let names = self.names.after(&inputs.config, &inputs.set);
+        let mut next = Wanted::of(&inputs, &names, Timestamp::now());
         // Only a start changes it.
         next.sessions.role = self.wanted.sessions.role;
         check_room(&next.table, self.at_start.allow.max_entries)?;
@@ -132,6 +137,7 @@ impl<K: Kernel> Guard<K> {
         let applied = applied.elapsed();
         self.monitor
             .set(inputs.config.inspect.file_names, detect::rules(&inputs));
+        self.names.take(names, &inputs.config);
         self.config = inputs.config;
         self.passive = inputs.passive;
         self.origins = inputs.origins;
@@ -155,7 +161,7 @@ impl<K: Kernel> Guard<K> {
         })
     }
 
-    /// Whether profiles, limits, or settings of bans, events, inspection, detections, history and export are other than those in force, here or
+    /// Whether profiles, limits, or settings of bans, events, inspection, detections, names, history and export are other than those in force, here or
     /// in the kernel.
     fn limits_change(&self, config: &Config, next: &Wanted) -> bool {
         let profile_changed = |(number, profile)| self.wanted.profiles.get(number) != Some(profile);
@@ -165,6 +171,7 @@ impl<K: Kernel> Guard<K> {
             || config.events != self.config.events
             || config.inspect != self.config.inspect
             || config.detect != self.config.detect
+            || config.names != self.config.names
             || config.history != self.config.history
             || config.export != self.config.export
             || self.wanted.limits != next.limits

@@ -10,9 +10,10 @@ use jiff::Timestamp;
 
 use super::{
     bans::Bans,
-    guard::Guard,
+    guard::{Guard, Kept},
     inputs::Inputs,
     kernel::Kernel,
+    names::Names,
     sessions::{Sessions, adoption_end, rules},
     wanted::Wanted,
 };
@@ -35,6 +36,7 @@ pub fn start<K: Kernel>(
     mut kernel: K,
     mut inputs: Inputs,
     mut bans: Bans,
+    names: Names,
     adopted: bool,
     socket: &Path,
 ) -> Result<Guard<K>, Failure> {
@@ -47,7 +49,7 @@ pub fn start<K: Kernel>(
     let profiles = inputs.config.profile_numbers().map(|(name, _)| name);
     let known = ProfileNumbers::found(profiles, left);
     inputs.keep_numbers(&known);
-    let wanted = Wanted::of(&inputs, Timestamp::now());
+    let wanted = Wanted::of(&inputs, &names.book, Timestamp::now());
     let before = found.interfaces.clone();
     let mut sessions = Sessions::default();
     let result = require_interfaces(&kernel, &inputs.config.interfaces).and_then(|()| {
@@ -57,7 +59,14 @@ pub fn start<K: Kernel>(
     });
     match result {
         Ok(()) => {
-            let mut guard = Guard::new(kernel, inputs, wanted, bans, sessions, socket);
+            let mut guard = Guard::new(
+                kernel,
+                inputs,
+                wanted,
+                Kept { bans, names },
+                sessions,
+                socket,
+            );
             if adopted {
                 // The list may have become shorter since a predecessor looked.
                 guard.end_unlisted();

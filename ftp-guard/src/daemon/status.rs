@@ -93,6 +93,7 @@ impl<K: Kernel> Guard<K> {
                     .collect(),
                 memory: Some(self.memory()),
                 memory_before: self.memory_before,
+                names: self.names_view(),
             },
             flood: Some(flood),
             counters: counter_views(counters),
@@ -136,6 +137,7 @@ impl<K: Kernel> Guard<K> {
         warnings.extend(passive_warning(&figures.passive));
         warnings.extend(outside_warning(&self.config, &figures.passive));
         warnings.extend(self.cookie_warnings());
+        warnings.extend(self.name_warnings());
         warnings.extend(self.history.as_ref().and_then(HistoryHandle::warning));
         for key in restart_needed(&self.at_start, &self.config) {
             warnings.push(format!(

@@ -15,7 +15,10 @@ use crate::{
     datapath::{
         CommandTable, DatapathError, LimitSettings, SessionSettings, command_table, kernel_profile,
     },
-    engine::allowlist::{AllowTable, Change, plan},
+    engine::{
+        allowlist::{AllowTable, Change, plan},
+        names::NameBook,
+    },
 };
 
 /// A state of the kernel.
@@ -42,11 +45,11 @@ pub struct Wanted {
 }
 
 impl Wanted {
-    /// What the files say at `now`.
-    pub fn of(inputs: &Inputs, now: Timestamp) -> Self {
+    /// What the files say at `now`, with the addresses that names have.
+    pub fn of(inputs: &Inputs, names: &NameBook, now: Timestamp) -> Self {
         let config = &inputs.config;
         Self {
-            table: inputs.set.table(now),
+            table: inputs.set.table_with(names, now),
             profiles: profiles(config),
             commands: command_table(config.profiles.values()),
             limits: LimitSettings::of(&config.limits, &config.events),

@@ -9,5 +9,6 @@ pub mod events;
 pub mod exchange;
 pub mod lookup;
 pub mod monitor;
+pub mod names;
 pub mod report;
 pub mod sessions;

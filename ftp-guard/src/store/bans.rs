@@ -268,7 +268,7 @@ fn is_link(path: &Path) -> bool {
 }
 
 /// Makes a folder and those above it, and syncs the folder that each is in.
-fn make_folder(folder: &Path) -> io::Result<()> {
+pub(super) fn make_folder(folder: &Path) -> io::Result<()> {
     let missing: Vec<PathBuf> = folder
         .ancestors()
         .take_while(|path| !path.as_os_str().is_empty() && !path.exists())

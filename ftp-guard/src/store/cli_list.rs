@@ -2,35 +2,110 @@
 //! changed stays byte for byte, comments, order and unreadable lines included.
 
 use std::collections::{HashMap, HashSet};
+use std::fmt::Display;
+use std::hash::Hash;
 
 use ipnet::IpNet;
 
 use crate::diagnostic::BYTE_ORDER_MARK;
-use crate::engine::allowlist::{Entry, trailing_comment, written_entry, written_prefix};
+use crate::engine::allowlist::{
+    Entry, HostEntry, trailing_comment, written_entry, written_host, written_host_entry,
+    written_prefix,
+};
+use crate::engine::names::HostName;
+
+/// An entry that a line can hold.
+pub trait Written: Clone + Display {
+    /// What there is once in a file.
+    type Key: Clone + Eq + Hash;
+
+    /// What it is about.
+    fn key(&self) -> Self::Key;
+
+    /// What a line is about, if it is of this kind, whatever else is wrong in it.
+    fn key_of(line: &str) -> Option<Self::Key>;
+
+    /// The entry of a line.
+    fn read(line: &str) -> Option<Self>;
+
+    /// Whether the two say the same, labels aside.
+    fn same(&self, other: &Self) -> bool;
+
+    /// Its label.
+    fn label(&mut self) -> &mut Option<String>;
+}
+
+impl Written for Entry {
+    type Key = IpNet;
+
+    fn key(&self) -> IpNet {
+        self.prefix
+    }
+
+    fn key_of(line: &str) -> Option<IpNet> {
+        written_prefix(line)
+    }
+
+    fn read(line: &str) -> Option<Self> {
+        written_entry(line)
+    }
+
+    fn same(&self, other: &Self) -> bool {
+        self.same_settings(other)
+    }
+
+    fn label(&mut self) -> &mut Option<String> {
+        &mut self.label
+    }
+}
+
+impl Written for HostEntry {
+    type Key = HostName;
+
+    fn key(&self) -> HostName {
+        self.name.clone()
+    }
+
+    fn key_of(line: &str) -> Option<HostName> {
+        written_host(line)
+    }
+
+    fn read(line: &str) -> Option<Self> {
+        written_host_entry(line)
+    }
+
+    fn same(&self, other: &Self) -> bool {
+        self.same_settings(other)
+    }
+
+    fn label(&mut self) -> &mut Option<String> {
+        &mut self.label
+    }
+}
 
 /// `text` with `entries` in it, or `None` if it says all that already.
 ///
-/// A line of the same prefix is replaced; it keeps its comment, and its label if the new entry has
-/// none. Further lines of that prefix go, unless they say the same. New entries come at the end, in
+/// A line of the same prefix, or name, is replaced; it keeps its comment, and its label if the new entry has
+/// none. Further lines of it go, unless they say the same. New entries come at the end, in
 /// the order given. Of several entries of one prefix the last one counts.
 #[must_use]
-pub fn add_entries(text: &str, entries: &[Entry]) -> Option<String> {
-    let wanted: HashMap<IpNet, &Entry> = entries.iter().map(|e| (e.prefix, e)).collect();
+pub fn add_entries<E: Written>(text: &str, entries: &[E]) -> Option<String> {
+    let wanted: HashMap<E::Key, &E> = entries.iter().map(|e| (e.key(), e)).collect();
     let mut present = HashSet::new();
     let mut replaced = HashSet::new();
     let (mark, lines) = split_mark(text);
     let mut edited = String::from(mark);
     for line in lines.split_inclusive('\n') {
-        let prefix = written_prefix(line);
-        match prefix.and_then(|prefix| wanted.get(&prefix)) {
-            Some(entry) if !replaced.contains(&entry.prefix) && says(line, entry) => {
-                present.insert(entry.prefix);
+        let key = E::key_of(line);
+        match key.and_then(|key| wanted.get_key_value(&key)) {
+            Some((key, entry)) if !replaced.contains(key) && says(line, *entry) => {
+                present.insert(key.clone());
                 edited.push_str(line);
             }
-            Some(entry) => {
-                if present.insert(entry.prefix) {
-                    replaced.insert(entry.prefix);
-                    edited.push_str(&replacement(line, entry));
+            Some((key, entry)) => {
+                if present.insert(key.clone()) {
+                    replaced.insert(key.clone());
+                    edited.push_str(&replacement(line, *entry));
                 }
             }
             None => edited.push_str(line),
@@ -41,11 +116,12 @@ pub fn add_entries(text: &str, entries: &[Entry]) -> Option<String> {
         false => "\n",
     };
     for entry in entries {
-        if present.insert(entry.prefix) {
+        let key = entry.key();
+        if present.insert(key.clone()) {
             if edited.len() > mark.len() && !edited.ends_with('\n') {
                 edited.push_str(newline);
             }
-            edited.push_str(&wanted[&entry.prefix].to_string());
+            edited.push_str(&wanted[&key].to_string());
             edited.push_str(newline);
         }
     }
@@ -55,10 +131,18 @@ pub fn add_entries(text: &str, entries: &[Entry]) -> Option<String> {
 /// `text` without the entries of `prefix`, or `None` if it has none.
 #[must_use]
 pub fn remove_prefix(text: &str, prefix: &IpNet) -> Option<String> {
+    without(text, |line| written_prefix(line).as_ref() == Some(prefix))
+}
+
+/// `text` without the entries of a name, or `None` if it has none.
+#[must_use]
+pub fn remove_host(text: &str, name: &HostName) -> Option<String> {
+    without(text, |line| written_host(line).as_ref() == Some(name))
+}
+
+fn without(text: &str, goes: impl Fn(&str) -> bool) -> Option<String> {
     let (mark, lines) = split_mark(text);
-    let kept = lines
-        .split_inclusive('\n')
-        .filter(|line| written_prefix(line).as_ref() != Some(prefix));
+    let kept = lines.split_inclusive('\n').filter(|line| !goes(line));
     let edited: String = [mark].into_iter().chain(kept).collect();
     (edited != text).then_some(edited)
 }
@@ -71,16 +155,17 @@ fn split_mark(text: &str) -> (&str, &str) {
 }
 
 /// Whether `line` says what `entry` says. An entry without a label has nothing against one.
-fn says(line: &str, entry: &Entry) -> bool {
-    written_entry(line).is_some_and(|written| {
-        written.same_settings(entry) && (entry.label.is_none() || entry.label == written.label)
+fn says<E: Written>(line: &str, entry: &E) -> bool {
+    E::read(line).is_some_and(|mut written| {
+        let mut entry = entry.clone();
+        written.same(&entry) && (entry.label().is_none() || entry.label() == written.label())
     })
 }
 
-fn replacement(line: &str, entry: &Entry) -> String {
+fn replacement<E: Written>(line: &str, entry: &E) -> String {
     let mut entry = entry.clone();
-    if entry.label.is_none() {
-        entry.label = written_entry(line).and_then(|written| written.label);
+    if entry.label().is_none() {
+        *entry.label() = E::read(line).and_then(|mut written| written.label().take());
     }
     let ending = &line[line.trim_end_matches(['\r', '\n']).len()..];
     match trailing_comment(line) {
@@ -142,7 +227,7 @@ mod tests {
         ] {
             assert_eq!(add_entries(text, &[entry(line)]), None, "{line}");
         }
-        assert_eq!(add_entries(text, &[]), None);
+        assert_eq!(add_entries::<Entry>(text, &[]), None);
     }
 
     #[test]
@@ -182,6 +267,30 @@ mod tests {
         assert_eq!(edited, "\u{feff}# ::1\n10.0.0.0/8\n::1/127\n::1x\n");
         assert_eq!(remove_prefix(&edited, &prefix), None);
         assert_eq!(remove_prefix("", &prefix), None);
+    }
+
+    #[test]
+    fn names_are_edited_as_prefixes_are() {
+        let host = |line: &str| written_host_entry(line).unwrap();
+        let text = "192.0.2.1\nhost:A.example.net. label=\"a\" # c\n";
+        assert_eq!(add_entries(text, &[host("host:a.example.net")]), None);
+        let edited = add_entries(
+            text,
+            &[
+                host("host:a.example.net profile=bulk"),
+                host("host:b.example.net"),
+            ],
+        );
+        assert_eq!(
+            edited.unwrap(),
+            "192.0.2.1\nhost:a.example.net profile=bulk label=\"a\" # c\nhost:b.example.net\n"
+        );
+        let name = HostName::parse("a.example.net").unwrap();
+        assert_eq!(remove_host(text, &name).unwrap(), "192.0.2.1\n");
+        assert_eq!(
+            remove_host("192.0.2.1\n# host:a.example.net\n", &name),
+            None
+        );
     }
 
     #[test]

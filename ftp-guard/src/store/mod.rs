@@ -7,11 +7,13 @@ mod cli_list;
 mod ending;
 pub mod export;
 pub mod history;
+mod names;
 mod read;
 mod vulnerabilities;
 
 pub use atomic::write_atomically;
 pub use bans::{StoredBans, read_bans, write_bans};
-pub use cli_list::{add_entries, remove_prefix};
+pub use cli_list::{Written, add_entries, remove_host, remove_prefix};
+pub use names::{read_names, write_names};
 pub use read::{StoreError, read_allowlists};
 pub use vulnerabilities::read_vulnerabilities;

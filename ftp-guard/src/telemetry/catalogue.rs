@@ -129,6 +129,25 @@ pub(super) const MEMORY: Metric = Metric {
     help: "Memory of the allowlist: the arrays in the kernel (kernel), what of them entries occupy \
            (kernel_used), and the daemon's own list with the texts of the files (daemon).",
 };
+pub(super) const NAMES: Metric = Metric {
+    name: "ftp_guard_names",
+    kind: "gauge",
+    labels: &["state"],
+    help: "Names of hosts in the allowlist, by state (resolved, failing: DNS gives no answer, or says that \
+           there is no such name or no address).",
+};
+pub(super) const NAME_ADDRESSES: Metric = Metric {
+    name: "ftp_guard_name_addresses",
+    kind: "gauge",
+    labels: &[],
+    help: "Addresses that names of hosts in the allowlist have.",
+};
+pub(super) const NAME_AGE: Metric = Metric {
+    name: "ftp_guard_name_oldest_answer_seconds",
+    kind: "gauge",
+    labels: &[],
+    help: "How old the oldest of the last good answers about names is; 0 without one.",
+};
 pub(super) const ATTACHED: Metric = Metric {
     name: "ftp_guard_interface_attached",
     kind: "gauge",
@@ -270,7 +289,7 @@ pub(super) const EXPORT_LINES: Metric = Metric {
 };
 
 /// All metrics of the guard; those of the process come from the `prometheus` crate.
-pub const METRICS: [Metric; 62] = [
+pub const METRICS: [Metric; 65] = [
     PACKETS,
     BYTES,
     EGRESS_PACKETS,
@@ -288,6 +307,9 @@ pub const METRICS: [Metric; 62] = [
     ENTRIES,
     CAPACITY,
     MEMORY,
+    NAMES,
+    NAME_ADDRESSES,
+    NAME_AGE,
     ATTACHED,
     MODE,
     RELOADS,

@@ -31,6 +31,7 @@ fn snapshot() -> Snapshot {
         kept: crate::telemetry::kept::KeptFigures::default(),
         entries: BTreeMap::new(),
         max_entries: 1,
+        names: Default::default(),
         memory: crate::control::view::MemoryView::default(),
         attached: Vec::new(),
         missing: Vec::new(),

@@ -1,5 +1,7 @@
 //! The metrics, filled from what the kernel says at a scrape.
 
+use std::time::Duration;
+
 use std::collections::BTreeMap;
 
 use ftp_guard_common::{
@@ -18,9 +20,9 @@ use prometheus::{
 use super::{
     catalogue::{
         ATTACHED, BUILD, BYTES, CAPACITY, CONTROL_BYTES, CONTROL_PACKETS, DATA, EGRESS_BYTES,
-        EGRESS_PACKETS, ENDED, ENTRIES, EXHAUSTION, MEMORY, MODE, Metric, OUTSIDE, PACKETS,
-        PASSIVE, PINHOLES, RELOAD_SUCCESS, RELOAD_TIME, RELOADS, SESSIONS, TABLE_ENTRIES,
-        TABLE_SIZE, WOULD_END,
+        EGRESS_PACKETS, ENDED, ENTRIES, EXHAUSTION, MEMORY, MODE, Metric, NAME_ADDRESSES, NAME_AGE,
+        NAMES, OUTSIDE, PACKETS, PASSIVE, PINHOLES, RELOAD_SUCCESS, RELOAD_TIME, RELOADS, SESSIONS,
+        TABLE_ENTRIES, TABLE_SIZE, WOULD_END,
     },
     flood::{self, FloodFigures},
     kept::{self, KeptFigures},
@@ -29,6 +31,19 @@ use super::{
 };
 use crate::control::view::MemoryView;
 use crate::engine::sessions::view::{SessionFigures, SessionsInfo};
+
+/// Names of hosts in the allowlist, counted.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct NameFigures {
+    /// How many there are.
+    pub names: u64,
+    /// Those that DNS gives no answer for, or says are gone or have no address.
+    pub failing: u64,
+    /// Addresses of all.
+    pub addresses: u64,
+    /// How old the oldest last good answer is.
+    pub oldest: Option<Duration>,
+}
 
 /// The state that a scrape tells.
 #[derive(Clone, Debug)]
@@ -53,6 +68,8 @@ pub struct Snapshot {
     pub max_entries: u32,
     /// Memory of the allowlist.
     pub memory: MemoryView,
+    /// Names of hosts in the allowlist.
+    pub names: NameFigures,
     /// Interfaces with the program: name and XDP mode.
     pub attached: Vec<(String, &'static str)>,
     /// Configured interfaces without it.
@@ -244,6 +261,16 @@ fn state(registry: &Registry, snapshot: &Snapshot) -> prometheus::Result<()> {
             .get_metric_with_label_values(&[part])?
             .set(whole(bytes));
     }
+    let names = gauge(registry, NAMES)?;
+    let sound = snapshot.names.names.saturating_sub(snapshot.names.failing);
+    for (state, count) in [("resolved", sound), ("failing", snapshot.names.failing)] {
+        names
+            .get_metric_with_label_values(&[state])?
+            .set(whole(count));
+    }
+    plain(registry, NAME_ADDRESSES, snapshot.names.addresses as f64)?;
+    let oldest = snapshot.names.oldest.unwrap_or_default();
+    plain(registry, NAME_AGE, oldest.as_secs_f64())?;
 
     let attached = gauge(registry, ATTACHED)?;
     for (interface, mode) in &snapshot.attached {

@@ -98,6 +98,12 @@ fn snapshot() -> Snapshot {
         entries: EntryCounts::from([((Family::Ipv4, false), 12), ((Family::Ipv6, true), 1)]),
         max_entries: 1000,
         memory: MemoryView::default(),
+        names: NameFigures {
+            names: 5,
+            failing: 2,
+            addresses: 9,
+            oldest: Some(Duration::from_secs(90)),
+        },
         attached: vec![("eth0".into(), "native")],
         missing: vec!["eth1".into()],
         mode: Mode::Monitor,
@@ -115,6 +121,10 @@ fn every_sample_of_a_snapshot() {
     for line in [
         "ftp_guard_history_working 1",
         "ftp_guard_history_bytes 4096",
+        r#"ftp_guard_names{state="resolved"} 3"#,
+        r#"ftp_guard_names{state="failing"} 2"#,
+        "ftp_guard_name_addresses 9",
+        "ftp_guard_name_oldest_answer_seconds 90",
         r#"ftp_guard_history_entries_total{outcome="written"} 17"#,
         r#"ftp_guard_history_entries_total{outcome="lost"} 2"#,
         r#"ftp_guard_export_lines_total{outcome="written"} 9"#,

@@ -9,6 +9,7 @@ mod addresses;
 mod arena;
 pub mod clients;
 mod crowd;
+pub mod dns;
 pub mod flood;
 pub mod guard;
 mod holder;

@@ -11,13 +11,18 @@ use jiff::Timestamp;
 use serde::Serialize;
 
 use super::{
-    super::{Outcome, output::finish, target::Target},
+    super::{
+        Outcome,
+        output::{counted, finish},
+        target::Target,
+    },
     each,
     import::settings_of,
     write_json,
 };
 use crate::{
     control::{
+        name_view::HostView,
         protocol::{Failure, Request},
         view::{EntryView, ListReport},
     },
@@ -106,6 +111,30 @@ impl<'a> From<&'a EntryView> for Exported<'a> {
     }
 }
 
+/// The same of a name.
+#[derive(Serialize)]
+struct ExportedHost<'a> {
+    host: &'a str,
+    profile: &'a str,
+    expires: Option<Timestamp>,
+    label: Option<&'a str>,
+    file: &'a Path,
+    line: u32,
+}
+
+impl<'a> From<&'a HostView> for ExportedHost<'a> {
+    fn from(host: &'a HostView) -> Self {
+        Self {
+            host: &host.host,
+            profile: &host.profile,
+            expires: host.expires,
+            label: host.label.as_deref(),
+            file: &host.file,
+            line: host.line,
+        }
+    }
+}
+
 pub(super) fn export(target: &Target, args: &Args) -> Outcome {
     let wanted = |entry: &EntryView| {
         let family = match args.family {
@@ -115,12 +144,22 @@ pub(super) fn export(target: &Target, args: &Args) -> Outcome {
         };
         family && (entry.active || !args.active)
     };
+    // A name has addresses of both families, and expires as other entries do.
+    let now = Timestamp::now();
+    let names = |host: &HostView| !args.active || host.expires.is_none_or(|end| end > now);
     let together = match args.format {
         _ if args.json => None,
         Format::List => {
-            return each(target, "", "", wanted, |out, entry, _| {
-                writeln!(out, "{}", entry.text)
-            });
+            return each(
+                target,
+                "",
+                wanted,
+                |out, entry, _| writeln!(out, "{}", entry.text),
+                |out, report| {
+                    let mut names = report.names.iter().filter(|host| names(host));
+                    names.try_for_each(|host| writeln!(out, "{}", host.text))
+                },
+            );
         }
         Format::Json => None,
         Format::Cidr => Some(write::Target::Cidr),
@@ -132,9 +171,15 @@ pub(super) fn export(target: &Target, args: &Args) -> Outcome {
         None => each(
             target,
             "{\"version\":1,\"entries\":[",
-            "]}\n",
             wanted,
             |out, entry, first| write_json(out, &Exported::from(&entry), first),
+            |out, report| {
+                let hosts = report.names.iter().filter(|host| names(host));
+                let hosts: Vec<_> = hosts.map(ExportedHost::from).collect();
+                out.write_all(b"],\"names\":")?;
+                serde_json::to_writer(&mut *out, &hosts)?;
+                out.write_all(b"}\n")
+            },
         ),
         Some(format) => all(target, format, &args.name, wanted),
     }
@@ -148,7 +193,7 @@ fn all(
 ) -> Outcome {
     let mut settings = SettingsTable::default();
     let mut entries = Vec::new();
-    let _: ListReport = target
+    let report: ListReport = target
         .connect()?
         .call(&Request::AllowList, |entry: EntryView| {
             if wanted(&entry) {
@@ -171,6 +216,13 @@ fn all(
         Ok(lost) => {
             for sentence in lost.sentences() {
                 eprintln!("ftp-guard: {sentence}");
+            }
+            match report.names.len() {
+                0 => {}
+                count => eprintln!(
+                    "ftp-guard: {} left out: the format has prefixes only (--format list keeps names)",
+                    counted(count as u64, "name of a host is", "names of hosts are")
+                ),
             }
             Ok(0)
         }

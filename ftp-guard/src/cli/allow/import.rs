@@ -159,7 +159,7 @@ pub(super) fn import(target: &Target, args: &Args) -> Outcome {
     let aggregated = args
         .aggregate
         .then(|| exchange::aggregate(&mut imported, &present, &listed));
-    if imported.items.is_empty() && format != Format::List {
+    if imported.items.is_empty() && imported.hosts.is_empty() && format != Format::List {
         return Err(Failure::failed(format!(
             "{}: nothing in it is to be imported ({} left out, {} not understood, {} expired)",
             content.name.display(),

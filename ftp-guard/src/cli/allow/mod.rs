@@ -2,6 +2,7 @@
 
 mod export;
 mod import;
+mod named;
 mod shown;
 
 use std::{
@@ -13,6 +14,7 @@ use clap::Subcommand;
 use jiff::Timestamp;
 use serde::Serialize;
 
+use self::named::{Listed, apart, host_text};
 use super::{
     Global, Outcome,
     ban::ban_line,
@@ -22,9 +24,10 @@ use super::{
 };
 use crate::control::{
     limit_view::ProfileView,
-    protocol::{EntrySettings, Prefix, Request},
+    protocol::{EntrySettings, Request},
     view::{AddReport, EntryView, ListReport, RemoveReport, TestReport},
 };
+use crate::engine::names::MARK;
 
 /// Change, list and ask the allowlist.
 ///
@@ -45,11 +48,12 @@ enum Verb {
     #[command(after_help = "Examples:\n  \
         ftp-guard allow add 192.0.2.7 2001:db8:7::/48 --label 'partner A'\n  \
         ftp-guard allow add 198.51.100.9 --expires 30d\n  \
+        ftp-guard allow add host:partner.example.net --profile bulk\n  \
         ftp-guard allow add 198.51.100.0/28 --exclude")]
     Add {
-        /// Addresses and prefixes; a bare address is a host.
+        /// Addresses and prefixes; a bare address is a host. host:NAME: the addresses that DNS gives.
         #[arg(required = true, value_name = "PREFIX")]
-        prefixes: Vec<Prefix>,
+        prefixes: Vec<Listed>,
         /// Exclude the prefixes from a wider one instead.
         #[arg(long)]
         exclude: bool,
@@ -68,14 +72,14 @@ enum Verb {
     },
     /// Remove entries. What is not listed is no error.
     Remove {
-        /// Addresses and prefixes, exactly as they are listed.
+        /// Addresses, prefixes and host:NAME, exactly as they are listed.
         #[arg(required = true, value_name = "PREFIX")]
-        prefixes: Vec<Prefix>,
+        prefixes: Vec<Listed>,
         /// Print JSON.
         #[arg(long)]
         json: bool,
     },
-    /// List all entries, with the file and line of each.
+    /// List all entries, with the file and line of each, and what DNS says of names.
     List {
         /// Print JSON.
         #[arg(long)]
@@ -138,26 +142,39 @@ impl Args {
     }
 }
 
-fn add(target: &Target, prefixes: Vec<Prefix>, settings: EntrySettings, json: bool) -> Outcome {
-    let request = Request::AllowAdd { prefixes, settings };
+fn add(target: &Target, listed: Vec<Listed>, settings: EntrySettings, json: bool) -> Outcome {
+    let (prefixes, names) = apart(listed);
+    let request = Request::AllowAdd {
+        prefixes,
+        names,
+        settings,
+    };
     let report: AddReport = target.connect()?.ask(&request)?;
     if json {
         print_json(&report)?;
         return Ok(0);
     }
+    let word = |outcome: &str| match outcome {
+        "present" => "listed already".to_owned(),
+        outcome => outcome.to_owned(),
+    };
     for entry in &report.entries {
-        let outcome = match entry.outcome.as_str() {
-            "present" => "listed already",
-            outcome => outcome,
-        };
+        let outcome = word(&entry.outcome);
         let (prefix, file, line) = (entry.prefix, entry.file.display(), entry.line);
         print(&format!("{prefix}: {outcome}, {file}:{line}\n"))?;
+    }
+    for entry in &report.names {
+        let outcome = word(&entry.outcome);
+        let (host, file, line) = (&entry.host, entry.file.display(), entry.line);
+        print(&format!("{MARK}{host}: {outcome}, {file}:{line}\n"))?;
     }
     Ok(0)
 }
 
-fn remove(target: &Target, prefixes: Vec<Prefix>, json: bool) -> Outcome {
-    let report: RemoveReport = target.connect()?.ask(&Request::AllowRemove { prefixes })?;
+fn remove(target: &Target, listed: Vec<Listed>, json: bool) -> Outcome {
+    let (prefixes, names) = apart(listed);
+    let request = Request::AllowRemove { prefixes, names };
+    let report: RemoveReport = target.connect()?.ask(&request)?;
     if json {
         print_json(&report)?;
         return Ok(0);
@@ -165,8 +182,14 @@ fn remove(target: &Target, prefixes: Vec<Prefix>, json: bool) -> Outcome {
     for prefix in &report.removed {
         print(&format!("{prefix}: removed\n"))?;
     }
+    for name in &report.removed_names {
+        print(&format!("{MARK}{name}: removed\n"))?;
+    }
     for prefix in &report.absent {
         print(&format!("{prefix}: was not listed\n"))?;
+    }
+    for name in &report.absent_names {
+        print(&format!("{MARK}{name}: was not listed\n"))?;
     }
     Ok(0)
 }
@@ -176,20 +199,27 @@ fn list(target: &Target, json: bool) -> Outcome {
         return each(
             target,
             "{\"version\":1,\"entries\":[",
-            "]}\n",
             |_| true,
             |out, entry, first| write_json(out, &entry, first),
+            |out, report| {
+                out.write_all(b"],\"names\":")?;
+                serde_json::to_writer(&mut *out, &report.names)?;
+                out.write_all(b"}\n")
+            },
         );
     }
     each(
         target,
-        "",
         "",
         |_| true,
         |out, entry, _| {
             let state = if entry.active { "" } else { "  (not in force)" };
             let (text, file, line) = (&entry.text, entry.file.display(), entry.line);
             writeln!(out, "{text:<40}  {file}:{line}{state}")
+        },
+        |out, report| {
+            let mut names = report.names.iter();
+            names.try_for_each(|host| out.write_all(host_text(host).as_bytes()))
         },
     )
 }
@@ -199,19 +229,19 @@ fn write_json(out: &mut dyn Write, value: &impl Serialize, first: bool) -> io::R
     serde_json::to_writer(out, value).map_err(io::Error::from)
 }
 
-/// Writes the entries that are wanted as they arrive, between `begin` and `end`.
+/// Writes `begin`, the entries that are wanted as they arrive, and what `end` makes of the rest.
 fn each(
     target: &Target,
     begin: &str,
-    end: &str,
     wanted: impl Fn(&EntryView) -> bool,
     mut write: impl FnMut(&mut dyn Write, EntryView, bool) -> io::Result<()>,
+    end: impl FnOnce(&mut dyn Write, &ListReport) -> io::Result<()>,
 ) -> Outcome {
     let mut client = target.connect()?;
     let mut out = io::BufWriter::new(io::stdout().lock());
     let mut result = out.write_all(begin.as_bytes());
     let mut first = true;
-    let _: ListReport = client.call(&Request::AllowList, |entry: EntryView| {
+    let report: ListReport = client.call(&Request::AllowList, |entry: EntryView| {
         if result.is_ok() && wanted(&entry) {
             result = write(&mut out, entry, first);
             first = false;
@@ -219,7 +249,7 @@ fn each(
     })?;
     finish(
         result
-            .and_then(|()| out.write_all(end.as_bytes()))
+            .and_then(|()| end(&mut out, &report))
             .and_then(|()| out.flush()),
     )?;
     Ok(0)

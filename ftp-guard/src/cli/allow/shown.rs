@@ -26,6 +26,8 @@ pub(super) struct Report {
     read: u64,
     /// Prefixes that they come to, at the end.
     prefixes: u64,
+    /// Names of hosts among them.
+    names: u64,
     unknown: u64,
     unknown_first: Vec<Unknown>,
     left_out: u64,
@@ -101,6 +103,7 @@ impl Report {
             format: format.name(),
             read: imported.read,
             prefixes: imported.items.len() as u64,
+            names: imported.hosts.len() as u64,
             unknown: imported.unknown,
             unknown_first: unknown_first
                 .map(|mistake| Unknown {
@@ -154,6 +157,7 @@ fn write(out: &mut String, report: &Report, detected: bool) -> std::fmt::Result 
         counted(report.read, "entry", "entries")
     )?;
     for (count, what) in [
+        (report.names, "names of hosts, resolved by the daemon"),
         (report.unknown, "not understood, skipped"),
         (report.left_out, "left out as not asked for"),
         (report.expired, "over, left out"),

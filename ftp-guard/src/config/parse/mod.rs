@@ -4,6 +4,7 @@ mod detect;
 mod history;
 mod inspect;
 mod limits;
+mod names;
 
 use std::path::{Path, PathBuf};
 
@@ -71,6 +72,7 @@ impl<'a> Reader<'a> {
         let ftp = self.ftp();
         let sessions = self.sessions();
         let allow = self.allow();
+        let names = self.names();
         let profiles = self.profiles();
         let limits = self.limits();
         let bans = self.bans();
@@ -91,6 +93,7 @@ impl<'a> Reader<'a> {
             ftp: ftp?,
             sessions: sessions?,
             allow: allow?,
+            names: names?,
             metrics: MetricsConfig { listen: listen? },
             control: ControlConfig { socket: socket? },
             bpf: BpfConfig {

@@ -8,6 +8,7 @@ mod guard;
 pub(in crate::config) mod history;
 pub(in crate::config) mod inspect;
 pub(in crate::config) mod limits;
+pub(in crate::config) mod names;
 pub(in crate::config) mod profile;
 
 pub(in crate::config) use guard::*;
@@ -67,7 +68,7 @@ pub(in crate::config) const PROFILE_TABLE: &str = "profile";
 pub(in crate::config) const PROFILE_KEYS: &str = "profile.NAME";
 
 /// All tables, in the order of the reference.
-pub(in crate::config) const TABLES: [Table; 15] = [
+pub(in crate::config) const TABLES: [Table; 16] = [
     Table {
         name: "",
         doc: "These keys stand at the top of the file, before the first `[table]`.",
@@ -85,6 +86,11 @@ pub(in crate::config) const TABLES: [Table; 15] = [
     Table {
         name: "allow",
         doc: "Which sources may use FTP.",
+    },
+    Table {
+        name: "names",
+        doc: "How the names of `host:` entries are resolved, and how long what DNS says holds. \
+              [names.md](names.md) explains it.",
     },
     Table {
         name: PROFILE_KEYS,
@@ -148,7 +154,7 @@ pub(in crate::config) const TABLES: [Table; 15] = [
 ];
 
 /// All keys, in the order of the reference.
-pub(in crate::config) const KEYS: [&Key; 81] = [
+pub(in crate::config) const KEYS: [&Key; 91] = [
     &MODE,
     &ROLE,
     &INTERFACES,
@@ -167,6 +173,16 @@ pub(in crate::config) const KEYS: [&Key; 81] = [
     &FILES,
     &CLI_FILE,
     &MAX_ENTRIES,
+    &names::SERVERS,
+    &names::TIMEOUT,
+    &names::MIN_TTL,
+    &names::MAX_TTL,
+    &names::LINGER,
+    &names::KEEP,
+    &names::MAX_NAMES,
+    &names::MAX_ADDRESSES,
+    &names::PRIVATE,
+    &names::NAMES_FILE,
     &profile::CONNECTIONS_PER_SECOND,
     &profile::CONNECTIONS_BURST,
     &profile::MAX_SESSIONS,

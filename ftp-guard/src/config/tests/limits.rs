@@ -334,7 +334,7 @@ fn bans_are_checked() {
     one_mistake(
         &bans("never_ban = [\"example.org\"]"),
         "5:14",
-        "not looked up",
+        "written host:NAME",
     );
     one_mistake(
         &bans("never_ban = [\"::1\", \"0::1/128\"]"),

@@ -106,7 +106,7 @@ fn unknown_keys_and_tables_come_with_a_suggestion() {
     one_mistake(
         &end("[colours]\nx = 1"),
         "4:2",
-        "known are [ftp], [sessions], [allow], [limits]",
+        "known are [ftp], [sessions], [allow], [names], [limits]",
     );
     one_mistake(
         &end("[[metrics]]"),

@@ -26,7 +26,9 @@ use ipnet::IpNet;
 use crate::{
     config::XdpChoice,
     control::protocol::{Failure, Prefix},
-    daemon::{bans::Bans, guard::Guard, inputs::Inputs, kernel::Kernel, start::start},
+    daemon::{
+        bans::Bans, guard::Guard, inputs::Inputs, kernel::Kernel, names::Names, start::start,
+    },
     datapath::{
         AllowMemory, AttachMode, Attachment, Capacities, CommandTable, DatapathError, Hook,
         Judgement, LimitSettings, SessionSettings, TcKind,
@@ -653,9 +655,10 @@ impl Files {
 
     pub(super) fn configure(&self, interfaces: &str, mode: &str) {
         let (pattern, bans) = (self.path("allow.d/*.list"), self.path("lib/bans.json"));
+        let names = self.path("lib/names.json");
         let text = format!(
             "# kept\nmode = \"{mode}\"\ninterfaces = {interfaces}\n[ftp]\npassive_ports = []\n\
-             [bans]\nfile = {bans:?}\n[allow]\nfiles = [{pattern:?}]\n"
+             [bans]\nfile = {bans:?}\n[names]\nfile = {names:?}\n[allow]\nfiles = [{pattern:?}]\n"
         );
         std::fs::write(self.path("guard.toml"), text).unwrap();
     }
@@ -679,7 +682,15 @@ impl Files {
     ) -> std::result::Result<Guard<Fake>, Failure> {
         let inputs = Inputs::load(&self.path("guard.toml"))?;
         let bans = Bans::load(&inputs.config)?;
-        start(kernel, inputs, bans, adopted, &self.path("guard.sock"))
+        let names = Names::load(&inputs.config, &inputs.set);
+        start(
+            kernel,
+            inputs,
+            bans,
+            names,
+            adopted,
+            &self.path("guard.sock"),
+        )
     }
 }
 

@@ -8,6 +8,7 @@ mod detect;
 mod edit;
 mod fake;
 mod limits;
+mod names;
 mod overdue;
 mod sessions;
 mod state;

@@ -3,11 +3,12 @@
 use std::path::Path;
 
 use super::entry::Entry;
+use super::hosts::HostEntry;
 use super::read::Profiles;
 use super::set::AllowSet;
 use crate::diagnostic::Diagnostics;
 
-/// Reads an allowlist file to import, in the order of its lines; `path` is what mistakes are
+/// Reads an allowlist file to import, in the order of its lines, prefixes and names apart; `path` is what mistakes are
 /// reported for.
 ///
 /// # Errors
@@ -16,9 +17,9 @@ pub fn import_list(
     path: &Path,
     text: &str,
     profiles: Profiles<'_>,
-) -> Result<Vec<Entry>, Diagnostics> {
+) -> Result<(Vec<Entry>, Vec<HostEntry>), Diagnostics> {
     let set = AllowSet::parse([(path, text)], profiles)?;
     let mut entries: Vec<_> = set.iter().collect();
     entries.sort_by_key(|entry| entry.line);
-    Ok(entries)
+    Ok((entries, set.hosts().to_vec()))
 }

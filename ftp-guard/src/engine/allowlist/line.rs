@@ -1,4 +1,4 @@
-//! The grammar of one line: `PREFIX [key=value ...] [# comment]`.
+//! The grammar of one line: `PREFIX [key=value ...] [# comment]`, or `host:NAME` in the prefix's place.
 
 use ftp_guard_common::allow::EntryKind;
 use ipnet::IpNet;
@@ -9,6 +9,7 @@ use super::expiry::parse_expiry;
 use super::plain::plain_prefix;
 use super::prefix::parse_prefix;
 use crate::diagnostic::quoted;
+use crate::engine::names::{HostName, MARK};
 
 /// A mistake in a line: its byte offset in the line, and what it is.
 pub(super) type Mistake = (usize, String);
@@ -17,7 +18,9 @@ pub(super) type Mistake = (usize, String);
 #[derive(Debug, PartialEq, Eq)]
 pub(super) struct Line<'a> {
     pub(super) prefix: IpNet,
-    /// Byte offset of the prefix.
+    /// The name that stands in the prefix's place; the prefix then means nothing.
+    pub(super) host: Option<HostName>,
+    /// Byte offset of the prefix, or of the name's mark.
     pub(super) prefix_at: usize,
     pub(super) kind: EntryKind,
     /// Name and byte offset.
@@ -41,18 +44,32 @@ pub(super) fn parse_line<'a>(text: &'a str, mistakes: &mut Vec<Mistake>) -> Opti
     };
     cursor.skip_blanks();
     let at = cursor.at;
-    let prefix = parse_prefix(cursor.word(|c| c == '#'));
+    let word = cursor.word(|c| c == '#');
     let mut line = Line {
         prefix: IpNet::default(),
+        host: None,
         prefix_at: at,
         kind,
         profile: None,
         expires: None,
         label: None,
     };
-    match prefix {
-        Ok(prefix) => line.prefix = prefix,
-        Err(message) => mistakes.push((at, message)),
+    match word.strip_prefix(MARK) {
+        Some(_) if kind == EntryKind::Exclude => {
+            let message =
+                "a name cannot be excluded: whoever runs its DNS, or breaks it, would decide who \
+                           is kept out; exclude its prefix"
+                    .to_owned();
+            mistakes.push((at, message));
+        }
+        Some(name) => match HostName::parse(name) {
+            Ok(name) => line.host = Some(name),
+            Err((offset, message)) => mistakes.push((at + MARK.len() + offset, message)),
+        },
+        None => match parse_prefix(word) {
+            Ok(prefix) => line.prefix = prefix,
+            Err(message) => mistakes.push((at, message)),
+        },
     }
     let mut seen = Vec::new();
     loop {
@@ -220,6 +237,9 @@ impl<'a> Cursor<'a> {
 /// The entry of a line by itself, in no file; its profile may not exist.
 pub(crate) fn written_entry(line: &str) -> Option<Entry> {
     let line = parse_line(line, &mut Vec::new())?;
+    if line.host.is_some() {
+        return None;
+    }
     let (profile, _) = line.profile.unwrap_or((DEFAULT_PROFILE, 0));
     Some(Entry {
         kind: line.kind,
@@ -243,6 +263,14 @@ pub(crate) fn written_prefix(line: &str) -> Option<IpNet> {
         return None;
     }
     parse_prefix(cursor.word(|c| c == '#')).ok()
+}
+
+/// The name of a line, if it has one, whatever else is wrong in the line.
+pub(crate) fn written_host(line: &str) -> Option<HostName> {
+    let mut cursor = Cursor { text: line, at: 0 };
+    cursor.skip_blanks();
+    let name = cursor.word(|c| c == '#').strip_prefix(MARK)?;
+    HostName::parse(name).ok()
 }
 
 /// The comment that ends a readable line, `#` included.

@@ -8,11 +8,13 @@
 //! 198.51.100.0/24 profile=bulk expires=2026-12-31T23:59:59Z
 //! !198.51.100.66
 //! 2001:db8:7::/48
+//! host:partner.example.net profile=bulk
 //! ```
 
 mod difference;
 mod entry;
 mod expiry;
+mod hosts;
 mod import;
 mod line;
 mod numbers;
@@ -27,8 +29,10 @@ mod update;
 
 pub use entry::{DEFAULT_PROFILE, Entry, check_label};
 pub use expiry::{expires_s, parse_expiry};
+pub(crate) use hosts::written_host_entry;
+pub use hosts::{HostEntry, HostRow};
 pub use import::import_list;
-pub(crate) use line::{trailing_comment, written_entry, written_prefix};
+pub(crate) use line::{trailing_comment, written_entry, written_host, written_prefix};
 pub use numbers::{ProfileNumbers, name_tag};
 pub use plan::{Change, plan};
 pub use prefix::{parse_prefix, written};

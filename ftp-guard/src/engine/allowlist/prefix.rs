@@ -103,7 +103,7 @@ fn hint(address: &str) -> &'static str {
     } else if address.contains('-') && address.starts_with(|c: char| c.is_ascii_digit()) {
         " (a range from one address to another is written as prefixes)"
     } else if address.contains(|c: char| c.is_alphabetic() && !c.is_ascii_hexdigit()) {
-        " (host names are not looked up)"
+        " (in an allowlist a name that DNS resolves is written host:NAME)"
     } else {
         ""
     }
@@ -179,7 +179,7 @@ mod tests {
         assert!(mistake("label=").contains("first on the line"));
         assert!(mistake("010.0.0.1").contains("leading zeros"));
         assert!(mistake("10.0.0.1-10.0.0.9").contains("as prefixes"));
-        assert!(mistake("ftp.example.org").contains("host names"));
+        assert!(mistake("ftp.example.org").contains("host:NAME"));
         assert!(mistake("").contains("found \"\""));
         assert!(mistake("1.2.3").ends_with("found \"1.2.3\""));
     }

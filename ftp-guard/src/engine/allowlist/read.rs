@@ -7,6 +7,7 @@ use ftp_guard_common::allow::{AllowValue, EntryKind};
 use ipnet::IpNet;
 
 use super::entry::{DEFAULT_PROFILE, Entry};
+use super::hosts::{HostEntry, hosts_of};
 use super::line::{Mistake, parse_line};
 use super::plain::plain_prefix;
 use super::prefix::written;
@@ -29,6 +30,8 @@ pub(super) struct Reading {
     pub(super) counts: Vec<usize>,
     /// The profiles that are named, with their numbers.
     pub(super) names: BTreeMap<String, u16>,
+    /// The entries that name hosts.
+    pub(super) hosts: Vec<HostEntry>,
 }
 
 /// Reads everything. Lines are first taken as they are; only when one is none, or a prefix comes twice,
@@ -61,7 +64,8 @@ pub(super) fn read(files: &[ListText], profiles: Profiles<'_>) -> Result<Reading
             _ => None,
         })
         .collect();
-    if !sound || !repeated.is_empty() {
+    let (hosts, conflicts) = hosts_of(files);
+    if !sound || !repeated.is_empty() || !conflicts.is_empty() {
         let mut second = SecondPass {
             profiles,
             first: BTreeMap::new(),
@@ -69,6 +73,9 @@ pub(super) fn read(files: &[ListText], profiles: Profiles<'_>) -> Result<Reading
         };
         for (file, count) in files.iter().zip(&mut counts) {
             *count = count.saturating_sub(second.file(file, &repeated));
+        }
+        for conflict in conflicts {
+            second.report.add(conflict);
         }
         if let Some(diagnostics) = second.report.finish() {
             return Err(diagnostics);
@@ -81,6 +88,7 @@ pub(super) fn read(files: &[ListText], profiles: Profiles<'_>) -> Result<Reading
         repeated,
         counts,
         names: lines.names,
+        hosts,
     })
 }
 
@@ -107,6 +115,8 @@ pub(super) struct Lines<'p> {
     profiles: Profiles<'p>,
     default: Option<u16>,
     pub(super) names: BTreeMap<String, u16>,
+    /// Whether a line named a host.
+    pub(super) hosts: bool,
     mistakes: Vec<Mistake>,
 }
 
@@ -118,11 +128,12 @@ impl<'p> Lines<'p> {
             profiles,
             default,
             names: named.into_iter().collect(),
+            hosts: false,
             mistakes: Vec::new(),
         }
     }
 
-    /// The row of a line; none for a blank one and a comment.
+    /// The row of a line; none for a blank one, a comment, and one that names a host.
     pub(super) fn row(&mut self, content: &str) -> Result<Option<Row>, NoRow> {
         if let Some(prefix) = plain_prefix(content) {
             let value = AllowValue {
@@ -153,6 +164,10 @@ impl<'p> Lines<'p> {
                 }
             },
         };
+        if line.host.is_some() {
+            self.hosts = true;
+            return Ok(None);
+        }
         let entry = Entry {
             kind: line.kind,
             expires: line.expires,
@@ -191,7 +206,7 @@ impl SecondPass<'_> {
                         quoted(profile)
                     );
                     mistakes.push((at, message));
-                } else if repeated.contains(&line.prefix) {
+                } else if line.host.is_none() && repeated.contains(&line.prefix) {
                     let entry = entry_of(line, &file.path, number);
                     match self.repeated(entry) {
                         Ok(false) => {}

@@ -9,6 +9,7 @@ use ipnet::IpNet;
 use jiff::Timestamp;
 
 use super::entry::Entry;
+use super::hosts::HostEntry;
 use super::read::{Profiles, Reading, Row, read};
 use super::table::AllowTable;
 use super::texts::{ListText, entries};
@@ -31,6 +32,8 @@ pub struct AllowSet {
     pub(super) names: BTreeMap<String, u16>,
     /// Times at which entries expire, in seconds of Unix time, in order.
     pub(super) expiries: Arc<Vec<u32>>,
+    /// The entries that name hosts, in the order of the files and their lines, each name once.
+    pub(super) hosts: Arc<Vec<HostEntry>>,
 }
 
 impl AllowSet {
@@ -62,6 +65,7 @@ impl AllowSet {
             repeated,
             counts,
             names,
+            hosts,
         } = read(&files, profiles)?;
         Ok(Self {
             expiries: expiries(&rows),
@@ -70,6 +74,7 @@ impl AllowSet {
             counts,
             repeated,
             names,
+            hosts: Arc::new(hosts),
         })
     }
 
@@ -184,8 +189,12 @@ impl AllowSet {
     pub fn next_expiry(&self, now: Timestamp) -> Option<Timestamp> {
         let now_s = u32::try_from(unix_seconds(now)).ok()?;
         let at = self.expiries.partition_point(|second| *second <= now_s);
-        let next = self.expiries.get(at)?;
-        Timestamp::from_second(i64::from(*next)).ok()
+        let next = self.expiries.get(at);
+        let next = next.and_then(|next| Timestamp::from_second(i64::from(*next)).ok());
+        let hosts = self.hosts.iter().filter_map(|entry| entry.expires);
+        next.into_iter()
+            .chain(hosts.filter(|expires| *expires > now))
+            .min()
     }
 }
 

@@ -1,11 +1,13 @@
 //! From one reading of the files to the next, at the cost of what differs.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use ftp_guard_common::allow::AllowValue;
 use ipnet::IpNet;
 
 use super::difference::difference;
+use super::hosts::hosts_of;
 use super::read::{Lines, Profiles, Row};
 use super::set::{AllowSet, expiries};
 use super::texts::ListText;
@@ -76,6 +78,14 @@ impl AllowSet {
             .iter()
             .map(|file| counts.get(&file.path).copied().unwrap_or(0))
             .collect();
+        // The line of an entry moves with what stands before it.
+        let hosts = match self.hosts.is_empty() && !patch.lines.hosts {
+            true => Arc::clone(&self.hosts),
+            false => match hosts_of(files) {
+                (hosts, conflicts) if conflicts.is_empty() => Arc::new(hosts),
+                _ => return None,
+            },
+        };
         let mut names = self.names.clone();
         names.append(&mut patch.lines.names);
         let edits = patch.edits;
@@ -84,6 +94,7 @@ impl AllowSet {
                 files: files.to_vec(),
                 counts,
                 names,
+                hosts,
                 ..self.clone()
             });
         }
@@ -102,6 +113,7 @@ impl AllowSet {
             counts,
             repeated: self.repeated.clone(),
             names,
+            hosts,
         })
     }
 }

@@ -11,7 +11,8 @@ pub struct Filter {
     pub reasons: Vec<String>,
     /// It has one of these names; empty: any.
     pub kinds: Vec<String>,
-    /// It concerns a remote address in this prefix, or a ban that overlaps it.
+    /// It concerns a remote address in this prefix, or a ban that overlaps it; a name, one of whose
+    /// addresses came or went.
     pub source: Option<IpNet>,
     /// It is a detection that matters at least so much; `None`: it may be anything.
     pub severity: Option<Severity>,
@@ -104,6 +105,10 @@ fn severity_of(kind: &EventKind) -> Option<Severity> {
 }
 
 fn concerns(kind: &EventKind, prefix: IpNet) -> bool {
+    if let EventKind::NameChanged(changed) = kind {
+        let mut addresses = changed.added.iter().chain(&changed.removed);
+        return addresses.any(|address| prefix.contains(address));
+    }
     kind.remote()
         .is_some_and(|remote| prefix.contains(&remote) || remote.contains(&prefix))
 }

@@ -11,7 +11,7 @@ mod packet;
 mod tests;
 mod text;
 
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 
 use ipnet::IpNet;
 use jiff::Timestamp;
@@ -67,11 +67,13 @@ pub enum EventKind {
     Detection(DetectionEvent),
     /// To one reader only: it was too slow for that many events, which came here.
     Lost(Lost),
+    /// A name of the allowlist has other addresses.
+    NameChanged(NameChanged),
 }
 
 impl EventKind {
     /// The names of all, in the order of the variants.
-    pub const NAMES: [&'static str; 15] = [
+    pub const NAMES: [&'static str; 16] = [
         "drop",
         "table_full",
         "ban_added",
@@ -87,6 +89,7 @@ impl EventKind {
         "transfer",
         "detection",
         "lost",
+        "name_changed",
     ];
 
     /// The name in JSON, metrics and text.
@@ -114,6 +117,7 @@ impl EventKind {
             Self::Transfer(_) => 12,
             Self::Detection(_) => 13,
             Self::Lost(_) => 14,
+            Self::NameChanged(_) => 15,
         }
     }
 }
@@ -197,6 +201,17 @@ pub struct SessionEnded {
     /// Why: `login_timeout`, `idle_timeout`, `data_idle_timeout`, `ports_held`, `killed`, `revoked` or
     /// `banned`.
     pub reason: String,
+}
+
+/// A name of the allowlist has other addresses than it had.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct NameChanged {
+    /// The name.
+    pub name: String,
+    /// Addresses that are in force now and were not.
+    pub added: Vec<IpAddr>,
+    /// Addresses that were and are not.
+    pub removed: Vec<IpAddr>,
 }
 
 /// Events that a reader has missed.

@@ -198,6 +198,15 @@ fn every_kind() -> Vec<(EventKind, &'static str, &'static str)> {
             r#""event":"lost","count":5"#,
             "5 events are not shown: they came faster than they were read",
         ),
+        (
+            EventKind::NameChanged(NameChanged {
+                name: "partner.example.net".into(),
+                added: vec!["192.0.2.9".parse().unwrap()],
+                removed: vec!["2001:db8::1".parse().unwrap()],
+            }),
+            r#""event":"name_changed","name":"partner.example.net","added":["192.0.2.9"],"removed":["2001:db8::1"]"#,
+            "host:partner.example.net +192.0.2.9 -2001:db8::1",
+        ),
     ]
 }
 

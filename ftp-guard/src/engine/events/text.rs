@@ -69,6 +69,15 @@ impl Display for EventKind {
                 "{} events are not shown: they came faster than they were read",
                 lost.count
             ),
+            Self::NameChanged(changed) => {
+                write!(f, "host:{}", changed.name)?;
+                let signs = [('+', &changed.added), ('-', &changed.removed)];
+                signs.into_iter().try_for_each(|(sign, addresses)| {
+                    addresses
+                        .iter()
+                        .try_for_each(|address| write!(f, " {sign}{address}"))
+                })
+            }
         }
     }
 }

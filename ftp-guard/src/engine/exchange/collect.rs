@@ -9,7 +9,7 @@ use jiff::Timestamp;
 
 use super::Options;
 use super::source::Source;
-use crate::engine::allowlist::{DEFAULT_PROFILE, MOST_REPORTED, expires_s};
+use crate::engine::allowlist::{DEFAULT_PROFILE, HostEntry, MOST_REPORTED, expires_s};
 
 /// The most prefixes that one text may come to.
 pub const MAX_ITEMS: usize = 2_000_000;
@@ -131,6 +131,8 @@ impl Refused {
 pub struct Imported {
     /// The prefixes, in the order of the text.
     pub items: Vec<Item>,
+    /// The entries that name hosts, each name once; only the allowlist's own format has them.
+    pub hosts: Vec<HostEntry>,
     /// What the items' numbers mean.
     pub settings: SettingsTable,
     /// Entries of the text that were understood. A range is one and may be many items.
@@ -164,6 +166,18 @@ impl Imported {
             item.settings = numbers[item.settings as usize];
         }
         self.settings = changed;
+        for host in &mut self.hosts {
+            let mut settings = Settings {
+                exclude: false,
+                profile: host.profile.as_str().into(),
+                expires: host.expires,
+                label: host.label.as_deref().map(Into::into),
+            };
+            change(&mut settings);
+            host.profile = settings.profile.to_string();
+            host.expires = settings.expires;
+            host.label = settings.label.as_deref().map(str::to_owned);
+        }
     }
 }
 
@@ -290,6 +304,16 @@ impl<'o> Collector<'o> {
                 line,
             });
         }
+    }
+
+    /// Takes an entry of the text that names a host.
+    pub(super) fn take_host(&mut self, host: HostEntry) {
+        if host.expires.is_some_and(|end| end <= self.options.now) {
+            self.found.expired += 1;
+            return;
+        }
+        self.found.read += 1;
+        self.found.hosts.push(host);
     }
 
     /// Two sets of one family in one text are two purposes, and one of them may be to keep

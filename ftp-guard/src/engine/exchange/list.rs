@@ -9,10 +9,10 @@ use ipnet::IpNet;
 use super::collect::{Collector, Imported, Item, Settings};
 use super::source::Source;
 use crate::diagnostic::Diagnostics;
-use crate::engine::allowlist::{Entry, import_list};
+use crate::engine::allowlist::{Entry, HostEntry, import_list};
 
 pub(super) fn read(text: &str, into: &mut Collector<'_>) {
-    let entries = match entries(text) {
+    let (entries, hosts) = match entries(text) {
         Ok(entries) => entries,
         Err(Diagnostics(mistakes)) => {
             for mistake in &mistakes {
@@ -36,10 +36,13 @@ pub(super) fn read(text: &str, into: &mut Collector<'_>) {
         };
         into.take(entry.line, Source::Net(entry.prefix), &settings);
     }
+    for host in hosts {
+        into.take_host(host);
+    }
 }
 
 /// Whether a profile exists is the daemon's to say.
-fn entries(text: &str) -> Result<Vec<Entry>, Diagnostics> {
+fn entries(text: &str) -> Result<(Vec<Entry>, Vec<HostEntry>), Diagnostics> {
     import_list(Path::new(""), text, &|_| Some(0))
 }
 
@@ -66,6 +69,9 @@ pub fn text_of(imported: &Imported) -> String {
         let entry = entry_of(*prefix, imported.settings.get(*settings));
         // Writing to a string does not fail.
         let _ = writeln!(text, "{entry}");
+    }
+    for host in &imported.hosts {
+        let _ = writeln!(text, "{host}");
     }
     text
 }

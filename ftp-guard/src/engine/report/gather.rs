@@ -78,7 +78,10 @@ impl Gatherer {
             EventKind::Transfer(transfer) => self.transfer(transfer),
             EventKind::Detection(detection) => self.detection(event.time, detection),
             EventKind::Lost(lost) => self.coverage.missed_events += lost.count,
-            EventKind::AttackEnd(_) | EventKind::CookiesOn(_) | EventKind::CookiesOff(_) => {}
+            EventKind::AttackEnd(_)
+            | EventKind::CookiesOn(_)
+            | EventKind::CookiesOff(_)
+            | EventKind::NameChanged(_) => {}
         }
     }
 

@@ -2,7 +2,7 @@
 //!
 //! What has no field there is below `ftp_guard`. Absent fields are left out, as the schema asks for.
 
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 
 use jiff::Timestamp;
 use serde_json::{Map, Value, json};
@@ -67,6 +67,15 @@ fn of_event(event: &Event) -> Value {
         EventKind::Lost(lost) => {
             document.class("pipeline_error", &[], &[]);
             document.put("ftp_guard.lost.count", lost.count);
+        }
+        EventKind::NameChanged(changed) => {
+            document.class("event", &["configuration"], &["change"]);
+            let texts = |addresses: &[IpAddr]| -> Vec<String> {
+                addresses.iter().map(ToString::to_string).collect()
+            };
+            document.put("ftp_guard.name.name", &*changed.name);
+            document.put("ftp_guard.name.added", texts(&changed.added));
+            document.put("ftp_guard.name.removed", texts(&changed.removed));
         }
     }
     document.into_value()

@@ -12,7 +12,7 @@ use super::*;
 use crate::engine::{
     events::{
         AttackBegin, AttackEnd, BanEvent, CookiesOff, CookiesOn, DetectionEvent, Event, EventKind,
-        LoginEvent, Lost, Packet, SessionEnded, Severity, TableFull, TransferEvent,
+        LoginEvent, Lost, NameChanged, Packet, SessionEnded, Severity, TableFull, TransferEvent,
     },
     monitor::record::{
         Direction, LoginState, SessionRecord, Software, TlsInfo, TlsMode, TransferRecord,
@@ -150,6 +150,11 @@ fn every_kind() -> Vec<EventKind> {
             banned: true,
         }),
         EventKind::Lost(Lost { count: 5 }),
+        EventKind::NameChanged(NameChanged {
+            name: "partner.example.net".into(),
+            added: vec!["192.0.2.9".parse().unwrap()],
+            removed: Vec::new(),
+        }),
     ]
 }
 
@@ -278,6 +283,14 @@ fn every_event_has_its_class_in_the_schema() {
             "5 failed logins within 10m"
         ],
         ["lost", "pipeline_error", null, null, null, null],
+        [
+            "name_changed",
+            "event",
+            ["configuration"],
+            ["change"],
+            null,
+            null
+        ],
     ]);
     let paths = [
         "event.action",

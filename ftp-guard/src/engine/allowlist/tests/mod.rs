@@ -1,6 +1,7 @@
 //! The allowlist as a whole: texts, and properties of random ones.
 
 mod arbitrary;
+mod hosts;
 mod lookup;
 mod numbers;
 mod parse;

@@ -20,6 +20,7 @@ fn lines() -> impl Strategy<Value = Vec<String>> {
         2 => entry().prop_map(|entry| entry.to_string()),
         1 => Just(String::new()),
         1 => Just("# a comment".to_owned()),
+        1 => (0..4_u8).prop_map(|n| format!("host:h{n}.example.net")),
         1 => prefix().prop_map(|prefix| format!(" {prefix}\r")),
     ];
     vec(line, 0..40)
@@ -36,6 +37,9 @@ fn steps() -> impl Strategy<Value = Vec<Step>> {
     let new = prop_oneof![
         8 => entry().prop_map(|entry| entry.to_string()),
         1 => Just("10.0.0.0/33".to_owned()),
+        2 => (0..4_u8, any::<bool>()).prop_map(|(n, bulk)| {
+            format!("host:h{n}.example.net{}", if bulk { " profile=bulk" } else { "" })
+        }),
         1 => Just("10.0.0.0/8 profile=nobody".to_owned()),
     ];
     let step = prop_oneof![
@@ -65,7 +69,8 @@ fn changed(mut lines: Vec<String>, steps: &[Step]) -> Vec<String> {
 fn without_repeats(lines: Vec<String>) -> Vec<String> {
     let mut seen = std::collections::BTreeSet::new();
     let first = |line: &String| {
-        parse_line(line, &mut Vec::new()).is_none_or(|line| seen.insert(line.prefix))
+        parse_line(line, &mut Vec::new())
+            .is_none_or(|line| line.host.is_some() || seen.insert(line.prefix))
     };
     lines.into_iter().filter(first).collect()
 }
@@ -105,6 +110,7 @@ proptest! {
                 prop_assert_eq!(&updated.counts, &read.counts);
                 prop_assert_eq!(&updated.repeated, &read.repeated);
                 prop_assert_eq!(&updated.expiries, &read.expiries);
+                prop_assert_eq!(&updated.hosts, &read.hosts);
                 prop_assert!(read.names.iter().all(|pair| updated.names.iter().any(|known| known == pair)));
             }
             (Err(updated), Err(read)) => prop_assert_eq!(updated.0, read.0),

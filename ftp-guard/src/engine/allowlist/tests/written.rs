@@ -62,7 +62,7 @@ fn an_import_keeps_the_order_of_its_lines() {
     let text =
         "::1 label=\"six\"\n!10.0.0.0/8\n192.0.2.1 profile=bulk expires=2030-01-01T00:00:00Z\n";
     let path = Path::new("import.list");
-    let imported = import_list(path, text, &profile_number).unwrap();
+    let (imported, _) = import_list(path, text, &profile_number).unwrap();
     let written: String = imported.iter().map(|entry| format!("{entry}\n")).collect();
     assert_eq!(written, text);
     let wrong = import_list(path, "::1\nx\n", &profile_number).unwrap_err();
