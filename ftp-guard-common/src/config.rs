@@ -35,6 +35,47 @@ impl Mode {
     }
 }
 
+/// A mode, and until when it holds.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct ModeSetting {
+    /// The mode.
+    pub mode: Mode,
+    /// When (CLOCK_MONOTONIC, nanoseconds) enforce mode ends and monitor mode begins; 0: not at all. Means nothing
+    /// beside monitor mode.
+    pub confirm_until_ns: u64,
+}
+
+impl ModeSetting {
+    /// A mode without end.
+    #[must_use]
+    pub const fn lasting(mode: Mode) -> Self {
+        Self {
+            mode,
+            confirm_until_ns: 0,
+        }
+    }
+
+    /// The mode that this comes to. The clock is only read where it decides.
+    #[inline(always)]
+    #[must_use]
+    pub fn in_force(self, now_ns: impl FnOnce() -> u64) -> Mode {
+        match self.mode {
+            Mode::Enforce if self.confirm_until_ns == 0 => Mode::Enforce,
+            Mode::Enforce if now_ns() < self.confirm_until_ns => Mode::Enforce,
+            Mode::Enforce | Mode::Monitor => Mode::Monitor,
+        }
+    }
+
+    /// When enforce mode ends, if it has an end.
+    #[must_use]
+    pub const fn deadline_ns(self) -> Option<u64> {
+        match self.mode {
+            Mode::Enforce if self.confirm_until_ns != 0 => Some(self.confirm_until_ns),
+            Mode::Enforce | Mode::Monitor => None,
+        }
+    }
+}
+
 /// The single value of the configuration map.
 #[repr(C)]
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -43,6 +84,8 @@ pub struct GuardConfig {
     pub mode: u32,
     /// Number of a [`Role`].
     pub role: u32,
+    /// Until when (CLOCK_MONOTONIC) the mode holds if it is [`Mode::Enforce`]; 0: without end.
+    pub confirm_until_ns: u64,
     /// Nanoseconds by which CLOCK_TAI is ahead of CLOCK_REALTIME. The programs read TAI (kernel
     /// 6.1, `bpf_ktime_get_tai_ns`) and allowlist entries expire in Unix time.
     pub tai_offset_ns: i64,
@@ -88,6 +131,18 @@ pub struct GuardConfig {
     pub bans_v4: u32,
     /// Entries of the IPv6 ban table.
     pub bans_v6: u32,
+}
+
+impl GuardConfig {
+    /// The mode, and until when it holds.
+    #[inline(always)]
+    #[must_use]
+    pub const fn mode_setting(&self) -> ModeSetting {
+        ModeSetting {
+            mode: Mode::from_number(self.mode),
+            confirm_until_ns: self.confirm_until_ns,
+        }
+    }
 }
 
 /// When connection requests are answered with SYN cookies.
@@ -184,5 +239,42 @@ impl Role {
             Self::Host => [0; 16],
             Self::Router => server,
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn enforce_mode_ends_at_its_deadline_and_not_before() {
+        let pending = ModeSetting {
+            mode: Mode::Enforce,
+            confirm_until_ns: 1_000,
+        };
+        for (now, mode) in [
+            (0, Mode::Enforce),
+            (999, Mode::Enforce),
+            (1_000, Mode::Monitor),
+            (u64::MAX, Mode::Monitor),
+        ] {
+            assert_eq!(pending.in_force(|| now), mode, "{now}");
+        }
+        assert_eq!(pending.deadline_ns(), Some(1_000));
+    }
+
+    #[test]
+    fn a_mode_without_a_deadline_reads_no_clock() {
+        let never = || -> u64 { panic!("the clock was read") };
+        for mode in [Mode::Enforce, Mode::Monitor] {
+            assert_eq!(ModeSetting::lasting(mode).in_force(never), mode);
+            assert_eq!(ModeSetting::lasting(mode).deadline_ns(), None);
+        }
+        let left_over = ModeSetting {
+            mode: Mode::Monitor,
+            confirm_until_ns: 1_000,
+        };
+        assert_eq!(left_over.in_force(never), Mode::Monitor);
+        assert_eq!(left_over.deadline_ns(), None);
     }
 }

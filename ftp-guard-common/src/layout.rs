@@ -38,8 +38,8 @@ macro_rules! assert_packed {
 }
 
 assert_packed!(Counter, size 16, align 8, packets: u64, bytes: u64);
-assert_packed!(GuardConfig, size 208, align 8,
-    mode: u32, role: u32, tai_offset_ns: i64, allow_generation: u32, flags: u32,
+assert_packed!(GuardConfig, size 216, align 8,
+    mode: u32, role: u32, confirm_until_ns: u64, tai_offset_ns: i64, allow_generation: u32, flags: u32,
     pinhole_ns: u64, pinhole_interval_ns: u64, pinhole_burst_ns: u64, adopt_until_ns: u64,
     network: Rate, total: Rate, strays: Rate, strays_total: Rate, handshakes: Rate, events: Rate,
     attack_count: u64, attack_hold_ns: u64, cookies_since_ns: u64, secret: [u64; 2],

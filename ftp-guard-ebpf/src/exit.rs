@@ -17,9 +17,14 @@ use crate::{
 /// pass what enforce mode would answer.
 #[inline(always)]
 pub fn finish(hook: Hook, bytes: usize, judgement: &Judgement) -> Verdict {
+    let mode = || match hook {
+        Hook::Ingress => maps::config::mode(),
+        // Where the deepest chains of calls begin.
+        Hook::Egress | Hook::Control => maps::config::mode_apart(),
+    };
     let verdict = match judgement.reason.verdict() {
-        Verdict::Drop if maps::config::mode() == Mode::Monitor => Verdict::WouldDrop,
-        Verdict::Answer if maps::config::mode() == Mode::Monitor => Verdict::Pass,
+        Verdict::Drop if mode() == Mode::Monitor => Verdict::WouldDrop,
+        Verdict::Answer if mode() == Mode::Monitor => Verdict::Pass,
         verdict => verdict,
     };
     if matches!(verdict, Verdict::Drop | Verdict::WouldDrop) {

@@ -109,6 +109,23 @@ fn usage_errors_end_with_2_and_name_the_argument() {
         ),
         (&["allow", "test", "192.0.2.0/24"], "192.0.2.0/24"),
         (&["mode", "off"], "off"),
+        (
+            &["mode", "enforce", "--confirm-within", "9s"],
+            "at least 10s",
+        ),
+        (
+            &["mode", "enforce", "--confirm-within", "2d"],
+            "at most 24h",
+        ),
+        (
+            &["mode", "enforce", "--confirm-within", "soon"],
+            "duration such as",
+        ),
+        (
+            &["mode", "confirm", "--confirm-within", "10m"],
+            "mode enforce",
+        ),
+        (&["mode", "--confirm-within", "10m"], "mode enforce"),
         (&["explain"], "SOURCE"),
         (&["explain", "192.0.2.1", "--flags", "sin"], "sin"),
         (&["explain", "192.0.2.1", "--port", "70000"], "70000"),
@@ -388,6 +405,8 @@ fn without_a_daemon_a_client_says_where_it_looked() {
         &["allow", "export"],
         &["allow", "test", "192.0.2.9"],
         &["mode"],
+        &["mode", "enforce", "--confirm-within", "10m"],
+        &["mode", "confirm"],
         &["reload"],
         &["explain", "192.0.2.9"],
         &["sessions", "--client", "192.0.2.0/24"],

@@ -82,6 +82,7 @@ impl Service for Fake {
 
 fn counters() -> CountersView {
     CountersView {
+        deadline: None,
         time: "2026-11-22T12:30:00Z".parse().unwrap(),
         version: "0.1.0".into(),
         started: "2026-11-22T12:00:00Z".parse().unwrap(),

@@ -17,12 +17,36 @@ pub fn get() -> Option<&'static GuardConfig> {
     FTPG_CONFIG.get(0)
 }
 
-/// The mode. Without a configuration the guard enforces.
+/// The mode in force. Without a configuration the guard enforces.
 #[inline(always)]
 pub fn mode() -> Mode {
     match get() {
+        Some(config) if config.mode_setting().deadline_ns().is_some() => {
+            Mode::from_number(mode_until_deadline())
+        }
         Some(config) => Mode::from_number(config.mode),
         None => Mode::Enforce,
+    }
+}
+
+/// As [`mode`], by a subprogram that has the look at the table on its own stack.
+#[inline(always)]
+pub fn mode_apart() -> Mode {
+    Mode::from_number(mode_number())
+}
+
+#[inline(never)]
+fn mode_number() -> u32 {
+    mode() as u32
+}
+
+/// Number of the mode in force where it has a deadline. The precise clock: every kind of program may ask for it, and
+/// the daemon tells the same moment by it. A subprogram: who asks for the mode keeps nothing on the stack for it.
+#[inline(never)]
+fn mode_until_deadline() -> u32 {
+    match get() {
+        Some(config) => config.mode_setting().in_force(precise_now) as u32,
+        None => Mode::Enforce as u32,
     }
 }
 

@@ -39,6 +39,8 @@ pub struct Scratch {
     pub record: Record,
     /// How far it has been read.
     pub progress: Progress,
+    /// Not 0: what is refused of it is dropped.
+    pub drops: u32,
     /// A piece of the payload.
     pub chunk: [u8; CHUNK],
 }

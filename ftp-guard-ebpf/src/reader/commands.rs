@@ -3,14 +3,14 @@
 
 use ftp_guard_common::{
     address::{Address, EndpointKey, FlowKey},
-    config::{FLAG_FXP, Mode},
+    config::FLAG_FXP,
     ftp::command::{CommandEvent, CommandParser},
     reason::Reason,
     session::{Named, Tls},
     text::TextKind,
 };
 
-use super::{New, Side, Walk, Word, begin, hello, new_bytes, run, word};
+use super::{New, Side, Walk, Word, begin, hello, new_bytes, note_mode, run, word};
 use crate::{
     access::{Access as _, Buffer},
     maps::{
@@ -30,6 +30,7 @@ const MOST_ASKED: u16 = 64;
 /// no session yet.
 #[inline(never)]
 pub fn commands(frame: &Buffer<'_>, packet: &Packet) -> Reason {
+    note_mode(&packet.segment);
     match read(frame, &packet.key, &packet.segment) {
         Ok(reason) | Err(reason) => reason,
     }
@@ -106,7 +107,7 @@ fn read(frame: &Buffer<'_>, key: &FlowKey, segment: &Segment) -> Result<Reason, 
     walk.scratch.session = *session;
     run::<Client>(&mut walk);
     judge_pending(&mut walk);
-    if super::is_dropped(walk.outcome) {
+    if super::is_dropped(&walk) {
         if let Err(reason) = walk.outcome
             && reason.is_refusal()
         {
@@ -148,7 +149,8 @@ fn judge_pending(walk: &mut Walk<'_>) {
     }
     scratch.pending = scratch.session.command;
     if scratch.pending.read(b'\n', &mut scratch.line).is_some() {
-        refuse(&mut walk.outcome, commands::refusal(scratch));
+        let refusal = commands::refusal(scratch);
+        refuse(walk, refusal);
     }
 }
 
@@ -196,10 +198,11 @@ impl Side for Client {
         tell(walk, byte);
         let Scratch { session, line, .. } = &mut *walk.scratch;
         let Some(event) = session.command.read(byte, line) else {
-            return session.command.is_too_long()
-                && refuse(&mut walk.outcome, too_long(session.profile));
+            let profile = session.profile;
+            return session.command.is_too_long() && refuse(walk, too_long(profile));
         };
-        if refuse(&mut walk.outcome, commands::refusal(walk.scratch)) {
+        let refusal = commands::refusal(walk.scratch);
+        if refuse(walk, refusal) {
             return true;
         }
         let session = &mut walk.scratch.session;
@@ -229,14 +232,14 @@ impl Side for Client {
 /// Notes that a command is refused; whether the segment ends with that. The first refusal counts, before any other
 /// reason. Monitor mode reads on.
 #[inline(always)]
-fn refuse(outcome: &mut Result<Reason, Reason>, refusal: Option<Reason>) -> bool {
+fn refuse(walk: &mut Walk<'_>, refusal: Option<Reason>) -> bool {
     let Some(reason) = refusal else {
         return false;
     };
-    if !outcome.is_err_and(Reason::is_refusal) {
-        *outcome = Err(reason);
+    if !walk.outcome.is_err_and(Reason::is_refusal) {
+        walk.outcome = Err(reason);
     }
-    maps::config::mode() == Mode::Enforce
+    walk.scratch.drops != 0
 }
 
 /// Why a line that does not end is refused, if it is.

@@ -82,6 +82,18 @@ fn new_bytes(segment: &Segment, next: u32) -> New {
     }
 }
 
+/// Notes whether what is refused of a segment is dropped. The mode is asked for once: its deadline may pass on the
+/// way. And at the beginning: where the bytes are walked over there is no stack left for the helper that reads the
+/// clock.
+#[inline(always)]
+fn note_mode(segment: &Segment) {
+    if segment.payload_len != 0
+        && let Some(scratch) = maps::scratch::get()
+    {
+        scratch.drops = u32::from(maps::config::mode() == Mode::Enforce);
+    }
+}
+
 /// Prepares the room for a walk over the new bytes of a segment, those behind the first `skip`.
 #[inline(always)]
 fn begin(scratch: &mut Scratch, kind: TextKind, key: &FlowKey, segment: &Segment, skip: u32) {
@@ -111,9 +123,9 @@ fn run<S: Side>(walk: &mut Walk<'_>) {
 /// Whether a segment does not reach its receiver. Then it will be sent again, and read again: nothing of
 /// what it said may be kept.
 #[inline(always)]
-fn is_dropped(outcome: Result<Reason, Reason>) -> bool {
-    outcome.is_err_and(|reason| reason.verdict() == Verdict::Drop)
-        && maps::config::mode() == Mode::Enforce
+fn is_dropped(walk: &Walk<'_>) -> bool {
+    let outcome = walk.outcome;
+    outcome.is_err_and(|reason| reason.verdict() == Verdict::Drop) && walk.scratch.drops != 0
 }
 
 /// One round of the loop: 1 ends it, 0 goes on.

@@ -10,7 +10,7 @@ use ftp_guard_common::{
     text::TextKind,
 };
 
-use super::{New, Side, Walk, Word, begin, hello, new_bytes, run, word};
+use super::{New, Side, Walk, Word, begin, hello, new_bytes, note_mode, run, word};
 use crate::{
     access::Buffer,
     maps::{self, ports},
@@ -34,6 +34,7 @@ pub fn replies(
     segment: &Segment,
     now: u64,
 ) -> Reason {
+    note_mode(segment);
     match read(frame, key, session, segment, now) {
         Ok(reason) | Err(reason) => reason,
     }
@@ -92,7 +93,7 @@ fn read(
     walk.scratch.session = *session;
     run::<Server>(&mut walk);
     let outcome = walk.outcome;
-    if super::is_dropped(outcome) {
+    if super::is_dropped(&walk) {
         session.refused = walk.scratch.session.refused;
         return outcome;
     }

@@ -1,9 +1,7 @@
 //! `ftp-guard ban`
 
-use std::time::Duration;
-
 use clap::Subcommand;
-use jiff::{Span, SpanRelativeTo, Timestamp};
+use jiff::Timestamp;
 use serde::Serialize;
 
 use super::{
@@ -11,6 +9,7 @@ use super::{
     output::{counted, duration, print, print_json},
     sessions::aligned,
     target::Target,
+    time::parse_seconds,
 };
 use crate::{
     config::Config,
@@ -108,24 +107,11 @@ enum Length {
 }
 
 fn parse_length(text: &str) -> Result<Length, String> {
-    let expected = "expected a duration such as 90m, 2h or 7d, or a number of seconds";
     // As fail2ban says it.
     if text == "-1" {
         return Ok(Length::Forever);
     }
-    if !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit()) {
-        return match text.parse() {
-            Ok(0) => Err("a ban of no time bans nobody".to_owned()),
-            Ok(seconds) => Ok(Length::Seconds(seconds)),
-            Err(_) => Err("the duration is too long".to_owned()),
-        };
-    }
-    let span: Span = text.parse().map_err(|_| expected.to_owned())?;
-    let time = span
-        .to_duration(SpanRelativeTo::days_are_24_hours())
-        .map_err(|error| format!("{error}; {expected}"))?;
-    let time = Duration::try_from(time).map_err(|_| "the duration is negative".to_owned())?;
-    match time.as_secs() + u64::from(time.subsec_nanos() > 0) {
+    match parse_seconds(text)? {
         0 => Err("a ban of no time bans nobody".to_owned()),
         seconds => Ok(Length::Seconds(seconds)),
     }

@@ -53,6 +53,14 @@ pub(super) fn duration(seconds: u64) -> String {
     }
 }
 
+/// A time that runs down, to two units.
+pub(super) fn countdown(seconds: u64) -> String {
+    match (seconds / 60, seconds % 60) {
+        (1..60, rest) if rest > 0 => format!("{} min {rest} s", seconds / 60),
+        _ => duration(seconds),
+    }
+}
+
 /// A time in at most seven characters, for tables: `59s`, `12m`, `3h05m`, `115d17h`.
 pub(super) fn compact(seconds: u64) -> String {
     let (days, hours, minutes) = (seconds / 86_400, seconds / 3_600 % 24, seconds / 60 % 60);
@@ -95,6 +103,10 @@ mod tests {
         assert_eq!(duration(59), "59 s");
         assert_eq!(duration(3_660), "1 h 1 min");
         assert_eq!(duration(90_061), "1 d 1 h");
+        assert_eq!(countdown(59), "59 s");
+        assert_eq!(countdown(60), "1 min");
+        assert_eq!(countdown(3_599), "59 min 59 s");
+        assert_eq!(countdown(3_661), "1 h 1 min");
         for (seconds, text) in [
             (59, "59s"),
             (720, "12m"),

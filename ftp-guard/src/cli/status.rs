@@ -2,8 +2,11 @@
 
 use std::fmt::Write as _;
 
+use jiff::Timestamp;
+
 use super::{
     Global, Outcome,
+    mode::{since, until},
     output::{bytes, counted, duration, print, print_json},
     target::Target,
 };
@@ -11,11 +14,12 @@ use crate::{
     config::Config,
     control::{
         flood_view::FloodView,
+        mode_view::ModeNow,
         protocol::{EXIT_FAILED, Failure, ModeName, Request},
         view::{AllowlistView, CounterView, MemoryView, Status},
     },
     daemon::status::{counter_view, interface_view, uncovered},
-    datapath::observe,
+    datapath::{monotonic_ns, observe},
     netlink,
 };
 
@@ -51,6 +55,8 @@ fn observed(global: &Global, target: &Target) -> Result<Status, Failure> {
         running: false,
         daemon: None,
         mode: None,
+        deadline: None,
+        fell_back: None,
         pin_path: target.pin_path.clone(),
         interfaces: Vec::new(),
         missing_interfaces: configured.clone(),
@@ -84,7 +90,9 @@ fn observed(global: &Global, target: &Target) -> Result<Status, Failure> {
         .filter(|name| attachments.iter().all(|a| a.interface != *name))
         .collect();
     status.uncovered_interfaces = uncovered(&present, &attachments, &status.missing_interfaces);
-    status.mode = Some(observation.mode.into());
+    let mode = ModeNow::of(observation.mode, monotonic_ns(), Timestamp::now());
+    status.mode = Some(mode.mode.into());
+    (status.deadline, status.fell_back) = (mode.deadline, mode.fell_back);
     status.interfaces = attachments.into_iter().map(interface_view).collect();
     status.allowlist.ipv4 = observation.entries_v4 as u64;
     status.allowlist.ipv6 = observation.entries_v6 as u64;
@@ -130,6 +138,16 @@ fn write(text: &mut String, status: &Status) -> std::fmt::Result {
             )?;
         }
         None => {}
+    }
+    if let Some(deadline) = &status.deadline {
+        let end = until(deadline);
+        writeln!(
+            text,
+            "             {end}; `ftp-guard mode confirm` keeps it"
+        )?;
+    }
+    if let Some(at) = status.fell_back {
+        writeln!(text, "             {}", since(at))?;
     }
     if let Some(role) = &status.role {
         writeln!(text, "role:        {role}")?;
@@ -382,7 +400,10 @@ fn memory(text: &mut String, allowlist: &AllowlistView) -> std::fmt::Result {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::control::flood_view::{CookiesView, ReasonCount};
+    use crate::control::{
+        flood_view::{CookiesView, ReasonCount},
+        mode_view::DeadlineView,
+    };
 
     fn counter(class: &str, packets: u64) -> CounterView {
         CounterView {
@@ -395,12 +416,13 @@ mod tests {
         }
     }
 
-    #[test]
-    fn nothing_enforced_is_said_plainly() {
-        let status = Status {
+    fn nothing() -> Status {
+        Status {
             running: false,
             daemon: None,
             mode: None,
+            deadline: None,
+            fell_back: None,
             pin_path: "/sys/fs/bpf/x".into(),
             interfaces: Vec::new(),
             missing_interfaces: vec!["eth0".into()],
@@ -415,11 +437,46 @@ mod tests {
             egress_counters: Vec::new(),
             control_counters: Vec::new(),
             warnings: Vec::new(),
-        };
+        }
+    }
+
+    #[test]
+    fn nothing_enforced_is_said_plainly() {
         assert_eq!(
-            text(&status),
+            text(&nothing()),
             "daemon:      not running, and nothing is enforced\n\
              interface:   eth0: configured, NOT guarded\n"
+        );
+    }
+
+    #[test]
+    fn a_deadline_is_told_and_that_it_passed() {
+        let mut status = Status {
+            mode: Some(ModeName::Enforce),
+            missing_interfaces: Vec::new(),
+            deadline: Some(DeadlineView {
+                at: "2026-11-23T01:10:00Z".parse().unwrap(),
+                seconds_left: 12,
+            }),
+            ..nothing()
+        };
+        assert!(
+            text(&status).contains(
+                "mode:        enforce\n             until 2026-11-23T01:10:00Z (12 s left), then \
+                 monitor; `ftp-guard mode confirm` keeps it\n"
+            ),
+            "{}",
+            text(&status)
+        );
+        status.mode = Some(ModeName::Monitor);
+        status.fell_back = status.deadline.take().map(|deadline| deadline.at);
+        assert!(
+            text(&status).contains(
+                "drops nothing)\n             since 2026-11-23T01:10:00Z: nobody confirmed enforce \
+                 mode in time\n"
+            ),
+            "{}",
+            text(&status)
         );
     }
 

@@ -1,6 +1,8 @@
 //! Times on the command line.
 
-use jiff::{SignedDuration, SpanRelativeTo, Timestamp};
+use std::time::Duration;
+
+use jiff::{SignedDuration, Span, SpanRelativeTo, Timestamp};
 
 /// A time: RFC 3339, or how long ago, such as `2h` or `3d`.
 ///
@@ -17,7 +19,7 @@ fn before(text: &str, now: Timestamp) -> Result<Timestamp, String> {
     }
     let expected =
         "expected a time such as 2026-01-31T12:00:00Z, or how long ago, such as 2h or 3d";
-    let span: jiff::Span = text.parse().map_err(|_| expected.to_owned())?;
+    let span: Span = text.parse().map_err(|_| expected.to_owned())?;
     let ago = span
         .to_duration(SpanRelativeTo::days_are_24_hours())
         .map_err(|_| expected.to_owned())?;
@@ -26,6 +28,28 @@ fn before(text: &str, now: Timestamp) -> Result<Timestamp, String> {
     }
     now.checked_sub(ago)
         .map_err(|_| format!("{text} ago is before all time"))
+}
+
+/// Reads a duration such as `90m`, `2h` or `7d`, or a number of seconds: in seconds, rounded up.
+///
+/// # Errors
+///
+/// What is wrong with it.
+pub(super) fn parse_seconds(text: &str) -> Result<u64, String> {
+    let expected = "expected a duration such as 90m, 2h or 7d, or a number of seconds";
+    if !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit()) {
+        return text
+            .parse()
+            .map_err(|_| "the duration is too long".to_owned());
+    }
+    let span: Span = text.parse().map_err(|_| expected.to_owned())?;
+    let time = span
+        .to_duration(SpanRelativeTo::days_are_24_hours())
+        .map_err(|error| format!("{error}; {expected}"))?;
+    let time = Duration::try_from(time).map_err(|_| "the duration is negative".to_owned())?;
+    Ok(time
+        .as_secs()
+        .saturating_add(u64::from(time.subsec_nanos() > 0)))
 }
 
 #[cfg(test)]

@@ -5,6 +5,7 @@ use serde::{Deserialize, Serialize};
 
 use super::{
     flood_view::FloodView,
+    mode_view::DeadlineView,
     protocol::ModeName,
     session_view::{PassiveView, SessionCounts, TableView},
     view::{CounterView, InterfaceView},
@@ -24,6 +25,9 @@ pub struct CountersView {
     pub uptime_seconds: u64,
     /// The kernel's mode.
     pub mode: ModeName,
+    /// When enforce mode ends unless it is confirmed.
+    #[serde(default)]
+    pub deadline: Option<DeadlineView>,
     /// `host` or `router`.
     pub role: String,
     /// Interfaces with the guard's program.

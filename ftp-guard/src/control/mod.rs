@@ -14,6 +14,7 @@ pub mod flood_view;
 mod following;
 pub mod import;
 pub mod limit_view;
+pub mod mode_view;
 pub mod name_view;
 pub mod past;
 pub mod protocol;

@@ -132,12 +132,21 @@ pub enum Request {
     Reload,
     /// Take everything out of the kernel and end: [`Detached`](super::view::Detached).
     Detach,
-    /// Tell or change the mode: [`ModeReport`](super::view::ModeReport).
+    /// Tell the mode, or change it for good: [`ModeReport`](super::mode_view::ModeReport).
     Mode {
         /// The mode to change to.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         set: Option<ModeName>,
     },
+    /// Enforce mode, and monitor mode again when the time is over, unless `mode-confirm` comes before:
+    /// [`ModeReport`](super::mode_view::ModeReport). A verb of its own: a daemon that does not know it enforces
+    /// nothing.
+    ModeTrial {
+        /// How long.
+        seconds: u64,
+    },
+    /// Enforce mode for good, while it is there for a time: [`ModeReport`](super::mode_view::ModeReport).
+    ModeConfirm,
     /// Add entries to the file of the command line: [`AddReport`](super::view::AddReport).
     AllowAdd {
         /// The prefixes; a bare address is a host.
@@ -243,12 +252,14 @@ pub enum Request {
 }
 
 /// The verbs of the protocol, as an error names them.
-pub const VERBS: [&str; 21] = [
+pub const VERBS: [&str; 23] = [
     "status",
     "counters",
     "reload",
     "detach",
     "mode",
+    "mode-trial",
+    "mode-confirm",
     "allow-add",
     "allow-remove",
     "allow-list",

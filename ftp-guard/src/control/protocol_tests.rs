@@ -12,6 +12,8 @@ fn every_request() -> Vec<Request> {
         Request::Mode {
             set: Some(ModeName::Monitor),
         },
+        Request::ModeTrial { seconds: 600 },
+        Request::ModeConfirm,
         Request::AllowAdd {
             prefixes: vec![prefix, "2001:db8::1".parse().unwrap()],
             names: vec![Host(HostName::parse("a.example.net").unwrap())],

@@ -10,9 +10,10 @@ use std::{
 use super::*;
 use crate::control::{
     client::{Client, ClientError},
+    mode_view::ModeReport,
     protocol::EXIT_USAGE,
     socket::ControlSocket,
-    view::{AddReport, ListReport, ModeReport},
+    view::{AddReport, ListReport},
 };
 
 /// Answers `allow-list` with as many entries as it was made with, imports with their size.
@@ -35,6 +36,8 @@ impl Service for Fake {
             Request::Mode { set: None } => Answer::of(&ModeReport {
                 mode: crate::control::protocol::ModeName::Enforce,
                 changed: false,
+                deadline: None,
+                fell_back: None,
             }),
             _ => Err(Failure::new(78, "bad file")),
         }

@@ -10,6 +10,7 @@ use super::{
     ban_view::BanView,
     flood_view::FloodView,
     limit_view::ProfileView,
+    mode_view::DeadlineView,
     name_view::{HostView, NamesView},
     protocol::ModeName,
     session_view::{PassiveView, SessionCounts, TableView},
@@ -136,9 +137,16 @@ pub struct Status {
     /// The daemon, if one runs.
     #[serde(default)]
     pub daemon: Option<DaemonView>,
-    /// The kernel's mode; absent when nothing is pinned.
+    /// The mode in force, by the kernel; absent when nothing is pinned.
     #[serde(default)]
     pub mode: Option<ModeName>,
+    /// When enforce mode ends unless it is confirmed.
+    #[serde(default)]
+    pub deadline: Option<DeadlineView>,
+    /// When enforce mode ended since nobody confirmed it, if that is why the guard is in monitor mode. Without a
+    /// daemon, and after a start of it, only what the kernel still has is known.
+    #[serde(default)]
+    pub fell_back: Option<Timestamp>,
     /// Folder of the pins.
     pub pin_path: PathBuf,
     /// Interfaces with the guard's program.
@@ -291,15 +299,6 @@ pub struct TestReport {
     /// What the source may, or would without a ban; nothing when it is not listed.
     #[serde(default)]
     pub profile: Option<ProfileView>,
-}
-
-/// Result of `mode`.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct ModeReport {
-    /// The kernel's mode now.
-    pub mode: ModeName,
-    /// Whether this request changed it.
-    pub changed: bool,
 }
 
 /// Result of `reload`.

@@ -115,8 +115,8 @@ impl<K: Kernel> Guard<K> {
             .into_iter()
             .zip(self.events.published())
             .collect();
-        // The last name is that of those that were lost.
-        let lost = counts.pop().map_or(0, |(_, lost)| lost);
+        let lost = counts.iter().position(|(name, _)| *name == "lost");
+        let lost = lost.map_or(0, |at| counts.remove(at).1);
         (counts, lost)
     }
 

@@ -16,6 +16,7 @@ use super::{
     history::HistoryHandle,
     inputs::{Fingerprint, Inputs},
     kernel::Kernel,
+    mode::Fallbacks,
     monitor::{Live, MonitorHandle},
     names::Names,
     sessions::Sessions,
@@ -88,6 +89,7 @@ pub struct Guard<K> {
     /// Where events are published.
     pub(super) events: EventSink,
     pub(super) defence: Defence,
+    pub(super) fallbacks: Fallbacks,
     /// What sessions do.
     pub(super) monitor: MonitorHandle,
     /// Where events and sessions are kept and exported.
@@ -148,6 +150,7 @@ impl<K: Kernel> Guard<K> {
             sessions,
             events: EventSink::default(),
             defence: Defence::default(),
+            fallbacks: Fallbacks::default(),
             monitor,
             history: None,
             journal: watch::Sender::new(journal),
@@ -200,6 +203,7 @@ impl<K: Kernel> Guard<K> {
     pub fn tick(&mut self, now: Timestamp) {
         let clock = self.kernel.refresh_clock();
         self.note("clock", clock.map_err(Failure::from));
+        self.follow_deadline();
         let due = self
             .set
             .next_expiry(self.last_tick)
@@ -288,6 +292,9 @@ impl<K: Kernel> Guard<K> {
         if !changes.is_empty() {
             self.memory_before = Some(memory);
         }
+        if self.enforces() {
+            self.fallbacks.last = None;
+        }
         let (kernel, attached) = (&self.kernel, &mut self.attached);
         attached.retain(|name, _| self.wanted.interfaces.contains(name));
         for name in &self.wanted.interfaces {
@@ -349,6 +356,7 @@ impl<K: Kernel> Guard<K> {
     ///
     /// The kernel refuses.
     pub fn snapshot(&self) -> Result<Snapshot, Failure> {
+        let mode = self.mode_now()?;
         let attachments = self.kernel.attachments()?;
         let mut entries = EntryCounts::new();
         let table = self.kernel.allow_table()?;
@@ -381,7 +389,9 @@ impl<K: Kernel> Guard<K> {
                 .into_iter()
                 .map(|attachment| (attachment.interface, attachment.mode.as_str()))
                 .collect(),
-            mode: self.kernel.mode()?,
+            mode: mode.mode,
+            mode_deadline: mode.deadline.map(|deadline| deadline.at),
+            mode_fallbacks: self.fallbacks.count,
             reloads_applied: self.reloads.applied,
             reloads_refused: self.reloads.refused,
             last_reload_success: self.reloads.last.success,

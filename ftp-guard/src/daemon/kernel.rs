@@ -6,7 +6,7 @@ use ftp_guard_common::{
     address::{ClientKey, EndpointKey, FlowKey, ListenKey},
     allow::AllowValue,
     ban::BanValue,
-    config::Mode,
+    config::{Mode, ModeSetting},
     limits::{Attack, Opening, Profile, Source, SourceKey, Sysctls},
     ports::PortTable,
     reason::Reason,
@@ -36,8 +36,12 @@ type Result<T> = std::result::Result<T, DatapathError>;
 /// The datapath and the host's interfaces. The methods of [`Datapath`] say what each does.
 #[expect(missing_docs, reason = "the methods are those of `Datapath`")]
 pub trait Kernel: Send + 'static {
-    fn mode(&self) -> Result<Mode>;
-    fn set_mode(&mut self, mode: Mode) -> Result<()>;
+    fn mode_setting(&self) -> Result<ModeSetting>;
+    /// The mode in force.
+    fn mode(&self) -> Result<Mode> {
+        Ok(self.mode_setting()?.in_force(|| self.now_ns()))
+    }
+    fn set_mode(&mut self, setting: ModeSetting) -> Result<()>;
     fn set_ports(&mut self, ports: &PortTable) -> Result<()>;
     fn refresh_clock(&mut self) -> Result<()>;
     fn allow_table(&self) -> Result<AllowTable>;
@@ -124,12 +128,12 @@ pub trait Kernel: Send + 'static {
 }
 
 impl Kernel for Datapath {
-    fn mode(&self) -> Result<Mode> {
+    fn mode_setting(&self) -> Result<ModeSetting> {
         self.mode()
     }
 
-    fn set_mode(&mut self, mode: Mode) -> Result<()> {
-        self.set_mode(mode)
+    fn set_mode(&mut self, setting: ModeSetting) -> Result<()> {
+        self.set_mode(setting)
     }
 
     fn set_ports(&mut self, ports: &PortTable) -> Result<()> {

@@ -18,6 +18,7 @@ pub mod guard;
 pub mod history;
 pub mod inputs;
 pub mod kernel;
+pub mod mode;
 pub mod monitor;
 pub mod names;
 pub mod owner;
@@ -42,6 +43,7 @@ use std::{
     time::{Duration, Instant},
 };
 
+use ftp_guard_common::config::Mode;
 use futures_util::StreamExt;
 use jiff::Timestamp;
 use tokio::{
@@ -208,7 +210,9 @@ fn log_ready<K: Kernel>(guard: &Guard<K>, adopted: bool) {
         .collect();
     tracing::info!(
         "ready: {} mode on {}; allowlist entries: {}{}",
-        guard.config().mode.as_str(),
+        status
+            .mode
+            .map_or("unknown", |mode| Mode::from(mode).as_str()),
         interfaces.join(", "),
         status.allowlist.ipv4 + status.allowlist.ipv6,
         if adopted {

@@ -224,6 +224,8 @@ fn answer<K: Kernel>(guard: &mut Guard<K>, request: Request) -> Result<Answer, F
         Request::Counters => Answer::of(&guard.counters()?),
         Request::Reload => Answer::of(&guard.reload(Cause::Command)?),
         Request::Mode { set } => Answer::of(&guard.mode(set)?),
+        Request::ModeTrial { seconds } => Answer::of(&guard.mode_trial(seconds)?),
+        Request::ModeConfirm => Answer::of(&guard.mode_confirm()?),
         Request::AllowAdd {
             prefixes,
             names,

@@ -41,6 +41,7 @@ impl<K: Kernel> Guard<K> {
     ///
     /// The kernel refuses.
     pub fn counters(&self) -> Result<CountersView, Failure> {
+        let mode = self.mode_now()?;
         let attachments = self.kernel.attachments()?;
         let live = self.live()?;
         let counters = self.kernel.counters()?;
@@ -53,7 +54,8 @@ impl<K: Kernel> Guard<K> {
             version: env!("CARGO_PKG_VERSION").to_owned(),
             started: self.started,
             uptime_seconds: self.started_at.elapsed().as_secs(),
-            mode: self.kernel.mode()?.into(),
+            mode: mode.mode.into(),
+            deadline: mode.deadline,
             role: self.wanted.sessions.role.as_str().to_owned(),
             missing_interfaces: self.missing(&attachments),
             interfaces: attachments.into_iter().map(interface_view).collect(),

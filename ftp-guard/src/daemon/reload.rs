@@ -2,6 +2,7 @@
 
 use std::time::{Duration, Instant};
 
+use ftp_guard_common::config::Mode;
 use jiff::Timestamp;
 
 use super::{
@@ -93,13 +94,14 @@ impl<K: Kernel> Guard<K> {
     }
 
     fn try_reload(&mut self) -> Result<ReloadReport, Failure> {
+        self.follow_deadline();
         self.fingerprint = Fingerprint::of(&self.config.path, &self.config);
         let numbers = self.config.profile_numbers();
         let known = ProfileNumbers::in_force(numbers, &self.kernel.allow_table()?);
         let inputs = Inputs::load_after(&self.config.path, &self.set, &known)?;
         // Whatever another program did to the tables ends here.
         self.wanted.table = self.kernel.allow_table()?;
-        self.wanted.mode = self.kernel.mode()?;
+        self.wanted.mode = self.kernel.mode_setting()?;
         self.wanted.profiles = self.kernel.profiles()?.into_iter().collect();
         self.wanted.commands = self.kernel.commands()?;
         self.wanted.limits = self.kernel.limits()?;
@@ -107,6 +109,8 @@ impl<K: Kernel> Guard<K> {
         let mut next = Wanted::of(&inputs, &names, Timestamp::now());
         // Only a start changes it.
         next.sessions.role = self.wanted.sessions.role;
+        next.keep_deadline(self.wanted.mode, self.kernel.now_ns());
+        let enforced = self.is_enforced(next.mode);
         check_room(&next.table, self.at_start.allow.max_entries)?;
         require_interfaces(
             &self.kernel,
@@ -123,7 +127,7 @@ impl<K: Kernel> Guard<K> {
             inserted: changes.len() as u64 - removed,
             removed,
             entries: next.table.len() as u64,
-            mode: (self.wanted.mode != next.mode).then(|| next.mode.into()),
+            mode: (self.enforces() != enforced).then(|| next.mode.mode.into()),
             ports_changed: self.wanted.ports != next.ports,
             limits_changed: self.limits_change(&inputs.config, &next),
             attached: difference(&next, &self.wanted),
@@ -132,9 +136,15 @@ impl<K: Kernel> Guard<K> {
             timings: Timings::default(),
             warnings: Vec::new(),
         };
+        let confirmed = self.wanted.mode.deadline_ns().is_some()
+            && next.mode.mode == Mode::Enforce
+            && next.mode.deadline_ns().is_none();
         let applied = Instant::now();
         self.reload_with_bans(&inputs.config, next, &changes)?;
         let applied = applied.elapsed();
+        if confirmed {
+            tracing::info!("enforce mode has no deadline any more: the file says so");
+        }
         self.monitor
             .set(inputs.config.inspect.file_names, detect::rules(&inputs));
         self.names.take(names, &inputs.config);
@@ -267,7 +277,7 @@ pub fn summary(report: &ReloadReport) -> String {
     }
     parts.push(format!("{} entries", report.entries));
     if let Some(mode) = report.mode {
-        let mode: ftp_guard_common::config::Mode = mode.into();
+        let mode: Mode = mode.into();
         parts.push(format!("mode is now {}", mode.as_str()));
     }
     if report.ports_changed {

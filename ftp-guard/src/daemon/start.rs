@@ -3,7 +3,7 @@
 use std::{collections::BTreeMap, path::Path};
 
 use ftp_guard_common::{
-    config::{Mode, Role},
+    config::{ModeSetting, Role},
     limits::Profile,
 };
 use jiff::Timestamp;
@@ -18,7 +18,7 @@ use super::{
     wanted::Wanted,
 };
 use crate::{
-    control::protocol::Failure,
+    control::{mode_view::ModeNow, protocol::Failure},
     datapath::{CommandTable, DatapathError},
     engine::allowlist::{AllowTable, ProfileNumbers},
 };
@@ -49,7 +49,9 @@ pub fn start<K: Kernel>(
     let profiles = inputs.config.profile_numbers().map(|(name, _)| name);
     let known = ProfileNumbers::found(profiles, left);
     inputs.keep_numbers(&known);
-    let wanted = Wanted::of(&inputs, &names.book, Timestamp::now());
+    let mut wanted = Wanted::of(&inputs, &names.book, Timestamp::now());
+    let (found_mode, now_ns) = (found.mode, kernel.now_ns());
+    wanted.keep_deadline(found_mode, now_ns);
     let before = found.interfaces.clone();
     let mut sessions = Sessions::default();
     let result = require_interfaces(&kernel, &inputs.config.interfaces).and_then(|()| {
@@ -67,6 +69,10 @@ pub fn start<K: Kernel>(
                 sessions,
                 socket,
             );
+            let found_mode = ModeNow::of(found_mode, now_ns, Timestamp::now());
+            if let Some(at) = found_mode.fell_back.filter(|_| !guard.enforces()) {
+                guard.fell_back(at);
+            }
             if adopted {
                 // The list may have become shorter since a predecessor looked.
                 guard.end_unlisted();
@@ -90,7 +96,7 @@ pub fn start<K: Kernel>(
 /// What a predecessor left.
 struct Found {
     table: AllowTable,
-    mode: Mode,
+    mode: ModeSetting,
     profiles: BTreeMap<u16, Profile>,
     commands: CommandTable,
     interfaces: Vec<String>,
@@ -100,7 +106,7 @@ impl Found {
     fn read(kernel: &impl Kernel) -> Result<Self, DatapathError> {
         Ok(Self {
             table: kernel.allow_table()?,
-            mode: kernel.mode()?,
+            mode: kernel.mode_setting()?,
             profiles: kernel.profiles()?.into_iter().collect(),
             commands: kernel.commands()?,
             interfaces: kernel.pinned_interfaces()?,

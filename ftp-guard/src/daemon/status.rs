@@ -1,4 +1,4 @@
-//! `status` and `mode`: what the kernel does, in the daemon's words.
+//! `status`: what the kernel does, in the daemon's words.
 
 use ftp_guard_common::{
     session::FlowKind,
@@ -6,23 +6,18 @@ use ftp_guard_common::{
 };
 
 use super::{
-    flood::ban_tables, guard::Guard, history::HistoryHandle, kernel::Kernel,
-    reload::restart_needed, wanted::Wanted,
+    flood::ban_tables, guard::Guard, history::HistoryHandle, kernel::Kernel, reload::restart_needed,
 };
 use crate::{
-    config::{Config, with_mode},
+    config::Config,
     control::{
-        protocol::{Failure, ModeName},
+        protocol::Failure,
         session_view::{PassiveView, SessionCounts, TableView},
-        view::{
-            AllowlistView, CounterView, DaemonView, FileView, InterfaceView, ModeReport, Status,
-        },
+        view::{AllowlistView, CounterView, DaemonView, FileView, InterfaceView, Status},
     },
     datapath::{AttachMode, Attachment, Hook},
-    diagnostic::Diagnostics,
     engine::sessions::view::{PassiveWatch, SessionFigures, TableFill},
     netlink::Interface,
-    store,
     telemetry::metrics::Live,
 };
 
@@ -33,6 +28,7 @@ impl<K: Kernel> Guard<K> {
     ///
     /// The kernel refuses.
     pub fn status(&self) -> Result<Status, Failure> {
+        let mode = self.mode_now()?;
         let attachments = self.kernel.attachments()?;
         let interfaces = self
             .kernel
@@ -65,7 +61,9 @@ impl<K: Kernel> Guard<K> {
                     .map(|address| address.to_string()),
                 last_reload: self.reloads.last.clone(),
             }),
-            mode: Some(self.kernel.mode()?.into()),
+            mode: Some(mode.mode.into()),
+            deadline: mode.deadline,
+            fell_back: mode.fell_back,
             pin_path: self.at_start.bpf.pin_path.clone(),
             uncovered_interfaces: uncovered(&interfaces, &attachments, &missing),
             missing_interfaces: missing,
@@ -149,54 +147,6 @@ impl<K: Kernel> Guard<K> {
             warnings.push(format!("the last reload was refused: {error}"));
         }
         warnings
-    }
-
-    /// `mode`: tells it, or changes it, in the file first.
-    ///
-    /// # Errors
-    ///
-    /// A configuration file that cannot be read or written; a kernel that refuses. Nothing has
-    /// changed then.
-    pub fn mode(&mut self, set: Option<ModeName>) -> Result<ModeReport, Failure> {
-        let before = self.kernel.mode()?;
-        let Some(set) = set else {
-            return Ok(ModeReport {
-                mode: before.into(),
-                changed: false,
-            });
-        };
-        let path = self.config.path.clone();
-        let text = std::fs::read_to_string(&path)
-            .map_err(|error| Failure::failed(format!("{}: {error}", path.display())))?;
-        let edited = with_mode(&text, set.into()).map_err(|Diagnostics(mut list)| {
-            for diagnostic in &mut list {
-                diagnostic.file.clone_from(&path);
-            }
-            Failure::from(Diagnostics(list))
-        })?;
-        if edited != text {
-            store::write_atomically(&path, &edited)
-                .map_err(|error| Failure::failed(error.to_string()))?;
-        }
-        let next = Wanted {
-            mode: set.into(),
-            ..self.wanted.clone()
-        };
-        // The kernel's word, not the memory of it: somebody may have changed it.
-        self.wanted.mode = before;
-        if let Err(error) = self.change_to(next) {
-            if let Err(error) = store::write_atomically(&path, &text) {
-                tracing::error!("the kernel refused the mode, and it is in the file: {error}");
-            }
-            return Err(error.into());
-        }
-        self.fingerprint.note_replaced(&path, &text, &edited);
-        self.config.mode = set.into();
-        let changed = before != set.into() || edited != text;
-        if changed {
-            tracing::info!("mode is now {}, by command", self.config.mode.as_str());
-        }
-        Ok(ModeReport { mode: set, changed })
     }
 }
 

@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use ftp_guard_common::{
-    config::{FLAG_FXP, FLAG_GUARD_OUTSIDE, Mode},
+    config::{FLAG_FXP, FLAG_GUARD_OUTSIDE, Mode, ModeSetting},
     limits::Profile,
     ports::PortTable,
 };
@@ -36,8 +36,8 @@ pub struct Wanted {
     pub ports: Box<PortTable>,
     /// What becomes of sessions.
     pub sessions: SessionSettings,
-    /// The mode.
-    pub mode: Mode,
+    /// The mode, and until when it holds.
+    pub mode: ModeSetting,
     /// Interfaces that carry the program.
     pub interfaces: BTreeSet<String>,
     /// How it is attached to them.
@@ -55,9 +55,18 @@ impl Wanted {
             limits: LimitSettings::of(&config.limits, &config.events),
             ports: config.port_table(&inputs.passive),
             sessions: session_settings(config),
-            mode: config.mode,
+            mode: ModeSetting::lasting(config.mode),
             interfaces: config.interfaces.iter().cloned().collect(),
             xdp_mode: config.xdp_mode,
+        }
+    }
+
+    /// Keeps what no file says: that the kernel, which has `found`, is in enforce mode until a deadline. A file that
+    /// says enforce mode has confirmed it.
+    pub fn keep_deadline(&mut self, found: ModeSetting, now_ns: u64) {
+        let pending = found.deadline_ns().is_some() && found.in_force(|| now_ns) == Mode::Enforce;
+        if pending && self.mode.mode == Mode::Monitor {
+            self.mode = found;
         }
     }
 

@@ -279,6 +279,7 @@ mod tests {
     fn what_belongs_to_others_stays_in_the_configuration_block() {
         let others = GuardConfig {
             mode: 1,
+            confirm_until_ns: 36,
             tai_offset_ns: 37,
             allow_generation: 4,
             flags: 3,

@@ -40,7 +40,7 @@ use aya::Ebpf;
 use ftp_guard_common::{
     ABI_VERSION,
     allow::AllowValue,
-    config::{Mode, Role},
+    config::{ModeSetting, Role},
     names::{ALLOW_MAPS, BAN_V4_MAP, BAN_V6_MAP, PINNED_MAPS},
     ports::PortTable,
     stats::{Counter, StatsKey},
@@ -175,22 +175,22 @@ impl Datapath {
         self.adopted
     }
 
-    /// The mode, as the kernel has it.
+    /// The mode, and until when it holds, as the kernel has them.
     ///
     /// # Errors
     ///
     /// The kernel refuses.
-    pub fn mode(&self) -> Result<Mode, DatapathError> {
+    pub fn mode(&self) -> Result<ModeSetting, DatapathError> {
         self.tables.mode()
     }
 
-    /// Changes the mode.
+    /// Changes the mode. The programs themselves keep to its deadline.
     ///
     /// # Errors
     ///
     /// The kernel refuses.
-    pub fn set_mode(&mut self, mode: Mode) -> Result<(), DatapathError> {
-        self.tables.set_mode(mode)
+    pub fn set_mode(&mut self, setting: ModeSetting) -> Result<(), DatapathError> {
+        self.tables.set_mode(setting)
     }
 
     /// Replaces the port table.

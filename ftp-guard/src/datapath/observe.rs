@@ -4,7 +4,7 @@ use std::{collections::BTreeMap, path::Path};
 
 use ftp_guard_common::{
     address::{ClientKey, EndpointKey, FlowKey},
-    config::Mode,
+    config::ModeSetting,
     names::ABI_MAP,
     session::{Client, Flow, Pinhole, Session},
     stats::{Counter, StatsKey},
@@ -25,8 +25,8 @@ use super::{
 /// The state of a guard as its pins show it.
 #[derive(Clone, Debug)]
 pub struct Observation {
-    /// The mode.
-    pub mode: Mode,
+    /// The mode, and until when it holds.
+    pub mode: ModeSetting,
     /// The guarded interfaces.
     pub attachments: Vec<Attachment>,
     /// Counters that have counted, in the order of their keys.

@@ -8,7 +8,7 @@ use aya::{
 };
 use ftp_guard_common::{
     ban::BanValue,
-    config::{GuardConfig, Mode, Role},
+    config::{GuardConfig, Mode, ModeSetting, Role},
     names,
     ports::PortTable,
     stats::{Counter, StatsKey},
@@ -109,18 +109,17 @@ impl Tables {
         })
     }
 
-    /// The mode.
-    pub fn mode(&self) -> Result<Mode, DatapathError> {
-        Ok(Mode::from_number(self.config()?.mode))
+    /// The mode, and until when it holds.
+    pub fn mode(&self) -> Result<ModeSetting, DatapathError> {
+        Ok(self.config()?.mode_setting())
     }
 
     /// Changes the mode.
-    pub fn set_mode(&mut self, mode: Mode) -> Result<(), DatapathError> {
-        let config = GuardConfig {
-            mode: mode as u32,
-            ..self.config()?
-        };
-        self.set_config(config)
+    pub fn set_mode(&mut self, setting: ModeSetting) -> Result<(), DatapathError> {
+        for config in mode_steps(self.config()?, setting) {
+            self.set_config(config)?;
+        }
+        Ok(())
     }
 
     /// Tells the programs how far TAI, the clock that they read, is ahead of UTC.
@@ -238,6 +237,27 @@ impl Tables {
     }
 }
 
+/// The configuration blocks on the way to a mode. The programs read while the map is written: the first step
+/// sees to it that no packet meets enforce mode without the deadline that belongs to it.
+fn mode_steps(now: GuardConfig, setting: ModeSetting) -> [GuardConfig; 2] {
+    let first = match setting.mode {
+        Mode::Enforce => GuardConfig {
+            confirm_until_ns: setting.confirm_until_ns,
+            ..now
+        },
+        Mode::Monitor => GuardConfig {
+            mode: setting.mode as u32,
+            ..now
+        },
+    };
+    let second = GuardConfig {
+        mode: setting.mode as u32,
+        confirm_until_ns: setting.confirm_until_ns,
+        ..now
+    };
+    [first, second]
+}
+
 /// Every counter of a counter table that has counted, summed over the CPUs.
 pub(super) fn read_counters<T: std::borrow::Borrow<MapData>>(
     stats: &PerCpuArray<T, Counter>,
@@ -315,4 +335,37 @@ fn tai_offset() -> Result<i64, DatapathError> {
         return Err(DatapathError::kernel("read the clock", error));
     }
     Ok(i64::from(clock.tai) * 1_000_000_000)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn enforce_mode_is_never_without_its_deadline() {
+        let monitor = ModeSetting::lasting(Mode::Monitor);
+        let enforce = ModeSetting::lasting(Mode::Enforce);
+        let trial = ModeSetting {
+            mode: Mode::Enforce,
+            confirm_until_ns: 9,
+        };
+        let block = |setting: ModeSetting| GuardConfig {
+            mode: setting.mode as u32,
+            confirm_until_ns: setting.confirm_until_ns,
+            flags: 3,
+            ..GuardConfig::default()
+        };
+        for from in [monitor, enforce, trial] {
+            for to in [monitor, enforce, trial] {
+                let [first, last] = mode_steps(block(from), to);
+                assert_eq!(last, block(to), "{from:?} to {to:?}");
+                // Whatever stands in between comes to what one of the two comes to.
+                for now in [8, 9] {
+                    let between = first.mode_setting().in_force(|| now);
+                    let ends = [from, to].map(|setting| setting.in_force(|| now));
+                    assert!(ends.contains(&between), "{from:?} to {to:?} at {now}");
+                }
+            }
+        }
+    }
 }

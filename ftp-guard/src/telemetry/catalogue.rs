@@ -161,6 +161,18 @@ pub(super) const MODE: Metric = Metric {
     labels: &["mode"],
     help: "1 for the mode in force (enforce, monitor), 0 for the other.",
 };
+pub(super) const MODE_DEADLINE: Metric = Metric {
+    name: "ftp_guard_mode_deadline_timestamp_seconds",
+    kind: "gauge",
+    labels: &[],
+    help: "Unix time at which enforce mode ends unless it is confirmed; 0 without a deadline.",
+};
+pub(super) const MODE_FALLBACKS: Metric = Metric {
+    name: "ftp_guard_mode_fallbacks_total",
+    kind: "counter",
+    labels: &[],
+    help: "How often enforce mode has ended since nobody confirmed it in time.",
+};
 pub(super) const RELOADS: Metric = Metric {
     name: "ftp_guard_reloads_total",
     kind: "counter",
@@ -289,7 +301,7 @@ pub(super) const EXPORT_LINES: Metric = Metric {
 };
 
 /// All metrics of the guard; those of the process come from the `prometheus` crate.
-pub const METRICS: [Metric; 65] = [
+pub const METRICS: [Metric; 67] = [
     PACKETS,
     BYTES,
     EGRESS_PACKETS,
@@ -312,6 +324,8 @@ pub const METRICS: [Metric; 65] = [
     NAME_AGE,
     ATTACHED,
     MODE,
+    MODE_DEADLINE,
+    MODE_FALLBACKS,
     RELOADS,
     RELOAD_SUCCESS,
     RELOAD_TIME,

@@ -36,6 +36,8 @@ fn snapshot() -> Snapshot {
         attached: Vec::new(),
         missing: Vec::new(),
         mode: Mode::Enforce,
+        mode_deadline: None,
+        mode_fallbacks: 0,
         reloads_applied: 0,
         reloads_refused: 0,
         last_reload_success: true,

@@ -12,6 +12,7 @@ use ftp_guard_common::{
     session::{FlowKind, Tls},
     stats::{Counter, StatsKey},
 };
+use jiff::Timestamp;
 use prometheus::{
     Encoder, IntCounterVec, IntGaugeVec, Opts, Registry, TextEncoder,
     process_collector::ProcessCollector,
@@ -20,9 +21,9 @@ use prometheus::{
 use super::{
     catalogue::{
         ATTACHED, BUILD, BYTES, CAPACITY, CONTROL_BYTES, CONTROL_PACKETS, DATA, EGRESS_BYTES,
-        EGRESS_PACKETS, ENDED, ENTRIES, EXHAUSTION, MEMORY, MODE, Metric, NAME_ADDRESSES, NAME_AGE,
-        NAMES, OUTSIDE, PACKETS, PASSIVE, PINHOLES, RELOAD_SUCCESS, RELOAD_TIME, RELOADS, SESSIONS,
-        TABLE_ENTRIES, TABLE_SIZE, WOULD_END,
+        EGRESS_PACKETS, ENDED, ENTRIES, EXHAUSTION, MEMORY, MODE, MODE_DEADLINE, MODE_FALLBACKS,
+        Metric, NAME_ADDRESSES, NAME_AGE, NAMES, OUTSIDE, PACKETS, PASSIVE, PINHOLES,
+        RELOAD_SUCCESS, RELOAD_TIME, RELOADS, SESSIONS, TABLE_ENTRIES, TABLE_SIZE, WOULD_END,
     },
     flood::{self, FloodFigures},
     kept::{self, KeptFigures},
@@ -76,6 +77,10 @@ pub struct Snapshot {
     pub missing: Vec<String>,
     /// The mode in force.
     pub mode: Mode,
+    /// When it ends unless it is confirmed.
+    pub mode_deadline: Option<Timestamp>,
+    /// How often it ended so.
+    pub mode_fallbacks: u64,
     /// Reloads that were applied.
     pub reloads_applied: u64,
     /// Reloads that were refused.
@@ -290,6 +295,10 @@ fn state(registry: &Registry, snapshot: &Snapshot) -> prometheus::Result<()> {
             .get_metric_with_label_values(&[mode.as_str()])?
             .set(i64::from(mode == snapshot.mode));
     }
+
+    let deadline = snapshot.mode_deadline.map_or(0, Timestamp::as_second);
+    plain(registry, MODE_DEADLINE, deadline as f64)?;
+    plain_counter(registry, MODE_FALLBACKS, snapshot.mode_fallbacks)?;
 
     let reloads = counter(registry, RELOADS)?;
     for (result, count) in [

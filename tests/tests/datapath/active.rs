@@ -46,7 +46,12 @@ pub(crate) fn stories() -> Vec<Story> {
         .collect()
 }
 
-fn open(scene: &mut Scene<'_>, source: u16, to: SocketAddr, wanted: Wanted) -> Conversation {
+pub(crate) fn open(
+    scene: &mut Scene<'_>,
+    source: u16,
+    to: SocketAddr,
+    wanted: Wanted,
+) -> Conversation {
     let mut data = scene.connection(to.ip(), to.port(), source);
     let syn = data.server(TcpFlags::SYN, b"");
     scene.egress(&format!("a SYN from {source} to {to}"), &syn, wanted);

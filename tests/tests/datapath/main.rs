@@ -14,6 +14,7 @@ mod buckets;
 mod cases;
 mod challenges;
 mod clock;
+mod confirm;
 mod control;
 mod cookies;
 mod egress;
@@ -140,6 +141,7 @@ fn stories() -> Vec<Story> {
     stories.extend(control::stories());
     stories.extend(cookies::stories());
     stories.extend(policy::stories());
+    stories.extend(confirm::stories());
     stories
 }
 

@@ -100,7 +100,7 @@ impl Scene<'_> {
     }
 
     /// On a session of its own, each of these commands is refused for this reason.
-    fn refuses(&mut self, reason: Reason, texts: &[&[u8]]) {
+    pub(crate) fn refuses(&mut self, reason: Reason, texts: &[&[u8]]) {
         for text in texts {
             let mut control = self.login();
             self.says(&mut control, b"NOOP\r\n", SESSION);

@@ -7,7 +7,7 @@ use super::{
 use crate::{
     cli::{
         escape::plain,
-        output::{bytes, counted, duration},
+        output::{bytes, countdown, counted, duration},
     },
     control::protocol::ModeName,
 };
@@ -29,9 +29,13 @@ pub fn lines(state: &State) -> Vec<(String, Weight)> {
     };
     let guard = &now.guard;
     let normal = |text| (text, Weight::Normal);
-    let mode = match guard.mode {
-        ModeName::Enforce => ("enforce", Weight::Normal),
-        ModeName::Monitor => ("MONITOR (drops nothing)", Weight::Alarm),
+    let mode = match (guard.mode, &guard.deadline) {
+        (ModeName::Enforce, None) => ("enforce".to_owned(), Weight::Normal),
+        (ModeName::Enforce, Some(deadline)) => {
+            let left = countdown(deadline.seconds_left);
+            (format!("enforce ({left} to confirm)"), Weight::Alarm)
+        }
+        (ModeName::Monitor, _) => ("MONITOR (drops nothing)".to_owned(), Weight::Alarm),
     };
     let first = format!(
         "ftp-guard {}  {}  {}  up {}  {}",

@@ -126,6 +126,7 @@ pub fn at(seconds: f64, dropped: u64) -> Snapshot {
             started: TIME.parse().unwrap(),
             uptime_seconds: 7_500,
             mode: ModeName::Enforce,
+            deadline: None,
             role: "host".into(),
             interfaces: vec![InterfaceView {
                 interface: "eth0".into(),

@@ -9,11 +9,7 @@ mod scene;
 
 use std::{collections::BTreeMap, net::IpAddr, sync::Arc};
 
-use ftp_guard_common::{
-    address::FlowKey,
-    config::{Mode, Role},
-    session::Session,
-};
+use ftp_guard_common::{address::FlowKey, config::Role, session::Session};
 use jiff::Timestamp;
 
 use self::{
@@ -182,7 +178,7 @@ impl<K: Kernel> Guard<K> {
     /// What is due for sessions once a second.
     pub(super) fn follow_sessions(&mut self) {
         let rules = rules(&self.config, &self.wanted);
-        let enforce = self.wanted.mode == Mode::Enforce;
+        let enforce = self.enforces();
         let teller = Teller {
             config: &self.config,
             events: &self.events,
@@ -207,7 +203,7 @@ impl<K: Kernel> Guard<K> {
             let result = self.adopt_listeners();
             self.note("listeners", result);
         }
-        let enforced = before.mode != Mode::Enforce && self.wanted.mode == Mode::Enforce;
+        let enforced = !self.is_enforced(before.mode) && self.enforces();
         if enforced || may_end_connections(&before.table, changes) {
             self.end_unlisted();
         }
@@ -229,7 +225,7 @@ impl<K: Kernel> Guard<K> {
     }
 
     fn try_end_unlisted(&mut self) -> Result<(), Failure> {
-        let enforce = self.wanted.mode == Mode::Enforce;
+        let enforce = self.enforces();
         // The programs still take the clients for listed, so that their resets pass.
         let sockets = match enforce {
             true => self.destroy_unlisted(),

@@ -12,7 +12,7 @@ use ftp_guard_common::{
     allow::AllowValue,
     ban::BanValue,
     class::{Family, PortClass},
-    config::Mode,
+    config::{Mode, ModeSetting},
     limits::{Attack, Opening, Profile, Source, SourceKey, Sysctls},
     names,
     ports::PortTable,
@@ -51,6 +51,7 @@ pub(super) struct Fake {
     pub(super) bans: BanTable,
     pub(super) time_s: u64,
     pub(super) mode: Mode,
+    pub(super) confirm_until_ns: u64,
     pub(super) attached: BTreeMap<String, XdpChoice>,
     pub(super) pinned: BTreeSet<String>,
     pub(super) host: BTreeMap<String, u32>,
@@ -114,13 +115,21 @@ impl Fake {
 }
 
 impl Kernel for Fake {
-    fn mode(&self) -> Result<Mode> {
-        Ok(self.mode)
+    fn mode_setting(&self) -> Result<ModeSetting> {
+        Ok(ModeSetting {
+            mode: self.mode,
+            confirm_until_ns: self.confirm_until_ns,
+        })
     }
 
-    fn set_mode(&mut self, mode: Mode) -> Result<()> {
-        self.step("mode", mode.as_str())?;
-        self.mode = mode;
+    fn set_mode(&mut self, setting: ModeSetting) -> Result<()> {
+        let until = match setting.deadline_ns() {
+            Some(ns) => format!(" until {ns}"),
+            None => String::new(),
+        };
+        self.step("mode", &format!("{}{until}", setting.mode.as_str()))?;
+        self.mode = setting.mode;
+        self.confirm_until_ns = setting.confirm_until_ns;
         Ok(())
     }
 

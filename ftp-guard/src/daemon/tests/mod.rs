@@ -3,6 +3,7 @@
 mod attack;
 mod auto;
 mod bans;
+mod confirm;
 mod connections;
 mod detect;
 mod edit;

@@ -69,11 +69,13 @@ pub enum EventKind {
     Lost(Lost),
     /// A name of the allowlist has other addresses.
     NameChanged(NameChanged),
+    /// Enforce mode has ended since nobody confirmed it in time.
+    ModeFellBack(ModeFellBack),
 }
 
 impl EventKind {
     /// The names of all, in the order of the variants.
-    pub const NAMES: [&'static str; 16] = [
+    pub const NAMES: [&'static str; 17] = [
         "drop",
         "table_full",
         "ban_added",
@@ -90,6 +92,7 @@ impl EventKind {
         "detection",
         "lost",
         "name_changed",
+        "mode_fell_back",
     ];
 
     /// The name in JSON, metrics and text.
@@ -118,6 +121,7 @@ impl EventKind {
             Self::Detection(_) => 13,
             Self::Lost(_) => 14,
             Self::NameChanged(_) => 15,
+            Self::ModeFellBack(_) => 16,
         }
     }
 }
@@ -212,6 +216,13 @@ pub struct NameChanged {
     pub added: Vec<IpAddr>,
     /// Addresses that were and are not.
     pub removed: Vec<IpAddr>,
+}
+
+/// Enforce mode has ended: the guard is in monitor mode again.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ModeFellBack {
+    /// Until when it was to be confirmed; monitor mode is in force since then.
+    pub deadline: Timestamp,
 }
 
 /// Events that a reader has missed.

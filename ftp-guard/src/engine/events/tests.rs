@@ -207,6 +207,13 @@ fn every_kind() -> Vec<(EventKind, &'static str, &'static str)> {
             r#""event":"name_changed","name":"partner.example.net","added":["192.0.2.9"],"removed":["2001:db8::1"]"#,
             "host:partner.example.net +192.0.2.9 -2001:db8::1",
         ),
+        (
+            EventKind::ModeFellBack(ModeFellBack {
+                deadline: "2026-11-22T08:40:00Z".parse().unwrap(),
+            }),
+            r#""event":"mode_fell_back","deadline":"2026-11-22T08:40:00Z""#,
+            "mode is monitor again since 2026-11-22T08:40:00Z: nobody confirmed enforce mode in time",
+        ),
     ]
 }
 

@@ -69,6 +69,11 @@ impl Display for EventKind {
                 "{} events are not shown: they came faster than they were read",
                 lost.count
             ),
+            Self::ModeFellBack(fell) => write!(
+                f,
+                "mode is monitor again since {}: nobody confirmed enforce mode in time",
+                fell.deadline.strftime("%FT%TZ")
+            ),
             Self::NameChanged(changed) => {
                 write!(f, "host:{}", changed.name)?;
                 let signs = [('+', &changed.added), ('-', &changed.removed)];

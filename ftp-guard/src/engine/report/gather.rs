@@ -81,7 +81,8 @@ impl Gatherer {
             EventKind::AttackEnd(_)
             | EventKind::CookiesOn(_)
             | EventKind::CookiesOff(_)
-            | EventKind::NameChanged(_) => {}
+            | EventKind::NameChanged(_)
+            | EventKind::ModeFellBack(_) => {}
         }
     }
 

@@ -68,6 +68,11 @@ fn of_event(event: &Event) -> Value {
             document.class("pipeline_error", &[], &[]);
             document.put("ftp_guard.lost.count", lost.count);
         }
+        EventKind::ModeFellBack(fell) => {
+            document.class("event", &["configuration"], &["change"]);
+            document.put("event.reason", "not confirmed in time");
+            document.put("ftp_guard.mode.deadline", fell.deadline.to_string());
+        }
         EventKind::NameChanged(changed) => {
             document.class("event", &["configuration"], &["change"]);
             let texts = |addresses: &[IpAddr]| -> Vec<String> {

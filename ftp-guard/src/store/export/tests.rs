@@ -12,7 +12,8 @@ use super::*;
 use crate::engine::{
     events::{
         AttackBegin, AttackEnd, BanEvent, CookiesOff, CookiesOn, DetectionEvent, Event, EventKind,
-        LoginEvent, Lost, NameChanged, Packet, SessionEnded, Severity, TableFull, TransferEvent,
+        LoginEvent, Lost, ModeFellBack, NameChanged, Packet, SessionEnded, Severity, TableFull,
+        TransferEvent,
     },
     monitor::record::{
         Direction, LoginState, SessionRecord, Software, TlsInfo, TlsMode, TransferRecord,
@@ -155,6 +156,9 @@ fn every_kind() -> Vec<EventKind> {
             added: vec!["192.0.2.9".parse().unwrap()],
             removed: Vec::new(),
         }),
+        EventKind::ModeFellBack(ModeFellBack {
+            deadline: "2026-11-22T08:40:00Z".parse().unwrap(),
+        }),
     ]
 }
 
@@ -290,6 +294,14 @@ fn every_event_has_its_class_in_the_schema() {
             ["change"],
             null,
             null
+        ],
+        [
+            "mode_fell_back",
+            "event",
+            ["configuration"],
+            ["change"],
+            null,
+            "not confirmed in time"
         ],
     ]);
     let paths = [
