@@ -399,6 +399,15 @@ impl<K: Kernel> Guard<K> {
         })
     }
 
+    /// Whether the datapath answers.
+    ///
+    /// # Errors
+    ///
+    /// What the kernel says instead.
+    pub fn probe(&self) -> Result<(), DatapathError> {
+        self.kernel.probe()
+    }
+
     /// Takes the guard out of the kernel.
     pub(super) fn detach(self) -> Result<Vec<String>, DatapathError> {
         self.kernel.detach_all()

@@ -103,6 +103,7 @@ pub trait Kernel: Send + 'static {
     fn suppressed(&self) -> Result<Vec<(Reason, u64)>>;
     fn text_losses(&self) -> Result<[u64; TEXT_LOSS_SLOTS as usize]>;
     fn explain(&mut self, frame: &[u8]) -> Result<Judgement>;
+    fn probe(&self) -> Result<()>;
     fn ban_table(&self) -> Result<BanTable>;
     fn apply_bans(&mut self, changes: &[BanChange], wanted: &BanTable) -> Result<()>;
     fn ban_lookup(&self, source: IpAddr) -> Result<Option<(IpNet, BanValue)>>;
@@ -379,6 +380,10 @@ impl Kernel for Datapath {
 
     fn explain(&mut self, frame: &[u8]) -> Result<Judgement> {
         self.explain(frame)
+    }
+
+    fn probe(&self) -> Result<()> {
+        self.probe()
     }
 
     fn ban_table(&self) -> Result<BanTable> {

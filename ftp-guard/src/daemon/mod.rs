@@ -26,6 +26,7 @@ mod posture;
 pub mod query;
 pub mod reload;
 mod resolve;
+mod service;
 mod sessions;
 pub mod start;
 pub mod status;
@@ -46,8 +47,10 @@ use std::{
 use ftp_guard_common::config::Mode;
 use futures_util::StreamExt;
 use jiff::Timestamp;
+use sd_notify::NotifyState;
 use tokio::{
     signal::unix::{Signal, SignalKind, signal},
+    sync::mpsc,
     task::JoinSet,
     time::{MissedTickBehavior, interval},
 };
@@ -259,6 +262,7 @@ async fn serve<K: Kernel>(
     let monitor = guard.monitor().clone();
     let live = guard.live_sessions();
     let asking = guard.asking();
+    let summary = service::summary(guard.config());
     let (owner, reports) = Owner::spawn(guard).map_err(|error| broken("owner thread", error))?;
     let (stop, stopped) = tokio::sync::watch::channel(false);
     let mut tasks = JoinSet::new();
@@ -302,10 +306,18 @@ async fn serve<K: Kernel>(
     tasks.spawn(tick(owner.clone()));
     tasks.spawn(look(owner.clone()));
     tasks.spawn(follow_interfaces(owner.clone()));
+    let (turn, mut turns) = mpsc::channel(1);
+    if let Some(limit) = sd_notify::watchdog_enabled() {
+        let datapath = owner.clone();
+        let probe = move || service::probe(turn.clone(), datapath.clone());
+        tasks.spawn(service::feed(limit, probe, service::tell));
+    }
+    service::tell(&[NotifyState::Ready, NotifyState::Status(&summary)]);
 
     let mut ended = reports.ended;
     let result = loop {
         tokio::select! {
+            Some(turned) = turns.recv() => service::turned(turned),
             _ = signals.hangup.recv() => owner.reload(Cause::Signal).await,
             _ = signals.terminate.recv() => break Ok(()),
             _ = signals.interrupt.recv() => break Ok(()),
@@ -321,6 +333,7 @@ async fn serve<K: Kernel>(
             },
         }
     };
+    service::tell(&[NotifyState::Stopping]);
     let detached = ended.borrow().is_some();
     if result.is_ok() && !detached {
         tracing::info!(

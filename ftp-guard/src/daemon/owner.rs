@@ -31,6 +31,7 @@ const QUEUE: usize = 64;
 enum Command {
     Call(Request, oneshot::Sender<Result<Answer, Failure>>),
     Snapshot(oneshot::Sender<Result<Snapshot, String>>),
+    Probe(oneshot::Sender<Result<(), String>>),
     Reload(Cause),
     FilesChanged,
     InterfacesChanged,
@@ -98,6 +99,17 @@ impl Owner {
     /// Looks for interfaces that came or went.
     pub async fn interfaces_changed(&self) {
         self.tell(Command::InterfacesChanged).await;
+    }
+
+    /// Asks whether the datapath answers; itself the sign that the thread works.
+    ///
+    /// # Errors
+    ///
+    /// What the kernel says instead; the daemon ends.
+    pub async fn probe(&self) -> Result<(), String> {
+        let (reply, answer) = oneshot::channel();
+        self.tell(Command::Probe(reply)).await;
+        answer.await.unwrap_or_else(|_| Err(GONE.to_owned()))
     }
 
     /// Does what is due every second. While the owner is busy ticks are left out.
@@ -192,6 +204,10 @@ fn work<K: Kernel>(
             }
             Command::Snapshot(reply) => {
                 let _ = reply.send(guard.snapshot().map_err(|error| error.to_string()));
+            }
+            Command::Probe(reply) => {
+                let _ = reply.send(guard.probe().map_err(|error| error.to_string()));
+                continue;
             }
             Command::Reload(cause) => {
                 // The result is logged, and `status` tells it.

@@ -19,6 +19,7 @@ mod explain;
 mod features;
 pub mod interfaces;
 mod limits;
+mod liveness;
 mod load;
 pub mod object;
 mod observe;
@@ -454,6 +455,18 @@ impl Datapath {
             none => none.insert(Explainer::open(&self.pins)?),
         };
         explainer.judge(frame, &self.state, &config, attack)
+    }
+
+    /// Asks the kernel whether the guard is alive: the XDP program judges a frame that no interface sees, and
+    /// counts it where the pins lead. It counts as one packet of [`Reason::NotIp`].
+    ///
+    /// # Errors
+    ///
+    /// The kernel refuses, or the program does something else.
+    ///
+    /// [`Reason::NotIp`]: ftp_guard_common::reason::Reason::NotIp
+    pub fn probe(&self) -> Result<(), DatapathError> {
+        liveness::probe(&self.ebpf, &self.pins)
     }
 
     /// Takes the guard off all interfaces and removes its pins; returns the interfaces.

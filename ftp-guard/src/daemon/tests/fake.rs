@@ -509,6 +509,16 @@ impl Kernel for Fake {
         self.cannot_answer.clone()
     }
 
+    fn probe(&self) -> Result<()> {
+        match self.broken.contains("probe") {
+            true => Err(DatapathError::Kernel {
+                what: "probe".to_owned(),
+                source: Box::new(io::Error::other("broken on purpose")),
+            }),
+            false => Ok(()),
+        }
+    }
+
     fn explain(&mut self, frame: &[u8]) -> Result<Judgement> {
         assert!(frame.len() > 50);
         Ok(Judgement {

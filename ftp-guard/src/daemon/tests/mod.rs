@@ -11,6 +11,7 @@ mod fake;
 mod limits;
 mod names;
 mod overdue;
+mod service;
 mod sessions;
 mod state;
 mod transition;
