@@ -1,5 +1,7 @@
 //! The host's interfaces: what is there now, and word of every change.
 
+pub(crate) mod route;
+
 use std::{collections::BTreeMap, io};
 
 use futures_util::{Stream, StreamExt};

@@ -190,6 +190,7 @@ fn help_and_version_are_on_standard_output() {
         "reload",
         "detach",
         "explain",
+        "doctor",
         "sessions",
         "events",
         "report",

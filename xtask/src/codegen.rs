@@ -12,6 +12,7 @@ const PAGES: &[(&str, &str)] = &[
     ("reasons", "docs/reasons.md"),
     ("metrics", "docs/metrics.md"),
     ("detections", "docs/detections.md"),
+    ("doctor", "docs/doctor.md"),
 ];
 
 /// Write the generated pages of docs.

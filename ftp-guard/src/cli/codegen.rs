@@ -7,6 +7,7 @@ use ftp_guard_common::reason::Reason;
 use super::{Outcome, output};
 use crate::{
     config::reference_markdown,
+    doctor,
     engine::{
         detect::{patterns::PATTERNS, rule::Rule, vulnerabilities::Vulnerabilities},
         events::Severity,
@@ -35,6 +36,8 @@ enum Page {
     Metrics,
     /// docs/detections.md
     Detections,
+    /// docs/doctor.md
+    Doctor,
 }
 
 impl Args {
@@ -44,6 +47,7 @@ impl Args {
             Page::Reasons => reasons(),
             Page::Metrics => metrics(),
             Page::Detections => detections(),
+            Page::Doctor => doctor::markdown(),
         })?;
         Ok(0)
     }
@@ -263,6 +267,12 @@ mod tests {
     fn the_page_of_detections_is_current() {
         let hint = "run `cargo xtask codegen`";
         assert!(committed("detections.md") == detections(), "{hint}");
+    }
+
+    #[test]
+    fn the_page_of_the_doctor_is_current() {
+        let hint = "run `cargo xtask codegen`";
+        assert!(committed("doctor.md") == doctor::markdown(), "{hint}");
     }
 
     #[test]

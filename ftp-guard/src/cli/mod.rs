@@ -7,6 +7,7 @@ mod check;
 mod codegen;
 mod completions;
 mod detach;
+mod doctor;
 mod escape;
 mod events;
 mod expiry;
@@ -81,6 +82,7 @@ enum Verb {
     Mode(mode::Args),
     Reload(reload::Args),
     Detach(detach::Args),
+    Doctor(doctor::Args),
     Explain(explain::Args),
     Completions(completions::Args),
     Man(man::Args),
@@ -112,6 +114,7 @@ pub fn main(cli: Cli) -> u8 {
         Verb::Mode(args) => args.run(global),
         Verb::Reload(args) => args.run(global),
         Verb::Detach(args) => args.run(global),
+        Verb::Doctor(args) => args.run(global),
         Verb::Explain(args) => args.run(global),
         Verb::Completions(args) => args.run(),
         Verb::Man(args) => args.run(),

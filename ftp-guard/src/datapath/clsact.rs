@@ -16,7 +16,8 @@ use netlink_packet_route::{
 };
 use nix::errno::Errno;
 
-use super::{error::DatapathError, interfaces::Interface, pins::Pins, route, tables::Hook};
+use super::{error::DatapathError, interfaces::Interface, pins::Pins, tables::Hook};
+use crate::netlink::route;
 
 /// Ours come first: a filter before them may end the way of a packet, and they would not see it.
 const PRIORITY: u16 = 1;
@@ -89,12 +90,33 @@ pub fn remove(interface: &Interface, hook: Hook) -> Result<bool, DatapathError> 
 
 /// The kernel id of our program on a hook.
 pub fn filter(interface: &Interface, hook: Hook) -> Result<Option<u32>, DatapathError> {
-    let ours = |filter: &Filter| {
-        (filter.priority, filter.handle) == (PRIORITY, HANDLE)
-            && filter.name == hook.program().as_bytes()
-    };
-    let found = filters(interface, hook)?.into_iter().find(ours);
+    let mut filters = filters(interface, hook)?.into_iter();
+    let found = filters.find(|filter| filter.is_ours(hook));
     Ok(found.map(|filter| filter.program))
+}
+
+/// A filter of a hook, whoever made it.
+pub struct Other {
+    /// Name of its program; empty for one that is not BPF.
+    pub name: String,
+    /// Kernel id of its program; 0 for one that is not BPF.
+    pub program: u32,
+    /// Whether it is ours.
+    pub ours: bool,
+}
+
+/// All filters of a hook, in the order in which they run.
+pub fn all(interface: &Interface, hook: Hook) -> Result<Vec<Other>, DatapathError> {
+    let mut filters = filters(interface, hook)?;
+    // The kernel lists a priority by itself first, with the handle 0.
+    filters.retain(|filter| filter.handle != 0);
+    filters.sort_by_key(|filter| filter.priority);
+    let other = |filter: Filter| Other {
+        ours: filter.is_ours(hook),
+        name: String::from_utf8_lossy(&filter.name).into_owned(),
+        program: filter.program,
+    };
+    Ok(filters.into_iter().map(other).collect())
 }
 
 /// A filter of the kernel's list.
@@ -109,6 +131,10 @@ struct Filter {
 }
 
 impl Filter {
+    fn is_ours(&self, hook: Hook) -> bool {
+        (self.priority, self.handle) == (PRIORITY, HANDLE) && self.name == hook.program().as_bytes()
+    }
+
     /// Reads what a BPF filter has; filters of every kind are in the list.
     fn read(payload: &[u8]) -> io::Result<Self> {
         let message = TcMessageBuffer::new_checked(&payload).map_err(io::Error::other)?;

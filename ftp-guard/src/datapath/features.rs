@@ -3,16 +3,16 @@
 //! Drivers tell since kernel 6.3 (generic netlink, family `netdev`). Where nobody tells, a driver that has
 //! native XDP is taken for one that can: nearly all do.
 
-use std::{io, mem, os::fd::AsRawFd};
+use std::io;
 
 use netlink_packet_core::NlasIterator;
 use netlink_sys::{Socket as Netlink, SocketAddr, protocols::NETLINK_GENERIC};
 use nix::sys::{
-    socket::{AddressFamily, SockFlag, SockType, setsockopt, socket, sockopt::ReceiveTimeout},
+    socket::{setsockopt, sockopt::ReceiveTimeout},
     time::TimeVal,
 };
 
-use crate::netlink::index_of;
+use crate::{host::driver::driver, netlink::index_of};
 
 /// linux/netlink.h, linux/genetlink.h
 const NLM_F_REQUEST: u16 = 1;
@@ -30,14 +30,35 @@ const NETDEV_XDP_ACT_BASIC: u64 = 1;
 /// Frames of others are sent. On a veth: the other end takes frames that a program sends.
 const NETDEV_XDP_ACT_NDO_XMIT: u64 = 4;
 
+/// Frames of several buffers are taken.
+const NETDEV_XDP_ACT_RX_SG: u64 = 32;
+
 /// Bytes of `nlmsghdr`, and of `genlmsghdr` behind it.
 const HEADER: usize = 16;
 const GENERIC: usize = 4;
 
-/// linux/ethtool.h
-const ETHTOOL_GDRVINFO: u32 = 3;
-const DRIVER_INFO: usize = 196;
-const DRIVER_NAME: std::ops::Range<usize> = 4..36;
+/// What a driver offers to XDP.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct XdpFeatures {
+    /// Whether it runs programs itself, as the interface is set up now.
+    pub native: bool,
+    /// Whether native programs take frames of several buffers, which longer packets than a page are.
+    pub frags: bool,
+}
+
+/// What the driver of an interface offers to XDP, as it tells itself since kernel 6.3.
+///
+/// # Errors
+///
+/// No such interface; a kernel that does not tell.
+pub fn driver_features(interface: &str) -> io::Result<XdpFeatures> {
+    let gone = || io::Error::from(io::ErrorKind::NotFound);
+    let features = xdp_features(index_of(interface).ok_or_else(gone)?)?;
+    Ok(XdpFeatures {
+        native: features & NETDEV_XDP_ACT_BASIC != 0,
+        frags: features & NETDEV_XDP_ACT_RX_SG != 0,
+    })
+}
 
 /// Why a native program on this interface cannot answer packets, if that is known.
 pub fn cannot_answer(interface: &str) -> Option<String> {
@@ -133,33 +154,6 @@ fn value(answer: &[u8], wanted: u16) -> io::Result<Vec<u8>> {
 
 fn unexpected() -> io::Error {
     io::Error::other("an answer that is not understood")
-}
-
-/// The name of an interface's driver (SIOCETHTOOL).
-fn driver(interface: &str) -> io::Result<String> {
-    let socket = socket(
-        AddressFamily::Inet,
-        SockType::Datagram,
-        SockFlag::SOCK_CLOEXEC,
-        None,
-    )?;
-    let mut info = [0_u32; DRIVER_INFO / 4];
-    info[0] = ETHTOOL_GDRVINFO;
-    // SAFETY: a struct of integers and a union of such, for which zeros are a value.
-    let mut request: libc::ifreq = unsafe { mem::zeroed() };
-    let room = request.ifr_name.len() - 1;
-    for (to, from) in request.ifr_name[..room].iter_mut().zip(interface.bytes()) {
-        *to = from.cast_signed();
-    }
-    request.ifr_ifru.ifru_data = info.as_mut_ptr().cast();
-    // SAFETY: `info` is a whole `ethtool_drvinfo`, and lives with the request until the call returns.
-    let result = unsafe { libc::ioctl(socket.as_raw_fd(), libc::SIOCETHTOOL, &raw mut request) };
-    if result < 0 {
-        return Err(io::Error::last_os_error());
-    }
-    let bytes: Vec<u8> = info.iter().flat_map(|word| word.to_ne_bytes()).collect();
-    let name = bytes[DRIVER_NAME].split(|byte| *byte == 0).next();
-    Ok(String::from_utf8_lossy(name.unwrap_or_default()).into_owned())
 }
 
 #[cfg(test)]

@@ -8,7 +8,8 @@ use netlink_packet_route::{
     link::{LinkAttribute, LinkLayerType, LinkMessage, LinkMessageBuffer, LinkXdp, XdpAttached},
 };
 
-use super::{attach::AttachMode, error::DatapathError, route};
+use super::{attach::AttachMode, error::DatapathError};
+use crate::netlink::route;
 
 /// A network interface of the present namespace.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -26,9 +26,10 @@ mod observe;
 mod pins;
 mod ports;
 mod prefixes;
-mod route;
+mod probe;
 mod sockets;
 mod state;
+mod survey;
 mod sys;
 mod sysctl;
 mod tables;
@@ -62,11 +63,14 @@ pub use self::{
     error::DatapathError,
     events::EventReader,
     explain::Judgement,
-    features::cannot_answer,
+    features::{XdpFeatures, cannot_answer, driver_features},
     limits::{HANDSHAKES, LimitSettings, kernel_profile},
     load::Fixed,
     observe::{Observation, detach_pinned, observe},
+    pins::{PinPlace, pin_place},
+    probe::{Feature, Outcome, reaches_kernel},
     state::{Capacities, monotonic_ns},
+    survey::{Attached, Place, survey},
     sysctl::SysctlFiles,
     tables::{Hook, SessionSettings},
     text::{TextReader, told},

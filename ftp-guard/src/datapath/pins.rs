@@ -26,6 +26,37 @@ const PREFIXES: [&str; 4] = [LINK_PREFIX, EGRESS_PREFIX, CONTROL_PREFIX, CLSACT_
 const SOCKETS_LINK: &str = "sockets";
 const NEW_PREFIX: &str = "new-";
 
+/// Where pins would be made.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum PinPlace {
+    /// On a bpf file system.
+    Writable,
+    /// On a bpf file system that is mounted read-only, as a service manager's sandbox may do it.
+    ReadOnly,
+    /// On another file system.
+    NotBpffs,
+}
+
+/// What a folder of pins is on, or would be; nothing is made.
+///
+/// # Errors
+///
+/// The folder cannot be examined.
+pub fn pin_place(path: &Path) -> io::Result<PinPlace> {
+    let existing = path.ancestors().find(|folder| folder.exists());
+    let existing = existing.unwrap_or(Path::new("."));
+    if statfs(existing)?.filesystem_type() != BPF_FS_MAGIC {
+        return Ok(PinPlace::NotBpffs);
+    }
+    let flags = nix::sys::statvfs::statvfs(existing)?.flags();
+    Ok(
+        match flags.contains(nix::sys::statvfs::FsFlags::ST_RDONLY) {
+            true => PinPlace::ReadOnly,
+            false => PinPlace::Writable,
+        },
+    )
+}
+
 /// A folder on a bpf file system that holds the pins of one guard.
 #[derive(Clone, Debug)]
 pub struct Pins {

@@ -27,6 +27,9 @@ const MESSAGE: usize = 72;
 /// Where `inet_diag_sockid` begins in a request and in an answer.
 const REQUEST_ID: usize = 8;
 const MESSAGE_ID: usize = 4;
+/// Where `idiag_wqueue` and `idiag_inode` are in an answer.
+const MESSAGE_WQUEUE: usize = 60;
+const MESSAGE_INODE: usize = 68;
 /// Bytes of `inet_diag_sockid`.
 const ID: usize = 48;
 /// Where `tcpi_bytes_acked` and `tcpi_bytes_received` are in `struct tcp_info`, which only grows.
@@ -119,9 +122,20 @@ fn write_id(id: &mut [u8], socket: &Socket) {
     id[44..48].copy_from_slice(&halves[1].to_ne_bytes());
 }
 
+/// A socket of an answer.
+#[derive(Clone, Debug)]
+pub struct Found {
+    /// The socket.
+    pub socket: Socket,
+    /// `idiag_wqueue`: of a listener, the most connections that wait to be accepted.
+    pub queue: u32,
+    /// `idiag_inode`: the number by which /proc/PID/fd names it; 0: no process holds it.
+    pub inode: u32,
+}
+
 /// An answer: a socket, unless it is in a state that does not matter here.
 #[derive(Clone, Debug)]
-pub struct Response(pub Option<Socket>);
+pub struct Response(pub Option<Found>);
 
 impl NetlinkDeserializable for Response {
     type Error = DecodeError;
@@ -154,7 +168,11 @@ impl NetlinkDeserializable for Response {
                 _ => {}
             }
         }
-        Ok(Self(Some(socket)))
+        Ok(Self(Some(Found {
+            socket,
+            queue: u32_at(message, MESSAGE_WQUEUE),
+            inode: u32_at(message, MESSAGE_INODE),
+        })))
     }
 }
 

@@ -19,7 +19,7 @@ use nix::{
     },
 };
 
-use self::message::{Action, Request, Response};
+use self::message::{Action, Found, Request, Response};
 pub use crate::engine::sessions::{Socket, TcpBytes, TcpState};
 
 /// A dump comes in datagrams of at most this many bytes (net/netlink/af_netlink.c).
@@ -57,31 +57,71 @@ pub fn dump(query: &Query) -> io::Result<Vec<Socket>> {
         .iter()
         .fold(0, |states, state| states | 1 << *state as u8);
     let mut found = Vec::new();
+    let filter = filter::code(&filter::coarse(&ports));
+    both_families(states, query.bytes, &filter, |Found { socket, .. }| {
+        if ports
+            .iter()
+            .any(|ports| ports.contains(&socket.local.port()))
+        {
+            found.push(socket);
+        }
+    })?;
+    Ok(found)
+}
+
+/// A socket that listens.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Listening {
+    /// The socket.
+    pub socket: Socket,
+    /// The most connections that wait to be accepted.
+    pub backlog: u32,
+    /// The number by which /proc/PID/fd names it; 0: no process holds it.
+    pub inode: u32,
+}
+
+/// All sockets that listen, of both families.
+///
+/// # Errors
+///
+/// As [`dump`].
+pub fn listening() -> io::Result<Vec<Listening>> {
+    let mut found = Vec::new();
+    let states = 1 << TcpState::Listen as u8;
+    both_families(states, false, &[], |answer| {
+        found.push(Listening {
+            socket: answer.socket,
+            backlog: answer.queue,
+            inode: answer.inode,
+        });
+    })?;
+    Ok(found)
+}
+
+fn both_families(
+    states: u32,
+    bytes: bool,
+    filter: &[u8],
+    mut found: impl FnMut(Found),
+) -> io::Result<()> {
     let mut netlink = open()?;
     for family in [libc::AF_INET, libc::AF_INET6] {
         let request = Request {
             action: Action::Dump,
             family: family as u8,
             states,
-            bytes: query.bytes,
+            bytes,
             socket: None,
-            filter: filter::code(&filter::coarse(&ports)),
+            filter: filter.to_vec(),
         };
         exchange(
             &mut netlink,
             request,
             NLM_F_REQUEST | NLM_F_DUMP,
-            |socket| {
-                if ports
-                    .iter()
-                    .any(|ports| ports.contains(&socket.local.port()))
-                {
-                    found.push(socket);
-                }
-            },
+            &mut found,
         )?;
     }
-    Ok(found)
+    Ok(())
 }
 
 /// Ends a connection at once: its peer gets a reset and whoever holds the socket an error. Needs
@@ -128,7 +168,7 @@ fn exchange(
     netlink: &mut Netlink,
     request: Request,
     flags: u16,
-    mut found: impl FnMut(Socket),
+    mut found: impl FnMut(Found),
 ) -> io::Result<()> {
     let mut message = NetlinkMessage::from(request);
     message.header.flags = flags;

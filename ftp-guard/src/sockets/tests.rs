@@ -138,6 +138,23 @@ fn a_dump_of_many_sockets_is_whole() {
 }
 
 #[test]
+fn what_listens_is_found_with_its_number_and_its_backlog() {
+    let (listener, port) = wildcard_v6(true);
+    let found = listening().unwrap();
+    let mine: Vec<_> = found
+        .iter()
+        .filter(|listening| listening.socket.local.port() == port)
+        .collect();
+    assert_eq!(mine.len(), 1, "{found:?}");
+    assert!(mine[0].socket.v6_only);
+    assert_eq!(mine[0].backlog, 8);
+    let fd = std::os::fd::AsRawFd::as_raw_fd(&listener);
+    let link = std::fs::read_link(format!("/proc/self/fd/{fd}")).unwrap();
+    let name = format!("socket:[{}]", mine[0].inode);
+    assert_eq!(link.to_str(), Some(&*name));
+}
+
+#[test]
 fn no_ports_or_no_states_are_no_sockets() {
     let query = Query {
         states: LIVE.to_vec(),
