@@ -13,6 +13,7 @@ pub mod host;
 pub mod netlink;
 pub mod progress;
 pub mod server_config;
+pub mod setup;
 pub mod sockets;
 pub mod store;
 pub mod telemetry;

@@ -167,6 +167,7 @@ fn usage_errors_end_with_2_and_name_the_argument() {
         (&["ban", "remove", "192.0.2.7/24"], "192.0.2.0/24"),
         (&["completions", "cmd"], "cmd"),
         (&["status", "--colour"], "--colour"),
+        (&["init", "--output", "/x", "--config", "/y"], "not both"),
         (&[], "Usage"),
     ] {
         let run = plain(arguments);
@@ -190,6 +191,7 @@ fn help_and_version_are_on_standard_output() {
         "reload",
         "detach",
         "explain",
+        "init",
         "doctor",
         "sessions",
         "events",

@@ -12,6 +12,7 @@ mod escape;
 mod events;
 mod expiry;
 mod explain;
+mod init;
 mod kill;
 mod man;
 mod mode;
@@ -84,6 +85,7 @@ enum Verb {
     Detach(detach::Args),
     Doctor(doctor::Args),
     Explain(explain::Args),
+    Init(init::Args),
     Completions(completions::Args),
     Man(man::Args),
     Codegen(codegen::Args),
@@ -116,6 +118,7 @@ pub fn main(cli: Cli) -> u8 {
         Verb::Detach(args) => args.run(global),
         Verb::Doctor(args) => args.run(global),
         Verb::Explain(args) => args.run(global),
+        Verb::Init(args) => args.run(global),
         Verb::Completions(args) => args.run(),
         Verb::Man(args) => args.run(),
         Verb::Codegen(args) => args.run(),

@@ -6,7 +6,7 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use super::{Origin, Places, Software};
+use super::{Origin, Places, Software, TlsSetting};
 use crate::{config::PortRange, diagnostic::Diagnostic};
 
 /// How many files are read at most: a bound on includes that multiply.
@@ -41,6 +41,9 @@ pub(super) struct Gathering {
     pub(super) places: Places,
     pub(super) origins: Vec<Origin>,
     pub(super) problems: Vec<Diagnostic>,
+    /// What is set of TLS, and what of that was not understood.
+    pub(super) tls: Vec<TlsSetting>,
+    pub(super) tls_problems: Vec<Diagnostic>,
     reads: usize,
 }
 
@@ -89,7 +92,8 @@ impl Gathering {
     }
 }
 
-fn text_of(path: &Path) -> Result<String, String> {
+/// The text of a small regular file.
+pub(super) fn text_of(path: &Path) -> Result<String, String> {
     let cannot = |error: std::io::Error| format!("cannot read: {error}");
     // A pipe would block, a device would not end.
     if !fs::metadata(path).map_err(cannot)?.is_file() {

@@ -7,10 +7,13 @@
 mod gather;
 mod proftpd;
 mod pure_ftpd;
+mod tls;
 mod vsftpd;
 
 #[cfg(test)]
 mod tests;
+#[cfg(test)]
+mod tls_tests;
 
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -19,13 +22,14 @@ use std::{
 };
 
 use self::gather::Gathering;
+pub use self::tls::{Tls, TlsSetting};
 use crate::{
     config::{Config, PassivePorts, PortRange},
     diagnostic::{Diagnostic, Diagnostics},
 };
 
-/// Where Debian has the configurations of its servers.
-const USUAL_PLACES: [&str; 3] = [
+/// Where Debian has the configurations of its servers: what is read when nothing is named.
+pub const USUAL_PLACES: [&str; 3] = [
     "/etc/vsftpd.conf",
     "/etc/proftpd/proftpd.conf",
     "/etc/pure-ftpd/conf",
@@ -98,6 +102,38 @@ pub struct Look {
     pub ranges: Result<Vec<PortRange>, Diagnostics>,
 }
 
+/// What one configuration of a server says.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Examined {
+    /// Where it is: a file, or the folder of Pure-FTPd.
+    pub path: PathBuf,
+    /// Which server it configures; `None`: there is no telling.
+    pub software: Option<Software>,
+    /// The passive ports, as far as they could be read.
+    pub origins: Vec<Origin>,
+    /// What keeps the passive ports from being known.
+    pub problems: Vec<Diagnostic>,
+    /// What is set of TLS, for each server in it.
+    pub tls: Vec<TlsSetting>,
+    /// What of that was not understood.
+    pub tls_problems: Vec<Diagnostic>,
+}
+
+/// Reads one configuration of a server, whatever the guard's own says.
+#[must_use]
+pub fn examine(path: &Path) -> Examined {
+    let mut gathering = Gathering::default();
+    let software = read(path, &mut gathering);
+    Examined {
+        path: path.to_owned(),
+        software,
+        origins: gathering.origins,
+        problems: gathering.problems,
+        tls: gathering.tls,
+        tls_problems: gathering.tls_problems,
+    }
+}
+
 /// The passive ports that a configuration means.
 #[must_use]
 pub fn look(config: &Config) -> Look {
@@ -157,35 +193,43 @@ fn look_at(config: &Config, paths: &[PathBuf], named: bool) -> Look {
 }
 
 /// Reads one configuration: what it is, its name tells, or else its content.
-fn read(path: &Path, gathering: &mut Gathering) {
+fn read(path: &Path, gathering: &mut Gathering) -> Option<Software> {
+    let software = software_of(path, gathering)?;
+    match software {
+        Software::Vsftpd => vsftpd::read(path, gathering),
+        Software::Proftpd => proftpd::read(path, gathering),
+        Software::PureFtpd if path.is_dir() => pure_ftpd::read_folder(path, gathering),
+        Software::PureFtpd => pure_ftpd::read_file(path, gathering),
+    }
+    Some(software)
+}
+
+fn software_of(path: &Path, gathering: &mut Gathering) -> Option<Software> {
     let name = path.file_name().unwrap_or_default().to_string_lossy();
     let name = name.to_ascii_lowercase();
-    if path.is_dir() {
-        pure_ftpd::read_folder(path, gathering);
-    } else if name.starts_with("vsftpd") {
-        vsftpd::read(path, gathering);
-    } else if name.starts_with("proftpd") {
-        proftpd::read(path, gathering);
-    } else if name.starts_with("pure-ftpd") {
-        pure_ftpd::read_file(path, gathering);
-    } else if let Some(text) = gathering.read(path, None) {
-        let says = |words: &[&str]| {
-            let text = text.to_ascii_lowercase();
-            words.iter().any(|word| text.contains(word))
-        };
-        if says(&["passiveportrange"]) {
-            pure_ftpd::read_file(path, gathering);
-        } else if says(&["passiveports", "<global>", "<virtualhost"]) {
-            proftpd::read(path, gathering);
-        } else if says(&["pasv_min_port", "listen=", "local_enable="]) {
-            vsftpd::read(path, gathering);
-        } else {
-            gathering.problems.push(Diagnostic::whole_file(
-                path,
-                "no telling which FTP server this configures: it must be called vsftpd*.conf, \
-                 proftpd*.conf or pure-ftpd*.conf, or be the configuration folder of Pure-FTPd",
-            ));
-        }
+    let begins = |with: &str| name.starts_with(with);
+    if path.is_dir() || begins("pure-ftpd") {
+        return Some(Software::PureFtpd);
+    } else if begins("vsftpd") {
+        return Some(Software::Vsftpd);
+    } else if begins("proftpd") {
+        return Some(Software::Proftpd);
+    }
+    let text = gathering.read(path, None)?.to_ascii_lowercase();
+    let says = |words: &[&str]| words.iter().any(|word| text.contains(word));
+    if says(&["passiveportrange"]) {
+        Some(Software::PureFtpd)
+    } else if says(&["passiveports", "<global>", "<virtualhost"]) {
+        Some(Software::Proftpd)
+    } else if says(&["pasv_min_port", "listen=", "local_enable="]) {
+        Some(Software::Vsftpd)
+    } else {
+        gathering.problems.push(Diagnostic::whole_file(
+            path,
+            "no telling which FTP server this configures: it must be called vsftpd*.conf, \
+             proftpd*.conf or pure-ftpd*.conf, or be the configuration folder of Pure-FTPd",
+        ));
+        None
     }
 }
 
@@ -214,7 +258,8 @@ fn clash(config: &Config, origin: &Origin) -> Option<Diagnostic> {
 }
 
 /// All ranges, those that overlap or touch made one.
-fn joined(origins: &[Origin]) -> Vec<PortRange> {
+#[must_use]
+pub fn joined(origins: &[Origin]) -> Vec<PortRange> {
     let mut ranges: Vec<_> = origins.iter().filter_map(|origin| origin.range).collect();
     ranges.sort_unstable();
     let mut joined: Vec<PortRange> = Vec::new();

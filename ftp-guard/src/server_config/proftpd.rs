@@ -8,8 +8,9 @@
 use std::path::{Path, PathBuf};
 
 use super::{
-    Software,
+    Software, Tls, TlsSetting,
     gather::{Gathering, Place},
+    tls::switch,
 };
 use crate::config::PortRange;
 
@@ -24,6 +25,18 @@ struct Host {
     ranges: Vec<PortRange>,
     /// `Port 0` turns a server off; one of SFTP has no data connections.
     no_ftp: bool,
+    tls: TlsLines,
+}
+
+/// What the lines of one scope say of TLS.
+#[derive(Clone, Debug, Default)]
+struct TlsLines {
+    /// `TLSEngine`, and whether a condition decides about it.
+    engine: Option<(Place, bool, bool)>,
+    /// `TLSRequired`: whether it keeps logins from clear text.
+    required: Option<bool>,
+    /// `TLSOptions`: whether sessions begin with TLS.
+    implicit: Option<bool>,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -46,6 +59,7 @@ struct Parser<'g> {
     gathering: &'g mut Gathering,
     hosts: Vec<Host>,
     global: bool,
+    global_tls: TlsLines,
     sections: Vec<Section>,
     /// The files that are being read, each included by the one before, without symbolic links.
     open: Vec<PathBuf>,
@@ -57,15 +71,18 @@ pub(super) fn read(path: &Path, gathering: &mut Gathering) {
         place: None,
         ranges: Vec::new(),
         no_ftp: false,
+        tls: TlsLines::default(),
     };
     let mut parser = Parser {
         gathering,
         hosts: vec![main],
         global: false,
+        global_tls: TlsLines::default(),
         sections: Vec::new(),
         open: Vec::new(),
     };
     parser.file(path, None);
+    parser.tell_tls(path);
     // What is missing may be in what could not be read.
     if parser.gathering.problems.len() == mistakes {
         parser.complain_of_hosts_without_range(path);
@@ -128,6 +145,7 @@ impl Parser<'_> {
                     place: Some(place.clone()),
                     ranges: Vec::new(),
                     no_ftp: false,
+                    tls: TlsLines::default(),
                 });
                 Scope::Host(self.hosts.len() - 1)
             }
@@ -157,9 +175,79 @@ impl Parser<'_> {
                 place.problem("PassivePorts must be two ports, such as PassivePorts 50000 50100"),
             ),
             ("port", ["0"]) => self.no_ftp(),
-            ("sftpengine", [state]) if is_on(state) => self.no_ftp(),
+            ("sftpengine", [state]) if switch(state) == Some(true) => self.no_ftp(),
+            ("tlsengine" | "tlsrequired" | "tlsoptions", _) => self.tls(place, name, arguments),
             ("include", [path]) => self.include(place, path),
             _ => {}
+        }
+    }
+
+    fn tls(&mut self, place: &Place, name: &str, arguments: &[&str]) {
+        let conditional = self.is_conditional();
+        let lines = match self.scope() {
+            Scope::Global => &mut self.global_tls,
+            Scope::Host(number) => &mut self.hosts[number].tls,
+        };
+        let first = arguments.first().copied().unwrap_or_default();
+        match name {
+            // `auto` of newer versions: on, where there is a certificate.
+            "tlsengine" => {
+                match switch(first).or(first.eq_ignore_ascii_case("auto").then_some(true)) {
+                    Some(on) => lines.engine = Some((place.clone(), on, conditional)),
+                    None => {
+                        let first = crate::diagnostic::quoted(first);
+                        let problem = format!("TLSEngine must be on, off or auto, not {first}");
+                        self.gathering.tls_problems.push(place.problem(problem));
+                    }
+                }
+            }
+            // What concerns data connections alone leaves logins in clear text.
+            "tlsrequired" => match &*first.to_ascii_lowercase() {
+                "data" | "!data" => lines.required = Some(false),
+                "ctrl" | "ctrl+data" | "ctrl+!data" | "auth" | "auth+data" | "auth+!data" => {
+                    lines.required = Some(true);
+                }
+                word => match switch(word) {
+                    Some(on) => lines.required = Some(on),
+                    None => {
+                        let first = crate::diagnostic::quoted(first);
+                        let problem = format!("TLSRequired {first} is none of its values");
+                        self.gathering.tls_problems.push(place.problem(problem));
+                    }
+                },
+            },
+            _ => {
+                let implicit = |word: &&str| word.eq_ignore_ascii_case("UseImplicitSSL");
+                lines.implicit = Some(arguments.iter().any(implicit));
+            }
+        }
+    }
+
+    /// A server has what is global unless it says something else itself.
+    fn tell_tls(&mut self, path: &Path) {
+        for host in self.hosts.iter().filter(|host| !host.no_ftp) {
+            let engine = host.tls.engine.as_ref().or(self.global_tls.engine.as_ref());
+            let required = host.tls.required.or(self.global_tls.required);
+            let implicit = host.tls.implicit.or(self.global_tls.implicit);
+            let tls = match engine {
+                None => {
+                    let file = host.place.as_ref().map_or(path, |place| &place.file);
+                    TlsSetting::unset(Software::Proftpd, file.to_owned())
+                }
+                Some((place, on, conditional)) => {
+                    let tls = match (on, implicit, required) {
+                        (false, ..) => Tls::Off,
+                        (true, Some(true), _) => Tls::Implicit,
+                        (true, _, Some(true)) => Tls::Required,
+                        (true, ..) => Tls::Offered,
+                    };
+                    TlsSetting {
+                        conditional: *conditional && *on,
+                        ..TlsSetting::at(Software::Proftpd, tls, place)
+                    }
+                }
+            };
+            self.gathering.tls.push(tls);
         }
     }
 
@@ -244,10 +332,6 @@ impl Parser<'_> {
             });
         }
     }
-}
-
-fn is_on(state: &str) -> bool {
-    ["on", "yes", "true", "1"].contains(&&*state.to_ascii_lowercase())
 }
 
 /// The lines with the number of the first of those that `\` at the end joins.

@@ -4,12 +4,14 @@
 use std::path::Path;
 
 use super::{
-    Software,
-    gather::{Gathering, Place},
+    Software, Tls, TlsSetting,
+    gather::{Gathering, Place, text_of},
 };
 use crate::diagnostic::Diagnostic;
 
 const SETTING: &str = "PassivePortRange";
+
+const TLS: &str = "TLS";
 
 const ADVICE: &str = "Pure-FTPd then uses any port, which cannot be guarded";
 
@@ -19,16 +21,19 @@ pub(super) fn read_file(path: &Path, gathering: &mut Gathering) {
         return;
     };
     let mut found = false;
+    let mut tls = TlsSetting::unset(Software::PureFtpd, path.to_owned());
     for (number, line) in (1..).zip(text.lines()) {
         let mut words = uncommented(line).splitn(2, char::is_whitespace);
-        if words
-            .next()
-            .is_some_and(|name| name.eq_ignore_ascii_case(SETTING))
-        {
+        let name = words.next().unwrap_or_default();
+        if name.eq_ignore_ascii_case(SETTING) {
             found = true;
             take(path, number, words.next().unwrap_or_default(), gathering);
+        } else if name.eq_ignore_ascii_case(TLS) {
+            let value = words.next().unwrap_or_default();
+            tls = take_tls(path, number, value, gathering).unwrap_or(tls);
         }
     }
+    gathering.tls.push(tls);
     if !found {
         gathering.problems.push(Diagnostic::whole_file(
             path,
@@ -48,6 +53,7 @@ pub(super) fn read_folder(path: &Path, gathering: &mut Gathering) {
     if !file.exists() && whole.exists() {
         return read_file(&whole, gathering);
     }
+    read_tls(path, gathering);
     if !file.exists() {
         gathering.places.files.insert(file.clone(), None);
         gathering.problems.push(Diagnostic::whole_file(
@@ -63,17 +69,65 @@ pub(super) fn read_folder(path: &Path, gathering: &mut Gathering) {
     let Some(text) = gathering.read(&file, None) else {
         return;
     };
-    let line = (1..)
-        .zip(text.lines())
-        .map(|(number, line)| (number, uncommented(line)))
-        .find(|(_, line)| !line.is_empty());
-    match line {
+    match first_line(&text) {
         Some((number, line)) => take(&file, number, line, gathering),
         None => gathering.problems.push(Diagnostic::whole_file(
             &file,
             "it is empty: write two ports into it, such as 50000 50100",
         )),
     }
+}
+
+/// Debian's wrapper takes what the file `TLS` holds as `-Y`.
+fn read_tls(folder: &Path, gathering: &mut Gathering) {
+    let file = folder.join(TLS);
+    let unset = TlsSetting::unset(Software::PureFtpd, file.clone());
+    if !file.exists() {
+        gathering.tls.push(unset);
+        return;
+    }
+    // Not by way of the gathering: what it reads decides about ports, and is watched.
+    let text = text_of(&file).map_err(|error| {
+        let problem = Diagnostic::whole_file(&file, error);
+        gathering.tls_problems.push(problem);
+    });
+    let Ok(text) = text else {
+        return;
+    };
+    let found = first_line(&text);
+    let tls = match found {
+        Some((number, line)) => take_tls(&file, number, line, gathering),
+        None => Some(unset),
+    };
+    gathering.tls.extend(tls);
+}
+
+/// `-Y`: 0 none, 1 beside clear text, 2 for control connections, 3 for those of data too.
+fn take_tls(path: &Path, line: u32, value: &str, gathering: &mut Gathering) -> Option<TlsSetting> {
+    let place = Place {
+        file: path.to_owned(),
+        line,
+    };
+    let tls = match value.trim() {
+        "0" => Tls::Off,
+        "1" => Tls::Offered,
+        "2" | "3" => Tls::Required,
+        other => {
+            let other = crate::diagnostic::quoted(other);
+            let problem = place.problem(format!("{TLS} must be 0, 1, 2 or 3, not {other}"));
+            gathering.tls_problems.push(problem);
+            return None;
+        }
+    };
+    Some(TlsSetting::at(Software::PureFtpd, tls, &place))
+}
+
+/// The first line that says something.
+fn first_line(text: &str) -> Option<(u32, &str)> {
+    (1..)
+        .zip(text.lines())
+        .map(|(number, line)| (number, uncommented(line)))
+        .find(|(_, line)| !line.is_empty())
 }
 
 /// What stands before a comment.

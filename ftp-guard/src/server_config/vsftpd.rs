@@ -4,8 +4,9 @@
 use std::path::Path;
 
 use super::{
-    Origin, Software,
+    Origin, Software, Tls, TlsSetting,
     gather::{Gathering, Place},
+    tls::switch,
 };
 use crate::diagnostic::Diagnostic;
 
@@ -28,6 +29,7 @@ pub(super) fn read(path: &Path, gathering: &mut Gathering) {
     let Some(text) = gathering.read(path, None) else {
         return;
     };
+    read_tls(path, &text, gathering);
     let mut settings = Settings::default();
     for (number, line) in (1..).zip(text.lines()) {
         let place = Place {
@@ -103,4 +105,50 @@ impl Settings {
             )),
         }
     }
+}
+
+/// `ssl_enable` is NO unless set, and then logins of local users need TLS unless
+/// `force_local_logins_ssl` is set to NO; those of anonymous users need none unless
+/// `force_anon_logins_ssl` is set.
+fn read_tls(path: &Path, text: &str, gathering: &mut Gathering) {
+    let mut engine = None;
+    let (mut implicit, mut local, mut anonymous) = (false, true, false);
+    let (mut local_enabled, mut anonymous_enabled) = (false, true);
+    for (number, line) in (1..).zip(text.lines()) {
+        let Some((name, value)) = line.trim().split_once('=') else {
+            continue;
+        };
+        let place = Place {
+            file: path.to_owned(),
+            line: number,
+        };
+        let on = switch(value);
+        match (name, on) {
+            ("ssl_enable", Some(on)) => engine = Some((place, on)),
+            ("implicit_ssl", Some(on)) => implicit = on,
+            ("force_local_logins_ssl", Some(on)) => local = on,
+            ("force_anon_logins_ssl", Some(on)) => anonymous = on,
+            ("local_enable", Some(on)) => local_enabled = on,
+            ("anonymous_enable", Some(on)) => anonymous_enabled = on,
+            ("ssl_enable" | "implicit_ssl" | "force_local_logins_ssl", None) => {
+                let value = crate::diagnostic::quoted(value);
+                let problem = place.problem(format!("{name} must be YES or NO, not {value}"));
+                gathering.tls_problems.push(problem);
+            }
+            _ => {}
+        }
+    }
+    let required = (local || !local_enabled) && (anonymous || !anonymous_enabled);
+    gathering.tls.push(match engine {
+        None => TlsSetting::unset(Software::Vsftpd, path.to_owned()),
+        Some((place, on)) => {
+            let tls = match (on, implicit, required) {
+                (false, ..) => Tls::Off,
+                (true, true, _) => Tls::Implicit,
+                (true, false, true) => Tls::Required,
+                (true, false, false) => Tls::Offered,
+            };
+            TlsSetting::at(Software::Vsftpd, tls, &place)
+        }
+    });
 }
