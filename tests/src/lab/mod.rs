@@ -16,7 +16,7 @@ mod holder;
 mod host;
 mod link;
 pub mod metrics;
-mod packages;
+pub mod packages;
 pub mod probe;
 mod process;
 pub mod prometheus;

@@ -16,11 +16,14 @@ const TRIPLET: &str = match env::consts::ARCH.as_bytes() {
 };
 
 /// The folder of an unpacked package, with the packages of its shared libraries.
-pub(super) struct Package(PathBuf);
+pub struct Package(PathBuf);
 
 impl Package {
     /// Finds a package below `FTP_GUARD_LAB`, by default `target/lab` of the workspace.
-    pub(super) fn find(name: &str) -> Result<Self> {
+    ///
+    /// # Errors
+    /// When it is not there.
+    pub fn find(name: &str) -> Result<Self> {
         let root = env::var_os("FTP_GUARD_LAB").map_or_else(
             || Path::new(env!("CARGO_MANIFEST_DIR")).join("../target/lab"),
             PathBuf::from,
@@ -35,7 +38,8 @@ impl Package {
     }
 
     /// A path in the package.
-    pub(super) fn path(&self, name: &str) -> PathBuf {
+    #[must_use]
+    pub fn path(&self, name: &str) -> PathBuf {
         self.0.join(name)
     }
 
