@@ -4,6 +4,7 @@
 //! | --- | --- |
 //! | `FTP_GUARD_BIN` | the built `ftp-guard` |
 //! | `FTP_GUARD_LAB` | folder of the unpacked servers and tools, one folder each |
+//! | `FTP_GUARD_DIST` | folder of the packages that the suites install |
 //! | `FTP_GUARD_TRACES` | folder of captures, when one was given |
 //! | `FTP_GUARD_FRAMES` | frames of the differential suite, when a number was given |
 //! | `FTP_GUARD_SEED` | seed of random suites, when one was given |
@@ -53,6 +54,10 @@ impl Environment {
         let mut variables = vec![
             ("FTP_GUARD_BIN", binary.as_os_str().to_owned()),
             ("FTP_GUARD_LAB", lab.into_os_string()),
+            (
+                "FTP_GUARD_DIST",
+                workspace.target.join("dist/dev").into_os_string(),
+            ),
             (
                 "PATH",
                 env::join_paths(path).context("PATH cannot be extended")?,

@@ -5,6 +5,7 @@ mod build;
 mod ci;
 mod codegen;
 mod demo;
+mod dist;
 mod environment;
 mod lint;
 mod program;
@@ -38,6 +39,7 @@ enum Verb {
     Ci(ci::Options),
     Codegen(codegen::Options),
     Demo(demo::Options),
+    Dist(dist::Options),
     Lint(lint::Options),
     Setup(setup::Options),
     Test(test::Options),
@@ -61,6 +63,7 @@ fn run(verb: Verb) -> anyhow::Result<()> {
         Verb::Ci(options) => ci::run(&workspace, options),
         Verb::Codegen(options) => codegen::run(&workspace, &options),
         Verb::Demo(options) => demo::run(&workspace, &options),
+        Verb::Dist(options) => dist::run(&workspace, &options),
         Verb::Lint(options) => lint::run(&workspace, &options),
         Verb::Setup(options) => setup::run(&workspace, &options),
         Verb::Test(options) => test::run(&workspace, &options),

@@ -2,12 +2,16 @@
 
 mod apt;
 mod kernels;
+mod packager;
 mod packages;
+mod root;
 mod rust;
 mod unpacked;
 
 use anyhow::Result;
 use clap::ValueEnum;
+
+pub(crate) use packager::ensure as packager;
 
 use crate::workspace::Workspace;
 
@@ -28,6 +32,10 @@ pub(crate) enum Group {
     Build,
     /// Servers, clients and tools of the suites, the demo and the bench
     Lab,
+    /// What makes the Debian package
+    Package,
+    /// The clean Debian that a suite installs the package in
+    Debian,
     /// QEMU and the kernels that `test --kernel` boots
     Kernels,
 }
@@ -54,6 +62,14 @@ pub(crate) fn ensure(workspace: &Workspace, groups: &[Group], kernels: &[String]
             Group::Lab => {
                 apt::install("lab", &packages::installed(packages::LAB))?;
                 unpacked::ensure("lab", packages::LAB_UNPACKED, &workspace.lab())?;
+            }
+            Group::Package => {
+                apt::install("package", &packages::installed(packages::PACKAGE))?;
+                packager::ensure(workspace)?;
+            }
+            Group::Debian => {
+                apt::install("debian", &["debootstrap"])?;
+                root::ensure(&workspace.lab().join("root"))?;
             }
             Group::Kernels => {
                 apt::install("kernels", &packages::installed(packages::KERNELS))?;

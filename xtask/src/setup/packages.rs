@@ -6,6 +6,8 @@ pub(crate) const BUILD: &str = include_str!("../../packages/build.txt");
 pub(crate) const LAB: &str = include_str!("../../packages/lab.txt");
 /// What is unpacked for them, not installed.
 pub(crate) const LAB_UNPACKED: &str = include_str!("../../packages/lab-unpacked.txt");
+/// What making the Debian package takes.
+pub(crate) const PACKAGE: &str = include_str!("../../packages/package.txt");
 /// What booting another kernel takes.
 pub(crate) const KERNELS: &str = include_str!("../../packages/kernels.txt");
 /// What is unpacked for that, not installed.
@@ -38,7 +40,9 @@ mod tests {
 
     #[test]
     fn the_lists_hold_package_names_only() {
-        let listed = [BUILD, LAB, KERNELS].into_iter().flat_map(installed);
+        let listed = [BUILD, LAB, PACKAGE, KERNELS]
+            .into_iter()
+            .flat_map(installed);
         let unpacked = [LAB_UNPACKED, KERNELS_UNPACKED]
             .into_iter()
             .flat_map(unpacked);

@@ -11,7 +11,7 @@ pub(crate) use suites::Suite;
 pub(crate) use summary::{Counts, Row, Summary};
 
 use crate::{
-    build,
+    build, dist,
     environment::{Environment, SuiteOptions, require_root},
     setup::{self, Group},
     shell, vm,
@@ -20,6 +20,8 @@ use crate::{
 
 /// The row of the tests that need no root: those of the default members.
 const UNIT: &str = "unit";
+/// The suite that installs the package, and one that was built again.
+const PACKAGED: &str = "lab_package";
 
 /// Run the suites: unit tests, the object, the datapath, the differential test and the lab.
 #[derive(clap::Args, Default)]
@@ -56,6 +58,12 @@ pub(crate) fn run_on(workspace: &Workspace, options: &Options, here: bool) -> Re
 
     let wanted = |name: &str| options.only.is_empty() || options.only.iter().any(|o| o == name);
     let mut summary = Summary::default();
+    if here && wanted(PACKAGED) && suites.iter().any(|suite| suite.name == PACKAGED) {
+        setup::ensure(workspace, &[Group::Debian], &[])?;
+        for revision in ["1", "2"] {
+            dist::make(workspace, &dist::Options::of_suites(revision))?;
+        }
+    }
     if here {
         if wanted(UNIT) {
             shell::say(format!("suite {UNIT}"));
