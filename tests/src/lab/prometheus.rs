@@ -31,11 +31,21 @@ impl Prometheus {
     /// # Errors
     /// When it does not come up.
     pub fn start(host: &Host, exporter: &str) -> Result<Self> {
+        Self::start_with_rules(host, exporter, "groups: []\n")
+    }
+
+    /// As [`Prometheus::start`], with a file of rules, which it evaluates every second.
+    ///
+    /// # Errors
+    /// When it does not come up, which a mistake in the rules is a reason for.
+    pub fn start_with_rules(host: &Host, exporter: &str, rules: &str) -> Result<Self> {
         let folder = host.folder();
+        folder.write("rules.yml", rules)?;
         folder.write(
             "prometheus.yml",
             format!(
-                "global:\n  scrape_interval: 1s\n\
+                "global:\n  scrape_interval: 1s\n  evaluation_interval: 1s\n\
+                 rule_files: [rules.yml]\n\
                  scrape_configs:\n\
                  \x20 - job_name: ftp-guard\n\
                  \x20   static_configs:\n\
@@ -60,6 +70,19 @@ impl Prometheus {
             host: host.clone(),
             _process: process,
         })
+    }
+
+    /// The alerts that it has read, as `/api/v1/rules` tells them: name, query, state, health.
+    ///
+    /// # Errors
+    /// When Prometheus does not answer, or with something else.
+    pub fn alerts(&self) -> Result<Vec<Value>> {
+        let url = format!("http://{LISTEN}/api/v1/rules?type=alert");
+        let answer: Value = serde_json::from_str(&fetch(&self.host, &url)?)?;
+        let groups = answer["data"]["groups"].as_array();
+        let groups = groups.with_context(|| answer.to_string())?;
+        let rules = groups.iter().filter_map(|group| group["rules"].as_array());
+        Ok(rules.flatten().cloned().collect())
     }
 
     /// Evaluates an expression now; the values of all series that it gives.

@@ -1,8 +1,12 @@
 //! An Ethernet segment.
 
-use anyhow::{Context, Result};
+use std::{process::Command, time::Duration};
+
+use anyhow::{Context, Result, ensure};
 
 use super::{Addresses, End, Host, Lab};
+
+const LIMIT: Duration = Duration::from_secs(10);
 
 /// A bridge on a host of its own, and the hosts that are plugged into it.
 pub(super) struct Segment {
@@ -38,6 +42,15 @@ impl Segment {
     pub(super) fn set_link(&self, port: &str, up: bool) -> Result<()> {
         let state = if up { "up" } else { "down" };
         self.switch.ip(&[format!("link set {port} {state}")])
+    }
+
+    /// Has a port take what a program at its other end sends: a veth does if it polls, as with GRO.
+    pub(super) fn take_answers(&self, port: &str) -> Result<()> {
+        let mut ethtool = Command::new("ethtool");
+        ethtool.args(["-K", port, "gro", "on"]);
+        let output = self.switch.run(ethtool, LIMIT)?;
+        ensure!(output.success(), "ethtool: {}", output.stderr);
+        Ok(())
     }
 
     /// Sets the MTU of the switch and of its port to each of `hosts`, in bytes.

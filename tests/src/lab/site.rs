@@ -85,6 +85,14 @@ impl Site {
             .plug(&self.lab, End { host, interface }, addresses)
     }
 
+    /// Lets the guard's answers to connection requests reach the segment: without, it can send no cookies.
+    ///
+    /// # Errors
+    /// When `ethtool` is missing or fails.
+    pub fn take_answers(&self) -> Result<()> {
+        self.switch.take_answers(self.server.name())
+    }
+
     /// Cuts the cable of a host, as when its power goes, or mends it. The host itself sees no change
     /// but that nothing comes.
     ///

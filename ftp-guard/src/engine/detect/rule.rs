@@ -125,7 +125,7 @@ rules! {
     PortExhaustion = "port_exhaustion", High, Possible;
         "A source has negotiated passive ports without using them, or opened more data connections than \
          its profile permits (medium); or a table of data connections or ports is full (high).";
-        "See `ftp-guard sources` for who holds them. Raise `sessions.max_data` if the load is \
+        "See `ftp-guard sessions --sources` for who holds them. Raise `sessions.max_data` if the load is \
          legitimate; else lower `max_sessions` and `max_data_connections` of the profile. A ban follows \
          only from what a session did, not from connection requests, which can be forged."
     DangerousCommand = "dangerous_command", Critical, Possible;
