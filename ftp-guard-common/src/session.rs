@@ -50,7 +50,7 @@ impl Tls {
 }
 
 /// What has passed over a connection, in both directions. Bytes are those of the IP packets' TCP
-/// payload.
+/// payload: what is sent again counts again.
 #[repr(C)]
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Traffic {

@@ -186,6 +186,24 @@ impl<'a> State<'a> {
         expected, set_expected: names::EXPECTED_MAP, EXPECTED_SLOTS;
     }
 
+    /// Writes those of the token buckets that are to be others than they were: to write them all takes as long as
+    /// some thousand runs of a program.
+    ///
+    /// # Errors
+    ///
+    /// What the kernel says.
+    pub fn change_buckets(&mut self, were: &[u64], wanted: &[u64]) -> anyhow::Result<()> {
+        let changed = (0..).zip(were).zip(wanted);
+        let (keys, values): (Vec<u32>, Vec<u64>) = changed
+            .filter(|((_, was), wanted)| was != wanted)
+            .map(|((index, _), wanted)| (index, *wanted))
+            .unzip();
+        match self.map(names::BUCKETS_MAP)? {
+            Map::Array(data) => Ok(sys::set_some_words(data.fd().as_fd(), &keys, &values)?),
+            other => bail!("{} is no array: {other:?}", names::BUCKETS_MAP),
+        }
+    }
+
     /// What is known of attacks.
     ///
     /// # Errors

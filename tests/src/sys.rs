@@ -1,5 +1,7 @@
 //! System calls that the suites need and the libraries do not offer.
 
+mod maps;
+
 use std::{
     ffi::CString,
     io, mem,
@@ -15,6 +17,8 @@ use aya_obj::generated::{
     __BindgenBitfieldUnit, bpf_attach_type, bpf_attr, bpf_cmd, bpf_insn, bpf_prog_type,
 };
 use ftp_guard_common::stats::{Counter, STATS_LEN};
+
+pub use self::maps::{Shape, add_key, array_holds, clear_keys, fill_array, first_key};
 
 fn bpf(command: bpf_cmd, attributes: &mut bpf_attr) -> io::Result<i64> {
     // SAFETY: the attributes are a whole `bpf_attr`, and each caller makes the pointers in them

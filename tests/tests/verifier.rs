@@ -3,7 +3,7 @@
 
 #![expect(clippy::unwrap_used, reason = "a suite fails by panicking")]
 
-use std::{collections::BTreeMap, fs};
+use std::{collections::BTreeMap, env, fs};
 
 use aya::{
     Btf, Ebpf, EbpfLoader,
@@ -33,19 +33,33 @@ const MEASURED_ON: (u32, u32) = (6, 18);
 
 const GRANTED: u32 = 1_000_000;
 
+/// All combinations; or where the processor is emulated, a sample in which each value of each option comes once at
+/// least: a load takes most of a minute there, and the budgets are not of those kernels.
+fn combinations() -> Vec<Fixed> {
+    let roles = [None, Some(Role::Host), Some(Role::Router)];
+    let all = roles
+        .into_iter()
+        .flat_map(|role| [false, true].map(|trace| Fixed { trace, role }));
+    match env::var_os("FTP_GUARD_EMULATED") {
+        None => all.collect(),
+        Some(_) => all
+            .filter(|fixed| fixed.trace == (fixed.role == Some(Role::Host)))
+            .collect(),
+    }
+}
+
 #[test]
 fn every_combination_of_what_a_start_sets_loads_within_the_budgets() {
     let mut most: BTreeMap<&str, u32> = BTreeMap::new();
-    for trace in [false, true] {
-        for role in [None, Some(Role::Host), Some(Role::Router)] {
-            let fixed = Fixed { trace, role };
-            for (program, count) in load(fixed) {
-                report!("{program}, {fixed:?}: {count} instructions verified");
-                let most = most.entry(program).or_default();
-                *most = count.max(*most);
-            }
+    let combinations = combinations();
+    for fixed in &combinations {
+        for (program, count) in load(*fixed) {
+            report!("{program}, {fixed:?}: {count} instructions verified");
+            let most = most.entry(program).or_default();
+            *most = count.max(*most);
         }
     }
+    report!("verifier: {} of 6 combinations", combinations.len());
     let measured = kernel() >= MEASURED_ON;
     for (program, budget) in BUDGETS {
         let budget = if measured { budget } else { GRANTED };

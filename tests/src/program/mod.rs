@@ -1,6 +1,7 @@
 //! The embedded kernel programs with private maps, run frame by frame through `BPF_PROG_TEST_RUN`.
 
 mod counters;
+mod pool;
 mod tries;
 
 use std::collections::BTreeMap;
@@ -29,7 +30,7 @@ use ftp_guard_common::{
 use ipnet::IpNet;
 
 pub use self::counters::Outcome;
-use self::tries::follow;
+use self::{pool::Lease, tries::follow};
 use crate::{policy::Policy, state::State, sys};
 
 /// Return value of an XDP program that discards the frame.
@@ -64,7 +65,7 @@ pub struct Ran {
 /// The loaded programs with maps of their own; nothing is pinned or attached. The program on sockets has
 /// no test run.
 pub struct Guard {
-    ebpf: Ebpf,
+    ebpf: Lease,
     cpus: usize,
     allow: Allow,
     banned: BTreeMap<IpNet, BanValue>,
@@ -77,25 +78,27 @@ pub struct Guard {
 }
 
 impl Guard {
-    /// Loads the embedded object, with an empty allowlist and a port table of zeros.
+    /// Loads the embedded object, with an empty allowlist and a port table of zeros. Programs that another test
+    /// of the same process has loaded and dropped are taken again, with their maps as empty.
     ///
     /// # Errors
     ///
     /// What aya or the kernel says: without privilege the load fails.
     pub fn load() -> anyhow::Result<Self> {
-        Self::load_for(ALLOW_SIZES)
+        let ebpf = Lease::take(|| Self::load_programs(ALLOW_SIZES))?;
+        Self::of(ebpf)
     }
 
-    /// As [`Guard::load`], with the allowlist's arrays of these sizes.
+    /// As [`Guard::load`], with the allowlist's arrays of these sizes, and of programs that no other test has had.
     ///
     /// # Errors
     ///
     /// As [`Guard::load`].
     pub fn load_for(sizes: Sizes) -> anyhow::Result<Self> {
-        Self::of(Self::load_programs(sizes)?)
+        Self::of(Lease::only(Self::load_programs(sizes)?))
     }
 
-    fn of(ebpf: Ebpf) -> anyhow::Result<Self> {
+    fn of(ebpf: Lease) -> anyhow::Result<Self> {
         let cpus =
             aya::util::nr_cpus().map_err(|(file, error)| anyhow::anyhow!("{file}: {error}"))?;
         let allow = Allow::of(&ebpf)?;
@@ -135,6 +138,38 @@ impl Guard {
                 .with_context(|| format!("the kernel refuses {}", hook.program()))?;
         }
         Ok(ebpf)
+    }
+
+    /// Makes all maps as empty as those of programs that were just loaded.
+    ///
+    /// # Errors
+    ///
+    /// What the kernel says, or a map of a kind that nobody has said how to empty.
+    pub fn blank(&mut self) -> anyhow::Result<()> {
+        self.banned.clear();
+        self.profiles.clear();
+        self.commands.clear();
+        pool::blank(&mut self.ebpf)?;
+        self.allow = Allow::of(&self.ebpf)?;
+        Ok(())
+    }
+
+    /// The names of the maps that hold anything, in order; what is in ring buffers is taken out.
+    ///
+    /// # Errors
+    ///
+    /// As [`Guard::blank`].
+    pub fn used_maps(&mut self) -> anyhow::Result<Vec<String>> {
+        pool::used(&mut self.ebpf)
+    }
+
+    /// Puts something into every map but the ring buffers; returns the number of those maps.
+    ///
+    /// # Errors
+    ///
+    /// As [`Guard::blank`].
+    pub fn soil_maps(&mut self) -> anyhow::Result<usize> {
+        pool::soil(&mut self.ebpf)
     }
 
     /// Loads the embedded object and installs a policy.
@@ -256,6 +291,7 @@ impl Guard {
     ///
     /// The object has no such program.
     pub fn program(&mut self) -> anyhow::Result<&mut Xdp> {
+        self.ebpf.keep();
         Ok(self
             .ebpf
             .program_mut(names::XDP_PROGRAM)
@@ -269,6 +305,7 @@ impl Guard {
     ///
     /// The object has no such program.
     pub fn classifier(&mut self, hook: Hook) -> anyhow::Result<&mut SchedClassifier> {
+        self.ebpf.keep();
         Ok(self
             .ebpf
             .program_mut(hook.program())

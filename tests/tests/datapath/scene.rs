@@ -94,9 +94,9 @@ const NEGOTIATED: std::ops::RangeInclusive<u16> = 50_000..=50_100;
 impl Story {
     /// Tells the story in all its forms.
     pub(crate) fn run(&self, guard: &mut Guard, told: &mut Told) {
-        for role in self.roles {
+        for role in crate::speed::roles(self.name, self.roles) {
             for mode in crate::speed::modes() {
-                for family in [Family::Ipv4, Family::Ipv6] {
+                for family in crate::speed::families(self.name, *role) {
                     let mut policy = crate::cases::policy();
                     policy.mode = *mode;
                     policy.sessions.role = *role;
@@ -108,7 +108,7 @@ impl Story {
                     let mut scene = Scene {
                         guard: &mut *guard,
                         policy,
-                        family,
+                        family: *family,
                         name: self.name,
                         told: &mut *told,
                         counted: [const { Vec::new() }; 3],

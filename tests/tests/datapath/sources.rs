@@ -92,11 +92,12 @@ impl Scene<'_> {
     /// As if this time had gone by, for everything that fills up again.
     pub(crate) fn elapse(&mut self, time_ns: u64) {
         let mut state = self.guard.state();
-        let mut buckets = state.buckets().unwrap();
-        for due in &mut buckets {
-            *due = due.saturating_sub(time_ns);
-        }
-        state.set_buckets(&buckets).unwrap();
+        let buckets = state.buckets().unwrap();
+        let later: Vec<u64> = buckets
+            .iter()
+            .map(|due| due.saturating_sub(time_ns))
+            .collect();
+        state.change_buckets(&buckets, &later).unwrap();
         let mut attack = state.attack().unwrap();
         for due in [
             &mut attack.requests_due_ns,

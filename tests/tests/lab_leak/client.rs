@@ -13,7 +13,7 @@ use tokio::{
 use crate::{server::FILE, wire::Wire};
 
 /// Time for a session to get as far as it is meant to, among hundreds.
-const LIMIT: Duration = Duration::from_secs(20);
+const LIMIT: Duration = Duration::from_secs(60);
 
 /// How the client ends a session.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -1,4 +1,4 @@
-//! `test`: all rings, one after another, and a table at the end. Nothing is skipped silently.
+//! `test`: all rings, those of the lab that only wait two at a time, and a table at the end. Nothing is skipped silently.
 
 mod stream;
 mod suites;
@@ -72,15 +72,21 @@ pub(crate) fn run_on(workspace: &Workspace, options: &Options, here: bool) -> Re
             unit.args(&options.arguments);
             summary.add(suites::run(UNIT, environment.apply(&mut unit), options)?);
         }
-        for suite in suites.iter().filter(|suite| wanted(&suite.name)) {
-            shell::say(format!("suite {}", suite.name));
+        let wanted: Vec<&Suite> = suites.iter().filter(|suite| wanted(&suite.name)).collect();
+        let prepare = |suite: &Suite| {
             let mut program = suite.command(workspace);
             program.args(&options.arguments);
-            summary.add(suites::run(
-                &suite.name,
-                environment.apply(&mut program),
-                options,
-            )?);
+            environment.apply(&mut program);
+            program
+        };
+        for suite in wanted.iter().filter(|suite| !suites::is_patient(suite)) {
+            shell::say(format!("suite {}", suite.name));
+            summary.add(suites::run(&suite.name, &mut prepare(suite), options)?);
+        }
+        let patient = wanted.iter().filter(|suite| suites::is_patient(suite));
+        let patient = patient.map(|suite| (suite.name.as_str(), prepare(suite)));
+        for row in suites::run_pairs(patient, options)? {
+            summary.add(row);
         }
     }
     if !options.kernels.is_empty() {

@@ -5,9 +5,10 @@ mod settings;
 use std::{
     collections::BTreeMap,
     env, fmt,
+    os::unix::net::UnixStream,
     path::{Path, PathBuf},
     process::Command,
-    time::Duration,
+    time::{Duration, Instant},
 };
 
 use anyhow::{Context, Result, bail, ensure};
@@ -17,10 +18,14 @@ use serde_json::Value;
 pub use self::settings::Settings;
 use super::{Folder, Host, Identity, Output, Process, wait_until};
 
-/// Time for a daemon to come up, or to end; under emulation the verifier alone takes seconds.
-const DAEMON_LIMIT: Duration = Duration::from_secs(60);
+/// Time for a daemon to come up, or to end: for one that hangs, as one that ends instead is noticed at once. Under
+/// emulation the verifier alone takes most of a minute, and more beside another machine.
+const DAEMON_LIMIT: Duration = Duration::from_secs(240);
 /// Time for a command.
-const COMMAND_LIMIT: Duration = Duration::from_secs(60);
+const COMMAND_LIMIT: Duration = Duration::from_secs(120);
+/// How often a daemon is asked whether it is there while its socket says that it is not. To ask takes a process,
+/// which where the processor is emulated takes from the daemon the time that it needs to come up.
+const ASK_ANYWAY: Duration = Duration::from_secs(5);
 
 /// A guard of one host: its files and, while it runs, its daemon.
 pub struct Guard {
@@ -73,10 +78,16 @@ impl Guard {
     pub fn launch_within(&mut self, limit: Duration) -> Result<()> {
         ensure!(self.daemon.is_none(), "the daemon runs already");
         let mut daemon = self.host.spawn(self.command(&["run"])?)?;
+        let socket = self.folder().outside(&self.settings.socket());
+        let mut asked = Instant::now();
         wait_until("the daemon answers", limit, || {
             if let Some(status) = daemon.ended()? {
                 bail!("it ended, {status}: {}{}", daemon.stdout(), daemon.stderr());
             }
+            if asked.elapsed() < ASK_ANYWAY && UnixStream::connect(&socket).is_err() {
+                return Ok(None);
+            }
+            asked = Instant::now();
             Ok(self.cli(&["status"])?.success().then_some(()))
         })?;
         self.daemon = Some(daemon);
