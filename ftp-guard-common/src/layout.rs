@@ -52,7 +52,7 @@ assert_packed!(SourceKey, size 20, align 4, prefix: [u8; 16], family: u8, reserv
 assert_packed!(Source, size 16, align 4, sessions: u32, opening: u32, data: u32, reserved: u32);
 assert_packed!(Opening, size 40, align 8,
     since_ns: u64, packets_ns: u64, hello: HelloReader, client_next: u32, said: u32, spoke: u8,
-    reserved: [u8; 7]);
+    witnessed: u8, reserved: [u8; 6]);
 assert_packed!(Attack, size 72, align 8,
     window_ns: u64, count: u64, last_count: u64, over_ns: u64, since_ns: u64, attacks: u64,
     requests_due_ns: u64, proven_due_ns: u64, strays_due_ns: u64);
@@ -86,7 +86,7 @@ assert_packed!(Traffic, size 72, align 8,
     created_ns: u64, seen_ns: u64, closed_ns: u64,
     packets_in: u64, bytes_in: u64, packets_out: u64, bytes_out: u64,
     allow_generation: u32, allow_expires_s: u32,
-    server_ack: u32, fin_client: u8, fin_server: u8, killed: u8, reserved: u8);
+    server_ack: u32, fin_client: u8, fin_server: u8, killed: u8, witnessed: u8);
 assert_packed!(Session, size 264, align 8,
     id: u64, traffic: Traffic, pinholes_ns: u64, packets_ns: u64, server_next: u32, client_next: u32,
     commands: u16, replies: u16, passive_asked: u16, passive_answered: u16, named_at: u16,

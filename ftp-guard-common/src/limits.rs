@@ -204,8 +204,10 @@ pub struct Opening {
     pub said: u32,
     /// 1 once the client has said something.
     pub spoke: u8,
+    /// 1 where monitor mode only follows it, as [`Traffic::witnessed`](crate::session::Traffic::witnessed) says.
+    pub witnessed: u8,
     /// Zero.
-    pub reserved: [u8; 7],
+    pub reserved: [u8; 6],
 }
 
 /// How long an [`Opening`] counts: longer than any server takes to greet or give up.

@@ -81,11 +81,20 @@ pub struct Traffic {
     pub fin_server: u8,
     /// 1 when `kill` ended it: nothing passes any more.
     pub killed: u8,
-    /// Zero.
-    pub reserved: u8,
+    /// Number of the [`Reason`](crate::reason::Reason) for which its client may not be here: monitor mode follows the
+    /// connection all the same, so that it can be told who would have been dropped; 0: its client may. Such a
+    /// connection counts for no limit.
+    pub witnessed: u8,
 }
 
 impl Traffic {
+    /// Whether it is only followed: its client may not be here.
+    #[inline(always)]
+    #[must_use]
+    pub const fn is_witnessed(&self) -> bool {
+        self.witnessed != 0
+    }
+
     #[inline(always)]
     const fn ended_before(&self, now: u64, linger: u64) -> bool {
         self.closed_ns != 0 && now > self.closed_ns.saturating_add(linger)

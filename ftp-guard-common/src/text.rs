@@ -83,7 +83,8 @@ pub struct TextHeader {
     pub sequence: u32,
     /// The segment's acknowledgement number.
     pub acknowledgement: u32,
-    /// New bytes of the segment. Those beyond `captured` are not told.
+    /// New bytes of the segment. Those beyond `captured` are not told. Of `Began`: what
+    /// [`Traffic::witnessed`] says of the session.
     pub length: u32,
     /// Bytes that follow this header: text, or a value.
     pub captured: u16,

@@ -43,9 +43,9 @@ pub fn pinhole_mut(key: &EndpointKey, now: u64) -> Option<&'static mut Pinhole> 
     (pinhole.expires_ns > now).then_some(pinhole)
 }
 
-/// Opens a pinhole; whether the table had room.
+/// Opens a pinhole; whether the table had room. `marks`: that its port is negotiated concerns other clients.
 #[inline(always)]
-pub fn open_pinhole(key: &EndpointKey, pinhole: &Pinhole) -> bool {
+pub fn open_pinhole(key: &EndpointKey, pinhole: &Pinhole, marks: bool) -> bool {
     let attempt = || {
         FTPG_PINHOLES
             .insert(key, pinhole, u64::from(BPF_ANY))
@@ -56,8 +56,10 @@ pub fn open_pinhole(key: &EndpointKey, pinhole: &Pinhole) -> bool {
     if !unsafe { reclaim::insert::<EndpointKey, Pinhole>(map, Table::Pinholes, attempt) } {
         return false;
     }
-    let port = u32::from(u16::from_be_bytes(key.port));
-    let _ = FTPG_NEGOTIATED.set(port, pinhole.expires_ns, u64::from(BPF_ANY));
+    if marks {
+        let port = u32::from(u16::from_be_bytes(key.port));
+        let _ = FTPG_NEGOTIATED.set(port, pinhole.expires_ns, u64::from(BPF_ANY));
+    }
     true
 }
 

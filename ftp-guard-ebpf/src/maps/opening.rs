@@ -33,7 +33,10 @@ impl Mortal<FlowKey> for Opening {
     }
 
     #[inline(always)]
-    fn buried(key: &FlowKey) {
+    fn buried(&self, key: &FlowKey) {
+        if self.witnessed != 0 {
+            return;
+        }
         let mut source = SourceKey::default();
         sources::name(&mut source, key);
         sources::opening_ends(&source);
@@ -66,7 +69,8 @@ pub fn insert(key: &FlowKey, opening: &Opening) -> bool {
 /// The connection is greeted, or it has ended.
 #[inline(always)]
 pub fn remove(key: &FlowKey, source: &SourceKey) {
-    if FTPG_OPENING.remove(key).is_ok() {
+    let counts = get(key).is_some_and(|opening| opening.witnessed == 0);
+    if FTPG_OPENING.remove(key).is_ok() && counts {
         sources::opening_ends(source);
     }
 }

@@ -38,7 +38,7 @@ pub trait Mortal<K> {
 
     /// What follows from its removal.
     #[inline(always)]
-    fn buried(_key: &K) {}
+    fn buried(&self, _key: &K) {}
 }
 
 /// Tries to insert into a hash table with keys `K` and values `V`, and once more where the dead have made
@@ -90,9 +90,10 @@ unsafe extern "C" fn bury<K, V: Mortal<K>>(
     _context: *mut c_void,
 ) -> i64 {
     // SAFETY: the kernel hands an entry of the table, which stays while the program runs.
-    if unsafe { &*value }.is_dead(config::precise_now()) {
+    let value = unsafe { &*value };
+    if value.is_dead(config::precise_now()) {
         // SAFETY: the kernel hands the entry's key.
-        V::buried(unsafe { &*key });
+        value.buried(unsafe { &*key });
         // SAFETY: the kernel lets a callback remove the entry that it was called for.
         let _ = unsafe { aya_ebpf::helpers::bpf_map_delete_elem(map, key.cast()) };
     }

@@ -176,6 +176,7 @@ pub fn session_began(key: &FlowKey, session: &Session, segment: &Segment) {
         session: session.id,
         sequence: segment.sequence,
         acknowledgement: segment.acknowledgement,
+        length: u32::from(session.traffic.witnessed),
         ..header(TextKind::Began, key, session.tls)
     };
     began(&header);

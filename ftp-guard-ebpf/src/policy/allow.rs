@@ -5,6 +5,7 @@ use ftp_guard_common::{
     allow::{AllowValue, EntryKind},
     ban::{BanKind, BanValue, MAX_EXPIRED_NESTING},
     class::Family,
+    config::Mode,
     lookup::{
         Outcome, v4,
         v6::{self, Table},
@@ -19,21 +20,79 @@ use crate::maps;
 #[inline(always)]
 pub fn find(key: &FlowKey) -> Result<AllowValue, Reason> {
     let outcome = of(&key.client, key.family);
-    let number = outcome as u8;
-    if number == 0 {
-        return Ok(AllowValue {
-            expires_s: (outcome >> 32) as u32,
-            profile: (outcome >> 16) as u16,
+    match refusal(outcome as u8) {
+        None => Ok(entry(outcome)),
+        Some(reason) => Err(reason),
+    }
+}
+
+/// The entry in an outcome of [`look_up`].
+#[inline(always)]
+fn entry(outcome: u64) -> AllowValue {
+    AllowValue {
+        expires_s: (outcome >> 32) as u32,
+        profile: (outcome >> 16) as u16,
+        prefix_len: 0,
+        kind: EntryKind::Allow as u8,
+    }
+}
+
+/// The reason of this number why a client may not be here, if it is one.
+#[inline(always)]
+fn refusal(number: u8) -> Option<Reason> {
+    match number {
+        0 => None,
+        BANNED => Some(Reason::Banned),
+        EXCLUDED => Some(Reason::Excluded),
+        EXPIRED => Some(Reason::Expired),
+        _ => Some(Reason::NotListed),
+    }
+}
+
+/// A client that is let in, or that monitor mode follows.
+pub struct Admission {
+    /// The entry that lets it in; of one that is not let in, one that says nothing.
+    pub entry: AllowValue,
+    /// Why it is not let in, as [`Traffic::witnessed`] says it.
+    pub witnessed: u8,
+}
+
+impl Admission {
+    /// Of who needs no entry: the other end of a connection of this host's own.
+    pub const UNASKED: Self = Self {
+        entry: AllowValue {
+            expires_s: 0,
+            profile: 0,
             prefix_len: 0,
             kind: EntryKind::Allow as u8,
-        });
+        },
+        witnessed: 0,
+    };
+
+    /// Whether its connection is only followed.
+    #[inline(always)]
+    pub fn is_witnessed(&self) -> bool {
+        self.witnessed != 0
     }
-    Err(match number {
-        BANNED => Reason::Banned,
-        EXCLUDED => Reason::Excluded,
-        EXPIRED => Reason::Expired,
-        _ => Reason::NotListed,
-    })
+}
+
+/// As [`find`]; monitor mode turns nobody away.
+#[inline(always)]
+pub fn admit(key: &FlowKey) -> Result<Admission, Reason> {
+    let outcome = followed(of(&key.client, key.family));
+    match refusal(outcome as u8) {
+        None => Ok(Admission {
+            entry: entry(outcome),
+            witnessed: (outcome >> 8) as u8,
+        }),
+        Some(reason) => Err(reason),
+    }
+}
+
+/// What is to be said of the client's packets on a connection that is only followed; nothing on any other.
+#[inline(always)]
+pub fn witnessed(traffic: &Traffic) -> Option<Reason> {
+    refusal(traffic.witnessed)
 }
 
 /// Whether a destination may use FTP itself.
@@ -60,6 +119,19 @@ fn of(address: &Address, family: u8) -> u64 {
     let [a, b, c, d, e, f, g, h, low @ ..] = *address;
     let high = u64::from_be_bytes([a, b, c, d, e, f, g, h]);
     look_up(high, u64::from_be_bytes(low), u32::from(family))
+}
+
+/// An outcome of [`look_up`] as monitor mode takes it: the reason why a client may not be here is in the byte above the
+/// lowest one, which is 0 as if it might. A global function, so that its callers are verified for one outcome that can
+/// be anything, and not for each reason.
+#[unsafe(no_mangle)]
+#[inline(never)]
+extern "C" fn followed(outcome: u64) -> u64 {
+    let number = outcome & 0xff;
+    if number == 0 || maps::config::mode() != Mode::Monitor {
+        return outcome;
+    }
+    number << 8
 }
 
 /// Looks an address up: 0 with the entry's expiry and profile above it, or the number of the reason. An IPv4
@@ -98,16 +170,24 @@ extern "C" fn look_up(high: u64, low: u64, family: u32) -> u64 {
 }
 
 /// Whether the client of a connection that passed before may go on; its entry when it was looked up again,
-/// because the allowlist or the bans have changed since, or the entry has expired.
+/// because the allowlist or the bans have changed since, or the entry has expired. What monitor mode follows is looked
+/// up each time, and goes on there.
 #[inline(always)]
 pub fn recheck(traffic: &mut Traffic, key: &FlowKey) -> Result<Option<AllowValue>, Reason> {
     let generation = maps::config::allow_generation();
     let expires = traffic.allow_expires_s;
-    let current = traffic.allow_generation == generation;
+    let current = traffic.allow_generation == generation && !traffic.is_witnessed();
     if current && (expires == 0 || u64::from(expires) > maps::config::unix_time_s()) {
         return Ok(None);
     }
-    let entry = find(key)?;
+    let entry = match find(key) {
+        Ok(entry) => entry,
+        Err(reason) if traffic.is_witnessed() && maps::config::mode() == Mode::Monitor => {
+            traffic.witnessed = reason as u8;
+            return Ok(None);
+        }
+        Err(reason) => return Err(reason),
+    };
     traffic.allow_generation = generation;
     traffic.allow_expires_s = entry.expires_s;
     Ok(Some(entry))

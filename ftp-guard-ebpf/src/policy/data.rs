@@ -4,15 +4,17 @@ use core::hint::black_box;
 
 use ftp_guard_common::{
     address::{FlowKey, ListenKey},
-    allow::{AllowValue, EntryKind},
     class::PortClass,
-    config::{FLAG_FXP, Role},
+    config::{FLAG_FXP, Mode, Role},
     limits::SourceKey,
     reason::Reason,
     session::{Flow, FlowKind},
 };
 
-use super::{allow, either, limits, traffic};
+use super::{
+    allow::{self, Admission},
+    either, limits, traffic,
+};
 use crate::{
     connection::Direction,
     maps::{self, ports, scratch::Packet},
@@ -31,7 +33,15 @@ fn inbound_rules(packet: &mut Packet) -> Result<Reason, Reason> {
     if !opens && let Some(reason) = known(packet, Direction::Inbound)? {
         return Ok(reason);
     }
-    let entry = allow::find(&packet.key)?;
+    let entry = match allow::find(&packet.key) {
+        Ok(entry) => entry,
+        Err(reason) => {
+            if packet.segment.payload_len > 0 && maps::config::mode() == Mode::Monitor {
+                early(packet, maps::config::now());
+            }
+            return Err(reason);
+        }
+    };
     let now = maps::config::now();
     if packet.class == PortClass::PassiveData {
         match passive(&packet.key, now) {
@@ -87,9 +97,17 @@ fn known(packet: &mut Packet, direction: Direction) -> Result<Option<Reason>, Re
         return Ok(None);
     }
     let outgoing = flow.kind == FlowKind::Outgoing as u8;
-    if direction == Direction::Inbound && !outgoing {
-        allow::recheck(&mut flow.traffic, key)?;
+    let inbound = direction == Direction::Inbound;
+    if inbound
+        && !outgoing
+        && allow::recheck(&mut flow.traffic, key)?.is_some()
+        && flow.traffic.is_witnessed()
+    {
+        flow.traffic.witnessed = 0;
+        packet.name_source();
+        maps::sources::data_begins(&packet.source);
     }
+    let (key, segment) = (&packet.key, &packet.segment);
     let ends = traffic::note(&mut flow.traffic, segment, direction, now)?;
     if segment.flags.has(TcpFlags::ACK) && !segment.flags.has(TcpFlags::RST) {
         prove(key, flow);
@@ -98,11 +116,14 @@ fn known(packet: &mut Packet, direction: Direction) -> Result<Option<Reason>, Re
         packet.name_source();
         end(&packet.key, &packet.source, flow);
     }
-    Ok(Some(if outgoing {
-        Reason::Outgoing
-    } else {
-        Reason::DataFlow
-    }))
+    match allow::witnessed(&flow.traffic) {
+        Some(reason) if inbound => Err(reason),
+        _ => Ok(Some(if outgoing {
+            Reason::Outgoing
+        } else {
+            Reason::DataFlow
+        })),
+    }
 }
 
 /// Whether this client may connect to this passive port at `now`.
@@ -162,7 +183,7 @@ pub fn establish(key: &FlowKey, source: &SourceKey, now: u64) -> Reason {
 
 #[inline(always)]
 fn rules_for_establishing(key: &FlowKey, source: &SourceKey, now: u64) -> Result<bool, Reason> {
-    let Ok(entry) = allow::find(key) else {
+    let Ok(admission) = allow::admit(key) else {
         return Ok(false);
     };
     let scope = maps::config::role().scope(key.server);
@@ -176,7 +197,8 @@ fn rules_for_establishing(key: &FlowKey, source: &SourceKey, now: u64) -> Result
             _ => return Ok(false),
         },
     };
-    insert(key, source, FlowKind::Passive, session, true, &entry, now)?;
+    let kind = FlowKind::Passive;
+    insert(key, source, kind, session, true, &admission, now)?;
     if let Some(pinhole) = pinhole {
         let interval = maps::config::get().map_or(0, |config| config.pinhole_interval_ns);
         if let Some(session) = maps::sessions::get(&pinhole.control) {
@@ -191,14 +213,6 @@ fn rules_for_establishing(key: &FlowKey, source: &SourceKey, now: u64) -> Result
     Ok(true)
 }
 
-/// The entry of who needs none: the other end of a connection of this host's own.
-const UNLISTED: AllowValue = AllowValue {
-    expires_s: 0,
-    profile: 0,
-    prefix_len: 0,
-    kind: EntryKind::Allow as u8,
-};
-
 #[inline(always)]
 fn insert(
     key: &FlowKey,
@@ -206,26 +220,30 @@ fn insert(
     kind: FlowKind,
     session: u64,
     established: bool,
-    entry: &AllowValue,
+    admission: &Admission,
     now: u64,
 ) -> Result<(), Reason> {
-    let outgoing = FlowKind::Outgoing as u8;
     // A request sent again may be of another kind by now: a 500 may have come between the two.
     let counted = maps::flows::get(key)
-        .is_some_and(|flow| flow.traffic.closed_ns == 0 && flow.kind != outgoing);
-    let counts = kind as u8 != outgoing;
+        .is_some_and(|flow| counts_for_source(flow) && flow.traffic.closed_ns == 0);
+    let counts = kind as u8 != FlowKind::Outgoing as u8 && !admission.is_witnessed();
     if counts && !counted {
-        limits::data_fits(source, entry.profile)?;
+        limits::data_fits(source, admission.entry.profile)?;
     }
     let flow = Flow {
         session,
-        traffic: traffic::begin(now, entry.expires_s),
+        traffic: traffic::begin(now, admission),
         kind: kind as u8,
         established: u8::from(established),
         reserved: [0; 6],
     };
     if !maps::flows::insert(key, &flow) {
-        return Err(Reason::FlowTableFull);
+        // What is only followed needs no place.
+        return if admission.is_witnessed() {
+            Ok(())
+        } else {
+            Err(Reason::FlowTableFull)
+        };
     }
     if established {
         maps::text::flow_began(key, &flow);
@@ -236,6 +254,12 @@ fn insert(
         maps::sources::data_ends(source);
     }
     Ok(())
+}
+
+/// Whether a data connection is one of those that its source may have so many of.
+#[inline(always)]
+fn counts_for_source(flow: &Flow) -> bool {
+    flow.kind != FlowKind::Outgoing as u8 && !flow.traffic.is_witnessed()
 }
 
 /// Notes that the handshake of a data connection is proven, and tells of it the first time.
@@ -251,7 +275,7 @@ pub fn prove(key: &FlowKey, flow: &mut Flow) {
 #[inline(always)]
 pub fn end(key: &FlowKey, source: &SourceKey, flow: &Flow) {
     maps::text::flow_ended(key, flow);
-    if flow.kind != FlowKind::Outgoing as u8 {
+    if counts_for_source(flow) {
         maps::sources::data_ends(source);
     }
 }
@@ -283,14 +307,23 @@ fn outbound_rules(packet: &mut Packet) -> Result<Reason, Reason> {
         // The segment that proves it is its first one.
         return Ok(known(packet, Direction::Outbound)?.unwrap_or(reason));
     }
-    if proves
-        && maps::config::adopting(now)
-        && let Ok(entry) = allow::find(key)
-    {
-        insert(key, &packet.source, FlowKind::Active, 0, true, &entry, now)?;
-        return Ok(Reason::DataFlow);
+    if proves && maps::config::adopting(now) {
+        return Ok(adopt(key, &packet.source, now));
     }
     Ok(Reason::ServerAnswer)
+}
+
+/// Takes an active data connection into the table whose beginning nobody saw: `data_flow`; or says that its client may
+/// not be here: `server_answer`; or why not. A subprogram: it has a stack frame of its own.
+#[inline(never)]
+fn adopt(key: &FlowKey, source: &SourceKey, now: u64) -> Reason {
+    let Ok(admission) = allow::admit(key) else {
+        return Reason::ServerAnswer;
+    };
+    match insert(key, source, FlowKind::Active, 0, true, &admission, now) {
+        Ok(()) => Reason::DataFlow,
+        Err(reason) => reason,
+    }
 }
 
 /// Judges a connection that the server's side opens. A subprogram: it has a stack frame of its own.
@@ -313,18 +346,14 @@ fn rules_for_opening(from: Port, key: &FlowKey, source: &SourceKey) -> Result<Re
                 Reason::Bounce
             });
         }
-        let Ok(entry) = allow::find(key) else {
-            return Err(Reason::Bounce);
-        };
-        insert(
-            key,
-            source,
-            FlowKind::Active,
-            named.session,
-            false,
-            &entry,
-            now,
-        )?;
+        if !active(key, source, named.session, port.class(), now)? {
+            // In enforce mode there had been no session that could name it.
+            return match port.class() {
+                PortClass::ActiveData => Err(Reason::Bounce),
+                PortClass::PassiveData => Ok(Reason::Outgoing),
+                _ => Err(Reason::NotFtp),
+            };
+        }
         if port.class() == PortClass::Other {
             ports::mark_active(from);
         }
@@ -340,19 +369,46 @@ fn rules_for_opening(from: Port, key: &FlowKey, source: &SourceKey) -> Result<Re
                 _ if maps::config::has(FLAG_FXP) => 0,
                 _ => return Err(Reason::Bounce),
             };
-            let Ok(entry) = allow::find(key) else {
-                return Err(Reason::Bounce);
-            };
             if destination.is_low() {
-                return Err(Reason::ActiveLowPort);
+                return Err(match allow::find(key) {
+                    Ok(_) => Reason::ActiveLowPort,
+                    Err(_) => Reason::Bounce,
+                });
             }
-            insert(key, source, FlowKind::Active, session, false, &entry, now)?;
+            if !active(key, source, session, PortClass::ActiveData, now)? {
+                return Err(Reason::Bounce);
+            }
             Ok(Reason::ActiveClient)
         }
         PortClass::PassiveData => {
-            insert(key, source, FlowKind::Outgoing, 0, false, &UNLISTED, now)?;
+            let (kind, unasked) = (FlowKind::Outgoing, &Admission::UNASKED);
+            insert(key, source, kind, 0, false, unasked, now)?;
             Ok(Reason::Outgoing)
         }
         _ => Err(Reason::NotFtp),
     }
+}
+
+/// Takes a connection to a client into the table, from a port of this class; whether the client may be here. One that
+/// may not is followed only from ports whose packets are FTP's without that.
+#[inline(always)]
+fn active(
+    key: &FlowKey,
+    source: &SourceKey,
+    session: u64,
+    class: PortClass,
+    now: u64,
+) -> Result<bool, Reason> {
+    let Ok(admission) = allow::admit(key) else {
+        return Err(Reason::Bounce);
+    };
+    let kind = FlowKind::Active;
+    if !admission.is_witnessed() {
+        insert(key, source, kind, session, false, &admission, now)?;
+        return Ok(true);
+    }
+    if class == PortClass::ActiveData {
+        insert(key, source, kind, session, false, &admission, now)?;
+    }
+    Ok(false)
 }

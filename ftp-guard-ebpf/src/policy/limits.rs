@@ -4,6 +4,8 @@
 //! nothing is counted apart from what is proven, and where it is too much, it is asked for a proof (a SYN
 //! cookie) before it is refused.
 
+use core::hint::black_box;
+
 use ftp_guard_common::{
     config::{Cookies, GuardConfig},
     limits::{Opening, Profile, Rate, SourceKey},
@@ -183,6 +185,29 @@ fn no_session_rules(packet: &mut Packet, number: u16, now: u64) -> Result<Reason
 #[inline(always)]
 fn ends_handshake(segment: &Segment) -> bool {
     segment.flags.0 & (TcpFlags::ACK | TcpFlags::SYN | TcpFlags::RST) == TcpFlags::ACK
+}
+
+/// Notes that a client that may not be here (for this reason, a number) has proven its handshake, so that its session
+/// can be followed from its first word on: for monitor mode. Nothing is counted, and a full table is no harm. A
+/// subprogram: it has a stack frame of its own.
+#[inline(never)]
+pub fn witness(packet: &mut Packet, reason: u32) -> u32 {
+    let now = maps::config::now();
+    let (key, segment) = (&packet.key, &packet.segment);
+    if ends_handshake(segment)
+        && maps::opening::get(key).is_none()
+        && maps::opening::is_expected(key, segment.acknowledgement, now)
+    {
+        packet.opening = Opening {
+            since_ns: now,
+            witnessed: reason as u8,
+            ..Opening::default()
+        };
+        let packet = &*packet;
+        let _ = maps::opening::insert(&packet.key, &packet.opening);
+    }
+    // A subprogram returns a number.
+    black_box(0)
 }
 
 /// Takes in a connection whose handshake has just been proven: `listed`, or why not. A subprogram: it has a

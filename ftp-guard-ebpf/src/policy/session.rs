@@ -5,11 +5,14 @@ use ftp_guard_common::{
     config::Mode,
     ftp::hello::HelloReader,
     limits::SourceKey,
-    reason::Reason,
+    reason::{Reason, Verdict},
     session::{Session, Tls},
 };
 
-use super::{allow, commands, either, limits, traffic};
+use super::{
+    allow::{self, Admission},
+    commands, either, limits, traffic,
+};
 use crate::{
     access::Buffer,
     connection::Direction,
@@ -37,10 +40,17 @@ fn inbound_rules(packet: &mut Packet) -> Result<Reason, Reason> {
     {
         if let Some(entry) = allow::recheck(&mut session.traffic, key)? {
             session.profile = entry.profile;
+            if session.traffic.is_witnessed() {
+                session.traffic.witnessed = 0;
+                packet.name_source();
+                maps::sources::session_begins(&packet.source);
+            }
         }
-        if session.traffic.killed == 0 {
+        let witnessed = allow::witnessed(&session.traffic);
+        if session.traffic.killed == 0 && witnessed.is_none() {
             limits::session_packet(session, now)?;
         }
+        let segment = &packet.segment;
         if traffic::note(&mut session.traffic, segment, Direction::Inbound, now)? {
             packet.name_source();
             end(&packet.key, &packet.source, session);
@@ -48,9 +58,17 @@ fn inbound_rules(packet: &mut Packet) -> Result<Reason, Reason> {
         if packet.segment.payload_len > 0 {
             session.messages = session.messages.wrapping_add(1);
         }
-        return Ok(Reason::Session);
+        return witnessed.map_or(Ok(Reason::Session), Err);
     }
-    let entry = allow::find(key)?;
+    let entry = match allow::find(key) {
+        Ok(entry) => entry,
+        Err(reason) => {
+            if !segment.flags.is_connection_request() && maps::config::mode() == Mode::Monitor {
+                limits::witness(packet, reason as u32);
+            }
+            return Err(reason);
+        }
+    };
     let now = maps::config::now();
     Ok(if segment.flags.is_connection_request() {
         limits::request(packet, entry.profile, now)
@@ -113,7 +131,11 @@ fn outbound_rules(frame: &Buffer<'_>, packet: &mut Packet) -> Result<Reason, Rea
     }
     synchronise(session, segment);
     if segment.payload_len > 0 && session.traffic.closed_ns == 0 {
-        return Ok(reader::replies(frame, key, session, segment, now));
+        let reason = reader::replies(frame, key, session, segment, now);
+        // In enforce mode the server had nobody to answer.
+        if !session.traffic.is_witnessed() || reason.verdict() == Verdict::Pass {
+            return Ok(reason);
+        }
     }
     Ok(Reason::Session)
 }
@@ -136,12 +158,12 @@ fn synchronise(session: &mut Session, segment: &Segment) {
     }
 }
 
-/// Makes a session: `session`; or `server_answer` when the client is not listed, so that its control
-/// connection is none; or why not. A subprogram: it has a stack frame of its own.
+/// Makes a session: `session`; or `server_answer` when the client may not be here, so that its control
+/// connection is none, or there is no room to follow it; or why not. A subprogram: it has a stack frame of its own.
 #[inline(never)]
 fn open(packet: &Packet, tls: u32, now: u64) -> Reason {
     let key = &packet.key;
-    let Ok(entry) = allow::find(key) else {
+    let Ok(admission) = allow::admit(key) else {
         return Reason::ServerAnswer;
     };
     let Some(scratch) = maps::scratch::get() else {
@@ -162,14 +184,14 @@ fn open(packet: &Packet, tls: u32, now: u64) -> Reason {
     }
     scratch.session = Session {
         id: maps::sessions::next_id(),
-        traffic: traffic::begin(now, entry.expires_s),
+        traffic: traffic::begin(now, &admission),
         server_next: packet.segment.sequence,
         client_next: packet.segment.acknowledgement,
         // Its question may have passed before the guard came.
         passive_asked: u16::from(adopting),
         tls: tls as u8,
         adopted: u8::from(adopted),
-        profile: entry.profile,
+        profile: admission.entry.profile,
         mid_line: u8::from(spoke),
         client_hello: hello,
         ..Session::default()
@@ -177,17 +199,29 @@ fn open(packet: &Packet, tls: u32, now: u64) -> Reason {
     let tls = Tls::from_number(tls as u8);
     let client = key.client_key(maps::config::role().scope(key.server));
     if !maps::sessions::count_opened(&client, tls) {
-        return Reason::SessionTableFull;
+        return no_room(&admission);
     }
     if !maps::sessions::insert(key, &scratch.session) {
         maps::sessions::count_closed(&client, tls);
-        return Reason::SessionTableFull;
+        return no_room(&admission);
     }
     maps::text::session_began(key, &scratch.session, &packet.segment);
-    maps::sources::session_begins(&packet.source);
+    if !admission.is_witnessed() {
+        maps::sources::session_begins(&packet.source);
+    }
     refuse_unread(key);
     maps::opening::remove(key, &packet.source);
     Reason::Session
+}
+
+/// Why there is no session where there is no room for one.
+#[inline(always)]
+fn no_room(admission: &Admission) -> Reason {
+    if admission.is_witnessed() {
+        Reason::ServerAnswer
+    } else {
+        Reason::SessionTableFull
+    }
 }
 
 /// Refuses a session whose client has spoken before the greeting as if it spoke TLS, and the server does not:
@@ -213,5 +247,7 @@ pub fn end(key: &FlowKey, source: &SourceKey, session: &Session) {
     maps::text::session_ended(key, session);
     let client = key.client_key(maps::config::role().scope(key.server));
     maps::sessions::count_closed(&client, Tls::from_number(session.tls));
-    maps::sources::session_ends(source);
+    if !session.traffic.is_witnessed() {
+        maps::sources::session_ends(source);
+    }
 }

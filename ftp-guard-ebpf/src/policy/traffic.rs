@@ -2,6 +2,7 @@
 
 use ftp_guard_common::{config::Role, reason::Reason, session::Traffic};
 
+use super::allow::Admission;
 use crate::{connection::Direction, maps, parse::Segment, wire::TcpFlags};
 
 /// Notes a segment; whether it was the one that ended the connection.
@@ -54,12 +55,13 @@ pub fn note(
 
 /// The state of a connection that begins now.
 #[inline(always)]
-pub fn begin(now: u64, allow_expires_s: u32) -> Traffic {
+pub fn begin(now: u64, admission: &Admission) -> Traffic {
     Traffic {
         created_ns: now,
         seen_ns: now,
         allow_generation: maps::config::allow_generation(),
-        allow_expires_s,
+        allow_expires_s: admission.entry.expires_s,
+        witnessed: admission.witnessed,
         ..Traffic::default()
     }
 }

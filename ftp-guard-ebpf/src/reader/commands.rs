@@ -32,8 +32,17 @@ const MOST_ASKED: u16 = 64;
 pub fn commands(frame: &Buffer<'_>, packet: &Packet) -> Reason {
     note_mode(&packet.segment);
     match read(frame, &packet.key, &packet.segment) {
-        Ok(reason) | Err(reason) => reason,
+        Ok(reason) => reason,
+        // In enforce mode it had come no further than the XDP hook, which has said why.
+        Err(_) if is_witnessed(&packet.key) => Reason::Session,
+        Err(reason) => reason,
     }
+}
+
+/// Whether the session is one that monitor mode only follows. A subprogram: it has a stack frame of its own.
+#[inline(never)]
+fn is_witnessed(key: &FlowKey) -> bool {
+    maps::sessions::get(key).is_some_and(|session| session.traffic.is_witnessed())
 }
 
 #[inline(always)]
@@ -289,6 +298,10 @@ fn active(walk: &mut Walk<'_>, address: Address, family: u8, port: Port) {
     } else {
         Reason::ActiveNamed
     };
+    // What is only followed says nothing about others.
+    if session.traffic.is_witnessed() && reason != Reason::ActiveNamed {
+        return;
+    }
     let named = Named {
         session: session.id,
         expires_ns: walk.now + config.pinhole_ns,

@@ -180,11 +180,13 @@ fn passive(walk: &mut Walk<'_>, port: Port) {
         return;
     };
     let mut reason = Reason::Session;
+    let witnessed = session.traffic.is_witnessed();
     match ports::lookup(port).class() {
         PortClass::PassiveData => {}
         PortClass::Other => {
             reason = Reason::OutsideRange;
-            if config.flags & FLAG_GUARD_OUTSIDE != 0 && !port.is_low() {
+            let guards = config.flags & FLAG_GUARD_OUTSIDE != 0 && !witnessed;
+            if guards && !port.is_low() {
                 ports::mark_outside(port);
             }
         }
@@ -205,7 +207,8 @@ fn passive(walk: &mut Walk<'_>, port: Port) {
         control: *walk.key,
         ..Pinhole::default()
     };
-    if !maps::negotiated::open_pinhole(&walk.key.endpoint(scope, port.to_key()), &pinhole) {
+    let key = walk.key.endpoint(scope, port.to_key());
+    if !maps::negotiated::open_pinhole(&key, &pinhole, !witnessed) {
         walk.outcome = Err(Reason::PinholeTableFull);
     } else if walk.outcome.is_ok() {
         walk.outcome = Ok(reason);

@@ -253,7 +253,11 @@ pub(crate) fn stories() -> Vec<Story> {
             ANYWHERE,
             opening,
         ),
-        ("a banned client gets no session", ANYWHERE, greeting),
+        (
+            "a banned client gets no session where that counts",
+            ANYWHERE,
+            greeting,
+        ),
         ("a ban comes before all limits", ANYWHERE, limits),
     ];
     let stories = stories.into_iter();
@@ -362,8 +366,17 @@ fn greeting(scene: &mut Scene<'_>) {
     scene.handshake(&mut control);
     ban_now(scene, client, 0, true);
     let greeting = control.server(DATA, b"220 ready\r\n");
-    scene.egress("a greeting", &greeting, ANSWER);
-    assert_eq!(scene.session(&control), None);
+    let followed = !scene.enforces();
+    scene.egress(
+        "a greeting",
+        &greeting,
+        if followed { SESSION } else { ANSWER },
+    );
+    let witnessed = scene.session(&control).map(|s| s.traffic.witnessed);
+    assert_eq!(witnessed, followed.then_some(Reason::Banned as u8));
+    // In enforce mode the connection waits for a greeting until its socket is gone.
+    let waiting = u32::from(!followed);
+    assert_eq!(scene.counts(client), Some((0, waiting, 0)));
 }
 
 fn limits(scene: &mut Scene<'_>) {

@@ -67,7 +67,11 @@ fn prime(scene: &mut Scene<'_>, primed_ago_ns: u64) {
     };
     let now = monotonic_ns();
     let primed = Primed {
-        primed_ns: now - primed_ago_ns,
+        // A listener that is to stay primed does so for a minute, however slow the machine is.
+        primed_ns: match primed_ago_ns {
+            0 => now + 60 * SECOND,
+            ago => now - ago,
+        },
         learned_ns: now,
         cookie_ns: now,
         mss: 1400,

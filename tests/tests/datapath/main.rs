@@ -46,6 +46,7 @@ mod tls;
 mod transfers;
 mod truncation;
 mod unreported;
+mod witnessed;
 
 use std::{
     collections::BTreeSet,
@@ -143,6 +144,7 @@ fn stories() -> Vec<Story> {
     stories.extend(cookies::stories());
     stories.extend(policy::stories());
     stories.extend(confirm::stories());
+    stories.extend(witnessed::stories());
     stories
 }
 

@@ -101,9 +101,9 @@ impl<K: Kernel> Work<'_, K> {
                     self.source(&key).flow(&flow, -1);
                 }
             }
-            Command::RemoveOpening(key) => {
+            Command::RemoveOpening(key, opening) => {
                 if kernel.remove_opening(&key)? {
-                    self.source(&key).opening(-1);
+                    self.source(&key).opening(&opening, -1);
                 }
             }
             Command::RemovePinhole(key) => drop(kernel.remove_pinhole(&key)?),

@@ -2,7 +2,7 @@
 
 use ftp_guard_common::{
     address::{ClientKey, EndpointKey, FlowKey, ListenKey},
-    limits::{Source, SourceKey},
+    limits::{Opening, Source, SourceKey},
     session::{Client, Flow, Listener, Session},
 };
 
@@ -30,8 +30,8 @@ pub enum Command {
     CloseFlow(FlowKey, Flow, u64),
     /// To remove a data connection; the value is the one that was seen.
     RemoveFlow(FlowKey, Flow),
-    /// To remove a control connection from those that wait for their greeting.
-    RemoveOpening(FlowKey),
+    /// To remove a control connection from those that wait for their greeting; the value is the one that was seen.
+    RemoveOpening(FlowKey, Opening),
     /// To remove a pinhole.
     RemovePinhole(EndpointKey),
     /// To remove a named destination.

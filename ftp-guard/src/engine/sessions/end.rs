@@ -11,6 +11,7 @@ use std::{
 
 use ftp_guard_common::{
     address::{EndpointKey, FlowKey, to_ip},
+    limits::Opening,
     session::{Flow, Session},
 };
 
@@ -95,9 +96,12 @@ impl Selection<'_> {
     }
 
     /// The connections before their greeting.
-    pub(super) fn openings<'t>(&self, tables: &'t Tables) -> impl Iterator<Item = &'t FlowKey> {
-        let waiting = tables.opening.iter().map(|(key, _)| key);
-        waiting.filter(|key| self.takes_client(remote(key)) || self.names(key))
+    pub(super) fn openings<'t>(
+        &self,
+        tables: &'t Tables,
+    ) -> impl Iterator<Item = &'t (FlowKey, Opening)> {
+        let waiting = tables.opening.iter();
+        waiting.filter(|(key, _)| self.takes_client(remote(key)) || self.names(key))
     }
 
     /// How many live connections are concerned.
@@ -138,7 +142,7 @@ impl Selection<'_> {
         let sessions = self.sessions(tables).map(|(key, _)| *key);
         let keys: BTreeSet<FlowKey> = sessions
             .chain(self.flows(tables).map(|(key, _)| *key))
-            .chain(self.openings(tables).copied())
+            .chain(self.openings(tables).map(|(key, _)| *key))
             .collect();
         connections
             .iter()
@@ -166,7 +170,7 @@ impl Selection<'_> {
             });
         }
         let openings = self.openings(tables);
-        commands.extend(openings.map(|key| Command::RemoveOpening(*key)));
+        commands.extend(openings.map(|(key, opening)| Command::RemoveOpening(*key, *opening)));
         let takes = |key: &EndpointKey, id| self.takes(id, to_ip(key.address, key.family));
         for (key, pinhole) in &tables.pinholes {
             if takes(key, pinhole.session) {

@@ -117,7 +117,7 @@ impl Keeper {
         let mut commands = selection.entries(look.tables);
         if rules.role == Role::Router && selection.kills() {
             self.numbers.follow(look);
-            for key in selection.openings(look.tables) {
+            for (key, _) in selection.openings(look.tables) {
                 let session = killed_session(self.numbers.next(), look.now_ns);
                 commands.push(Command::InsertSession(*key, Box::new(session)));
             }

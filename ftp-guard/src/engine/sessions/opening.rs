@@ -44,7 +44,7 @@ pub fn reconcile(
         // Where sockets tell, a connection is there for as long as its socket.
         let too_old = over && look.connections.is_none();
         if gone || too_old || has_session && before.contains(key) {
-            commands.push(Command::RemoveOpening(*key));
+            commands.push(Command::RemoveOpening(*key, *opening));
         }
     }
     *before = greeted;

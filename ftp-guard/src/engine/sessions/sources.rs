@@ -6,7 +6,7 @@
 use std::collections::HashMap;
 
 use ftp_guard_common::{
-    limits::{Source, SourceKey},
+    limits::{Opening, Source, SourceKey},
     session::{Flow, Session},
 };
 
@@ -26,7 +26,7 @@ pub struct SourceDelta {
 impl SourceDelta {
     /// Notes a session more (1) or less (-1), if it counts.
     pub fn session(&mut self, session: &Session, by: i64) {
-        if is_live(session) {
+        if is_live(session) && !session.traffic.is_witnessed() {
             self.sessions += by;
         }
     }
@@ -38,9 +38,11 @@ impl SourceDelta {
         }
     }
 
-    /// Notes a connection before its greeting more or less.
-    pub fn opening(&mut self, by: i64) {
-        self.opening += by;
+    /// Notes a connection before its greeting more or less, if it counts.
+    pub fn opening(&mut self, opening: &Opening, by: i64) {
+        if opening.witnessed == 0 {
+            self.opening += by;
+        }
     }
 
     /// Whether it changes nothing.
@@ -66,7 +68,7 @@ impl SourceDelta {
 
 /// Whether a data connection counts among those of its source.
 fn counts(flow: &Flow) -> bool {
-    is_live_flow(flow) && !is_outgoing(flow)
+    is_live_flow(flow) && !is_outgoing(flow) && !flow.traffic.is_witnessed()
 }
 
 /// How long a source's figures stay without a connection: removed while a program counts, the next end
@@ -129,7 +131,7 @@ pub fn drift(rules: &Rules<'_>, tables: &Tables) -> SourceDrift {
     }
     for (key, opening) in &tables.opening {
         let gap = drift.entry(rules.source(key)).or_default();
-        gap.delta.opening(1);
+        gap.delta.opening(opening, 1);
         gap.connections = gap.connections.wrapping_add(opening.since_ns);
     }
     for (key, source) in &tables.sources {

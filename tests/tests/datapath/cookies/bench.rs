@@ -22,7 +22,10 @@ use ftp_guard_tests::{
 };
 
 use super::answer::Answer;
-use crate::cases::{self, Flow};
+use crate::{
+    cases::{self, Flow},
+    passive::SECOND,
+};
 
 pub(super) const CLIENT_PORT: u16 = 40_000;
 
@@ -120,11 +123,12 @@ impl Bench {
             .unwrap();
     }
 
-    /// The listener has just been primed, and has answered.
+    /// The listener has just been primed, and has answered. It is primed for a minute, so that it still is when a
+    /// slow machine comes to the next frame.
     pub(super) fn prime(&mut self) {
         let now = monotonic_ns();
         self.set(Primed {
-            primed_ns: now,
+            primed_ns: now.saturating_add(60 * SECOND),
             learned_ns: now,
             cookie_ns: now,
             ..LISTENER

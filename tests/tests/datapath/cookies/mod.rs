@@ -30,7 +30,7 @@ const MILLISECOND: i64 = 1_000_000;
 const PRIMED_MS: i64 = PRIMED_NS as i64 / MILLISECOND;
 const PRIME_EVERY_MS: i64 = PRIME_EVERY_NS as i64 / MILLISECOND;
 /// A moment that stays the last one however slow the machine is.
-const JUST_NOW: i64 = -1_000;
+const JUST_NOW: i64 = -60_000;
 
 pub(crate) fn stories() -> Vec<Story> {
     vec![Story {
@@ -53,7 +53,7 @@ fn a_cookie(scene: &mut Scene<'_>) {
     };
     let now = monotonic_ns();
     let primed = Primed {
-        primed_ns: now,
+        primed_ns: now + 60 * SECOND,
         cookie_ns: now,
         ..LISTENER
     };
@@ -100,20 +100,20 @@ fn the_guard_answers_where_the_stack_accepts_and_lets_primers_pass() {
     // the stack takes cookies, if it does: 0 is since the machine runs.
     #[rustfmt::skip]
     let rows = [
-        ("primed and answered", Some(0), Some(0), Some(0), Answered),
-        ("answered long ago", Some(0), Some(PRIMED_MS - 5_000), Some(0), Answered),
-        ("answered too long ago", Some(0), Some(PRIMED_MS + 100), Some(0), Passes),
+        ("primed and answered", Some(JUST_NOW), Some(0), Some(0), Answered),
+        ("answered long ago", Some(JUST_NOW), Some(PRIMED_MS - 5_000), Some(0), Answered),
+        ("answered too long ago", Some(JUST_NOW), Some(PRIMED_MS + 100), Some(0), Passes),
         ("answered too long ago, time to try again", Some(100), Some(PRIMED_MS + 100), Some(0), Primes),
         ("due", Some(PRIME_EVERY_MS + 100), Some(0), Some(0), Primes),
         ("never primed", None, None, Some(0), Primes),
         ("never primed, but answered", None, Some(0), Some(0), Primes),
         ("primed before the stack took cookies", Some(300), Some(0), Some(200), Primes),
-        ("answered before the stack took cookies", Some(0), Some(300), Some(200), Passes),
+        ("answered before the stack took cookies", Some(JUST_NOW), Some(300), Some(200), Passes),
         ("answered before that, time to try again", Some(100), Some(300), Some(200), Primes),
         ("just primed, not answered", Some(JUST_NOW), None, Some(0), Passes),
         ("primed, not answered for a while", Some(100), None, Some(0), Primes),
-        ("no cookies", Some(0), Some(0), None, Passes),
-        ("cookies that begin later", Some(0), Some(0), Some(-1_000), Passes),
+        ("no cookies", Some(JUST_NOW), Some(0), None, Passes),
+        ("cookies that begin later", Some(JUST_NOW), Some(0), Some(-60_000), Passes),
     ];
     Bench::each(&policy(), |bench| {
         for (name, primed, answered, since, fate) in rows {

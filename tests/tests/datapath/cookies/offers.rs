@@ -5,6 +5,8 @@ use ftp_guard_common::{class::Family, limits::Primed, reason::Reason};
 use ftp_guard_tests::packet::{C_TAG, Extension, Macs, OLD_S_TAG, S_TAG, tagged};
 use rand::Rng;
 
+use crate::passive::SECOND;
+
 use super::{
     answer::Answer,
     bench::{Bench, Offer, network, policy},
@@ -284,7 +286,7 @@ fn a_listener_without_scale_and_sack_offers_neither() {
         let syn = bench.syn(&options(&[&time, &[3, 3, 7], &[4, 2]]));
         let now = monotonic_ns();
         bench.set(Primed {
-            primed_ns: now,
+            primed_ns: now + 60 * SECOND,
             cookie_ns: now,
             mss: 536,
             window: 1,

@@ -3,6 +3,7 @@
 use ftp_guard_common::{
     config::Role,
     limits::{OPENING_NS, Source},
+    reason::Reason,
     session::{FlowKind, LINGER_NS, Tls},
 };
 
@@ -127,7 +128,8 @@ fn a_kill_frees_the_place_of_its_source_at_once() {
 #[test]
 fn a_connection_before_its_greeting_goes_with_its_socket() {
     let mut world = World::host();
-    world.open(CLIENT);
+    let key = world.open(CLIENT);
+    let removed = Command::RemoveOpening(key, world.opening[&key]);
     world.socket(21, CLIENT).bytes = Some(TcpBytes::default());
     assert_eq!(
         world.passes(400),
@@ -137,7 +139,7 @@ fn a_connection_before_its_greeting_goes_with_its_socket() {
     // The programs have missed its end.
     world.close(21, CLIENT);
     assert_eq!(world.pass(), []);
-    assert_eq!(world.pass(), [Command::RemoveOpening(key(21, CLIENT))]);
+    assert_eq!(world.pass(), [removed]);
     assert_eq!(world.source(CLIENT), (0, 0, 0));
     assert_eq!(world.passes(3), []);
 }
@@ -156,9 +158,10 @@ fn a_connection_that_is_just_proven_is_not_looked_for() {
 #[test]
 fn a_router_gives_up_a_connection_that_nobody_greets() {
     let mut world = World::router();
-    world.open(CLIENT);
+    let key = world.open(CLIENT);
+    let removed = Command::RemoveOpening(key, world.opening[&key]);
     assert_eq!(world.passes(OPENING_NS / SECOND), []);
-    assert_eq!(world.pass(), [Command::RemoveOpening(key(21, CLIENT))]);
+    assert_eq!(world.pass(), [removed]);
     assert_eq!(world.source(CLIENT), (0, 0, 0));
 }
 
@@ -166,14 +169,15 @@ fn a_router_gives_up_a_connection_that_nobody_greets() {
 fn what_has_a_session_waits_no_more() {
     for role in [Role::Host, Role::Router] {
         let mut world = World::new(role);
-        world.open(CLIENT);
+        let key = world.open(CLIENT);
+        let removed = Command::RemoveOpening(key, world.opening[&key]);
         world.session(0x10001, CLIENT, Tls::Clear);
         if role == Role::Host {
             world.socket(21, CLIENT);
         }
         assert_eq!(world.source(CLIENT), (1, 1, 0));
         assert_eq!(world.pass(), [], "the programs are about to remove it");
-        assert_eq!(world.pass(), [Command::RemoveOpening(key(21, CLIENT))]);
+        assert_eq!(world.pass(), [removed]);
         assert_eq!(world.source(CLIENT), (1, 0, 0));
     }
 }
@@ -187,4 +191,28 @@ fn the_session_of_an_older_connection_greets_nobody() {
     world.open(CLIENT);
     world.passes(LINGER_NS / SECOND + 3);
     assert_eq!(world.source(CLIENT), (0, 1, 0));
+}
+
+#[test]
+fn what_is_only_followed_counts_for_no_source() {
+    let mut world = World::router();
+    let control = world.session(0x10001, CLIENT, Tls::Clear);
+    let data = world.flow(50001, DATA, FlowKind::Passive, 0x10001);
+    // As if monitor mode had begun them for a client that may not be here.
+    world.sessions.get_mut(&control).unwrap().traffic.witnessed = Reason::NotListed as u8;
+    world.flows.get_mut(&data).unwrap().traffic.witnessed = Reason::NotListed as u8;
+    world.sources.clear();
+    assert_eq!(world.passes(5), [], "nothing is to be corrected");
+    let kill = Selection::Kill(KillTarget::Session(0x10001));
+    world.end(&kill);
+    assert!(world.sources.is_empty(), "{:?}", world.sources);
+
+    let mut world = World::router();
+    let waiting = world.open(CLIENT);
+    world.opening.get_mut(&waiting).unwrap().witnessed = Reason::NotListed as u8;
+    world.sources.clear();
+    assert_eq!(world.passes(5), []);
+    let removed = Command::RemoveOpening(waiting, world.opening[&waiting]);
+    world.apply(&[removed]);
+    assert!(world.sources.is_empty(), "{:?}", world.sources);
 }

@@ -149,7 +149,7 @@ impl World {
             ..Opening::default()
         };
         if self.opening.insert(key, opening).is_none() {
-            self.count(&key, |source| source.opening(1));
+            self.count(&key, |source| source.opening(&opening, 1));
         }
         key
     }
@@ -161,8 +161,8 @@ impl World {
     }
 
     fn forget(&mut self, key: &FlowKey) {
-        if self.opening.remove(key).is_some() {
-            self.count(key, |source| source.opening(-1));
+        if let Some(opening) = self.opening.remove(key) {
+            self.count(key, |source| source.opening(&opening, -1));
         }
     }
 

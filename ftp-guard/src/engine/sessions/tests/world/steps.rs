@@ -53,9 +53,9 @@ impl World {
                     self.flows.remove(key).unwrap();
                     count(key, &|source| source.flow(flow, -1));
                 }
-                Command::RemoveOpening(key) => {
+                Command::RemoveOpening(key, opening) => {
                     self.opening.remove(key).unwrap();
-                    count(key, &|source| source.opening(-1));
+                    count(key, &|source| source.opening(opening, -1));
                 }
                 Command::SetSource(key, seen, source) => {
                     assert_eq!(self.sources.get(key), seen.as_ref());
