@@ -117,6 +117,7 @@ fn session() -> SessionView {
         profile: "default".into(),
         login: "yes".into(),
         data: Vec::new(),
+        would_drop: None,
         pinholes: Vec::new(),
         record: None,
     }

@@ -70,7 +70,7 @@ fn prepare(datapath: &mut Datapath) -> Result<()> {
 /// What a record is, in a word or two.
 fn word(told: &Told<'_>) -> String {
     match told.what {
-        What::Began(_) => "began".into(),
+        What::Began(..) => "began".into(),
         What::Said(said) => String::from_utf8_lossy(said.bytes).trim_end().into(),
         What::Ended(totals) => format!("ended {} {}", totals.bytes_in, totals.bytes_out),
         What::DataBegan(FlowKind::Passive) => "data began".into(),

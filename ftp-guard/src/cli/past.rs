@@ -153,11 +153,19 @@ fn row(session: &PastSession) -> [String; 11] {
         record.transfer_count.to_string(),
         bytes(record.bytes_up),
         bytes(record.bytes_down),
-        match &record.end_reason {
-            Some(reason) => reason.clone(),
-            None => session.state.as_str().to_owned(),
-        },
+        end(session),
     ]
+}
+
+/// What became of it; behind that whether nothing of its client would have passed in enforce mode.
+fn end(session: &PastSession) -> String {
+    let record = &session.record;
+    let end = record.end_reason.as_deref();
+    let end = end.unwrap_or(session.state.as_str());
+    match &record.would_drop {
+        Some(reason) => format!("{end}, would drop: {reason}"),
+        None => end.to_owned(),
+    }
 }
 
 fn open(file: &Path) -> Result<Reader, Failure> {
@@ -170,6 +178,8 @@ fn unreadable(file: &Path, error: &HistoryError) -> Failure {
 
 #[cfg(test)]
 mod tests {
+    use jiff::Timestamp;
+
     use super::*;
     use crate::{engine::monitor::record::SessionRecord, store::history::SessionState};
 
@@ -198,5 +208,16 @@ BEGAN                 LASTED     CLIENT           SERVER           USER         
 "
         );
         assert_eq!(Listing::default().text(), "");
+        let mut witnessed = PastSession {
+            state: SessionState::Live,
+            record: SessionRecord::new(
+                17,
+                "192.0.2.7:40000".parse().unwrap(),
+                "198.51.100.1:21".parse().unwrap(),
+                Timestamp::UNIX_EPOCH,
+            ),
+        };
+        witnessed.record.would_drop = Some("not_listed".to_owned());
+        assert_eq!(end(&witnessed), "live, would drop: not_listed");
     }
 }

@@ -27,7 +27,8 @@ use crate::{
 /// history.
 ///
 /// Bytes are the TCP payload of the control connection and of the data connections that are open
-/// now. Below a session stands the transfer that is under way, with its bytes so far and its mean speed.
+/// now. Below a session stands the transfer that is under way, with its bytes so far and its mean speed, and in
+/// monitor mode why nothing of its client would pass in enforce mode.
 /// Before a user stands what became of the login, unless it was accepted; under TLS names of users and
 /// files cannot be told. `ftp-guard top` shows the same as it changes.
 #[derive(Debug, clap::Args)]
@@ -172,7 +173,8 @@ pub(super) fn table_text(sessions: &[SessionView]) -> String {
     table(&HEADER, sessions, row)
 }
 
-/// The header and a line for each session, those with a transfer under way followed by one about that.
+/// The header and a line for each session, followed by one each if its client may not be here and if a transfer is
+/// under way.
 fn table<const N: usize>(
     header: &[&str; N],
     sessions: &[SessionView],
@@ -187,6 +189,9 @@ fn table<const N: usize>(
         text.push_str(line);
         text.push('\n');
         let session = number.checked_sub(1).and_then(|place| sessions.get(place));
+        if let Some(reason) = session.and_then(|session| session.would_drop.as_deref()) {
+            text.push_str(&format!("    would drop: {}\n", plain(reason)));
+        }
         if let Some(transfer) = session.and_then(transfer) {
             text.push_str(&format!("    {transfer}\n"));
         }

@@ -32,6 +32,7 @@ fn session() -> SessionView {
         login: "yes".to_owned(),
         data: vec![data()],
         pinholes: Vec::new(),
+        would_drop: None,
         record: None,
     }
 }
@@ -108,6 +109,21 @@ ID  CLIENT           USER               TLS      AGE    IDLE  IN     OUT
     assert!(wide.contains("ftp.example.net"), "{wide}");
     assert!(wide.contains("FileZilla > -"), "{wide}");
     assert!(!wide.contains('\u{1b}'), "{wide}");
+}
+
+#[test]
+fn who_would_be_dropped_is_marked() {
+    let listing = Listing {
+        sessions: vec![SessionView {
+            would_drop: Some("not_listed".to_owned()),
+            ..session()
+        }],
+        other_data: Vec::new(),
+    };
+    for wide in [false, true] {
+        let text = listing.text(wide);
+        assert_eq!(text.lines().last(), Some("    would drop: not_listed"));
+    }
 }
 
 #[test]

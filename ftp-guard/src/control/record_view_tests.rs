@@ -35,6 +35,7 @@ fn session(id: u64) -> SessionView {
             flow(50_003, 0.01, false),
         ],
         pinholes: Vec::new(),
+        would_drop: None,
         record: None,
     }
 }

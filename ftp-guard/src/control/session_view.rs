@@ -40,6 +40,9 @@ pub struct SessionView {
     /// Whether somebody has logged in: `yes`, `no`, or `unknown` (under TLS, or taken over in its middle).
     #[serde(default)]
     pub login: String,
+    /// The reason for which nothing of its client would pass in enforce mode; absent: its client may be here.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub would_drop: Option<String>,
     /// Its live data connections.
     pub data: Vec<DataView>,
     /// The passive ports that its client may connect to now.
@@ -203,6 +206,7 @@ impl SessionView {
             bytes_out: info.bytes_out,
             profile: profile.to_owned(),
             login: info.login.as_str().to_owned(),
+            would_drop: info.would_drop.map(|reason| reason.as_str().to_owned()),
             data: info.data.into_iter().map(DataView::from).collect(),
             pinholes: info.pinholes.into_iter().map(PinholeView::from).collect(),
             record: None,

@@ -4,6 +4,7 @@ use aya::maps::{Map, MapData, MapError, PerCpuArray, RingBuf};
 use ftp_guard_common::{
     class::Family,
     names::{TEXT_LOSS_MAP, TEXT_MAP},
+    reason::Reason,
     session::{FlowKind, Tls, Traffic},
     text::{TEXT_LOSS_SLOTS, TextHeader, TextKind},
 };
@@ -82,7 +83,7 @@ pub fn told<'a>(header: &TextHeader, rest: &'a [u8], time: Timestamp) -> Option<
     let what = match TextKind::from_number(header.kind)? {
         TextKind::Client => said(Side::Client)?,
         TextKind::Server => said(Side::Server)?,
-        TextKind::Began => What::Began(tls),
+        TextKind::Began => What::Began(tls, witnessed(header.length)),
         TextKind::Ended => What::Ended(totals(rest)?),
         TextKind::DataBegan => What::DataBegan(FlowKind::from_number(header.detail)?),
         TextKind::DataEnded => {
@@ -108,6 +109,12 @@ fn value<T: aya::Pod>(bytes: &[u8]) -> Option<T> {
     Some(unsafe { bytes.as_ptr().cast::<T>().read_unaligned() })
 }
 
+/// The reason of a number as `Traffic::witnessed` has it; none for a number that this version does not know.
+fn witnessed(number: u32) -> Option<Reason> {
+    let number = u8::try_from(number).ok().filter(|number| *number != 0)?;
+    Reason::from_number(number)
+}
+
 fn totals(bytes: &[u8]) -> Option<Totals> {
     let traffic: Traffic = value(bytes)?;
     Some(Totals {
@@ -117,6 +124,7 @@ fn totals(bytes: &[u8]) -> Option<Totals> {
         packets_out: traffic.packets_out,
         bytes_out: traffic.bytes_out,
         killed: traffic.killed != 0,
+        witnessed: witnessed(traffic.witnessed.into()),
     })
 }
 
@@ -225,7 +233,16 @@ mod tests {
         let odd = record(TextKind::OddPort, 0, 9, b"220 hello");
         assert_eq!(what(&odd), Some(What::OddPort(b"220 hello")));
         let began = record(TextKind::Began, 2, 0, b"");
-        assert_eq!(what(&began), Some(What::Began(Tls::Unknown)));
+        assert_eq!(what(&began), Some(What::Began(Tls::Unknown, None)));
+        for (number, reason) in [
+            (16, Some(Reason::NotListed)),
+            (45, Some(Reason::Banned)),
+            (255, None),
+            (256 + 16, None),
+        ] {
+            let began = record(TextKind::Began, 0, number, b"");
+            assert_eq!(what(&began), Some(What::Began(Tls::Clear, reason)));
+        }
     }
 
     #[test]
@@ -238,6 +255,7 @@ mod tests {
             packets_out: 3,
             bytes_out: 4,
             killed: 1,
+            witnessed: Reason::Expired as u8,
             ..Traffic::default()
         };
         let totals = Totals {
@@ -247,6 +265,7 @@ mod tests {
             packets_out: 3,
             bytes_out: 4,
             killed: true,
+            witnessed: Some(Reason::Expired),
         };
         for (kind, wanted) in [
             (TextKind::Ended, What::Ended(totals)),

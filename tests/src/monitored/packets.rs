@@ -110,7 +110,7 @@ impl Packets {
                     Tls::Clear
                 };
                 if control.opened {
-                    tell(control.session, What::Began(tls));
+                    tell(control.session, What::Began(tls, None));
                 }
             }
             control.asked_auth |= frame.payload.to_ascii_uppercase().starts_with(b"AUTH ");

@@ -94,6 +94,7 @@ pub fn session(id: u64, client: &str, user: &str, path: Option<&str>) -> Session
         bytes_out: 900,
         profile: "default".into(),
         login: "unknown".into(),
+        would_drop: None,
         pinholes: vec![PinholeView {
             port: 50_080,
             expires_in_seconds: 20.0,

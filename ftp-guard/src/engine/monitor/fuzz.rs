@@ -6,7 +6,10 @@ use std::{
     net::{IpAddr, Ipv4Addr, SocketAddr},
 };
 
-use ftp_guard_common::session::{FlowKind, Tls};
+use ftp_guard_common::{
+    reason::Reason,
+    session::{FlowKind, Tls},
+};
 use jiff::Timestamp;
 
 use super::{
@@ -101,7 +104,10 @@ pub fn monitor(input: &[u8]) {
                     bytes,
                 })
             }
-            3 => What::Began(Tls::from_number(detail & 3)),
+            3 => What::Began(
+                Tls::from_number(detail & 3),
+                Reason::from_number(detail >> 2),
+            ),
             4 => What::Ended(totals(&mut input)),
             5 => What::DataBegan(flow(detail)),
             6 => What::DataEnded(flow(detail), totals(&mut input)),

@@ -31,7 +31,10 @@ use std::{
     hash::RandomState,
 };
 
-use ftp_guard_common::session::{FlowKind, Tls};
+use ftp_guard_common::{
+    reason::Reason,
+    session::{FlowKind, Tls},
+};
 use jiff::{SignedDuration, Timestamp};
 
 use self::{
@@ -143,7 +146,10 @@ impl Monitor {
                 }
             }
             _ if told.session == 0 => {}
-            What::Began(tls) => self.begin(told, tls, tls == Tls::Unknown, seen),
+            What::Began(tls, witnessed) => {
+                self.begin(told, tls, tls == Tls::Unknown, seen);
+                self.witness(told.session, witnessed);
+            }
             What::Said(ref segment) => {
                 if !self.sessions.contains_key(&told.session) {
                     if self.over.contains(&told.session) {
@@ -251,6 +257,13 @@ impl Monitor {
                 session.join(&opening, context);
             }
         });
+    }
+
+    /// Notes whether the client of a session may be here.
+    fn witness(&mut self, number: u64, witnessed: Option<Reason>) {
+        if let Some(session) = self.sessions.get_mut(&number) {
+            session.witness(witnessed);
+        }
     }
 
     /// Does something with a session, and keeps count of what it holds. `None`: there is none.

@@ -59,6 +59,10 @@ pub struct SessionRecord {
     pub lost_bytes: u64,
     /// Why the guard ended it; null: it did not.
     pub end_reason: Option<String>,
+    /// The reason for which nothing of its client would have passed in enforce mode; absent: its client may be here,
+    /// or nobody noted it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub would_drop: Option<String>,
 }
 
 impl SessionRecord {
@@ -96,6 +100,7 @@ impl SessionRecord {
             data_connections: 0,
             lost_bytes: 0,
             end_reason: None,
+            would_drop: None,
         }
     }
 }

@@ -2,7 +2,10 @@
 
 use std::net::SocketAddr;
 
-use ftp_guard_common::session::{FlowKind, Tls};
+use ftp_guard_common::{
+    reason::Reason,
+    session::{FlowKind, Tls},
+};
 use jiff::Timestamp;
 
 /// Something that the programs told.
@@ -23,8 +26,9 @@ pub struct Told<'a> {
 /// What the programs told.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum What<'a> {
-    /// A session has begun.
-    Began(Tls),
+    /// A session has begun; with the reason for which nothing of its client would pass in enforce mode, if there is
+    /// one.
+    Began(Tls, Option<Reason>),
     /// Somebody said something on a control connection.
     Said(Segment<'a>),
     /// A session has ended.
@@ -78,4 +82,6 @@ pub struct Totals {
     pub bytes_out: u64,
     /// Whether the guard ended it.
     pub killed: bool,
+    /// At its end: the reason for which nothing of its client would pass in enforce mode.
+    pub witnessed: Option<Reason>,
 }

@@ -6,7 +6,8 @@ use ftp_guard_common::{
     address::{EndpointKey, FlowKey, to_ip},
     class::Family,
     limits::SourceKey,
-    session::{Flow, FlowKind, Session, Tls},
+    reason::Reason,
+    session::{Flow, FlowKind, Session, Tls, Traffic},
 };
 
 use ipnet::IpNet;
@@ -79,9 +80,17 @@ fn session_info(key: &FlowKey, session: &Session, now_ns: u64) -> SessionInfo {
         login: login(session),
         bytes_in: traffic.bytes_in,
         bytes_out: traffic.bytes_out,
+        would_drop: would_drop(traffic),
         data: Vec::new(),
         pinholes: Vec::new(),
     }
+}
+
+fn would_drop(traffic: &Traffic) -> Option<Reason> {
+    let is_witnessed = traffic.is_witnessed();
+    is_witnessed
+        .then(|| Reason::from_number(traffic.witnessed))
+        .flatten()
 }
 
 fn login(session: &Session) -> Login {

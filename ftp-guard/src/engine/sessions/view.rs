@@ -5,7 +5,10 @@ use std::{
     time::Duration,
 };
 
-use ftp_guard_common::session::{FlowKind, Tls};
+use ftp_guard_common::{
+    reason::Reason,
+    session::{FlowKind, Tls},
+};
 
 use super::EndCounts;
 
@@ -74,6 +77,8 @@ pub struct SessionInfo {
     pub bytes_in: u64,
     /// TCP payload from the server on the control connection, bytes.
     pub bytes_out: u64,
+    /// The reason for which nothing of its client would pass in enforce mode, if there is one.
+    pub would_drop: Option<Reason>,
     /// Its live data connections.
     pub data: Vec<FlowInfo>,
     /// The passive ports that its client may connect to now.

@@ -46,5 +46,7 @@ pub(super) fn merge(before: SessionRecord, now: &SessionRecord) -> SessionRecord
         data_connections: before.data_connections.saturating_add(now.data_connections),
         lost_bytes: before.lost_bytes.saturating_add(now.lost_bytes),
         end_reason: now.end_reason.clone().or(before.end_reason),
+        // Only the start that saw the beginning was told, until the end tells again.
+        would_drop: now.would_drop.clone().or(before.would_drop),
     }
 }

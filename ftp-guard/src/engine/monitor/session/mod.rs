@@ -5,7 +5,10 @@ mod speech;
 
 use std::{hash::RandomState, mem};
 
-use ftp_guard_common::session::{FlowKind, Tls};
+use ftp_guard_common::{
+    reason::Reason,
+    session::{FlowKind, Tls},
+};
 use jiff::{SignedDuration, Timestamp};
 
 use super::{
@@ -203,6 +206,11 @@ impl Session {
         context.losses.conflicting_bytes += conflicting;
     }
 
+    /// Notes whether its client may be here.
+    pub(super) fn witness(&mut self, witnessed: Option<Reason>) {
+        self.record.would_drop = witnessed.map(|reason| reason.as_str().to_owned());
+    }
+
     /// Takes a data connection that is established.
     pub(super) fn data_began(&mut self, told: &Told<'_>, kind: FlowKind) {
         self.connect(told, kind, told.time);
@@ -243,6 +251,8 @@ impl Session {
         if totals.killed && self.record.end_reason.is_none() {
             self.record.end_reason = Some("killed".to_owned());
         }
+        // A client that was listed meanwhile is nobody who would be kept out.
+        self.witness(totals.witnessed);
         self.closing = Some(context.time);
         self.record.ended = Some(context.time);
         self.transfers.are_over()

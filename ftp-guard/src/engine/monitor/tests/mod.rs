@@ -5,3 +5,4 @@ mod properties;
 mod scenes;
 mod secrets;
 mod stage;
+mod witnessed;

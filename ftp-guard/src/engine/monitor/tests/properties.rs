@@ -230,7 +230,7 @@ fn feed(turns: &[Turn], manner: Manner, dice: &mut Dice) -> (Vec<Observation>, L
             monitor.take(&told, seen);
         };
     let control = (client(), server());
-    tell(second, control, What::Began(Tls::Clear), &mut seen);
+    tell(second, control, What::Began(Tls::Clear, None), &mut seen);
     for (number, turn) in turns.iter().enumerate() {
         second += 1;
         match turn {

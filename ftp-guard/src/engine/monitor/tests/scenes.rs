@@ -197,7 +197,7 @@ fn implicit_tls_begins_before_the_session_has_a_number() {
     stage.say(Side::Client, first);
     stage.say(Side::Client, second);
     stage.session = SESSION;
-    stage.tell(What::Began(Tls::Encrypted));
+    stage.tell(What::Began(Tls::Encrypted, None));
     stage.tls = Tls::Encrypted;
     stage.say(Side::Server, &server);
     assert_eq!(
@@ -224,7 +224,7 @@ fn what_is_not_greeted_is_forgotten() {
     let now = stage.now();
     stage.monitor.sweep(now, &|_| true, &mut stage.seen);
     stage.session = SESSION;
-    stage.tell(What::Began(Tls::Encrypted));
+    stage.tell(What::Began(Tls::Encrypted, None));
     assert_eq!(stage.short(), "began, tls implicit - -");
 }
 
@@ -248,7 +248,7 @@ fn other_protocols_are_named_once() {
     stage.session = 0;
     stage.say(Side::Client, b"GET / HTTP/1.1\r\nAuthorization: x\r\n");
     stage.session = SESSION;
-    stage.tell(What::Began(Tls::Clear));
+    stage.tell(What::Began(Tls::Clear, None));
     stage.play("> 220 x\n> 500 x");
     assert_eq!(
         stage.short(),
@@ -392,7 +392,7 @@ fn a_session_waits_for_the_end_of_its_data_but_not_for_ever() {
 #[test]
 fn sessions_that_were_taken_over_are_partial() {
     let mut stage = Stage::new();
-    stage.tell(What::Began(Tls::Unknown));
+    stage.tell(What::Began(Tls::Unknown, None));
     assert_eq!(stage.record().login, LoginState::Hidden);
     stage.tls = Tls::Unknown;
     stage.play("> 226 x");
@@ -465,7 +465,7 @@ fn sessions_are_bounded() {
     };
     let most = Monitor::MOST_SESSIONS as u64;
     for number in 1..=most + 2 {
-        monitor.take(&told(number, What::Began(Tls::Clear)), &mut seen);
+        monitor.take(&told(number, What::Began(Tls::Clear, None)), &mut seen);
         seen.clear();
     }
     assert_eq!(monitor.live().count(), Monitor::MOST_SESSIONS);
@@ -481,7 +481,7 @@ fn sessions_are_bounded() {
     monitor.take(&told(most + 2, What::Said(text)), &mut seen);
     assert!(seen.is_empty());
     monitor.take(&told(1, What::Ended(Totals::default())), &mut seen);
-    monitor.take(&told(most + 3, What::Began(Tls::Clear)), &mut seen);
+    monitor.take(&told(most + 3, What::Began(Tls::Clear, None)), &mut seen);
     assert!(monitor.record(most + 3).is_some());
 }
 

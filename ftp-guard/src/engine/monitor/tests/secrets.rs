@@ -97,7 +97,7 @@ fn passwords_leave_no_trace_in_what_comes_early_or_before_the_greeting() {
     stage.session = 0;
     stage.say(Side::Client, b"USER a\r\nPASS hunter2MARK\r\n");
     stage.session = super::stage::SESSION;
-    stage.tell(What::Began(Tls::Clear));
+    stage.tell(What::Began(Tls::Clear, None));
     has_no_mark(&stage);
     assert_eq!(stage.record().commands, 2);
 }

@@ -57,7 +57,7 @@ impl Stage {
     /// A session that has begun in clear text.
     pub(super) fn begun() -> Self {
         let mut stage = Self::new();
-        stage.tell(What::Began(Tls::Clear));
+        stage.tell(What::Began(Tls::Clear, None));
         stage
     }
 
@@ -145,7 +145,12 @@ impl Stage {
     }
 
     pub(super) fn end(&mut self) -> SessionRecord {
-        self.tell(What::Ended(Totals::default()));
+        self.end_with(Totals::default())
+    }
+
+    /// Ends it with these totals.
+    pub(super) fn end_with(&mut self, totals: Totals) -> SessionRecord {
+        self.tell(What::Ended(totals));
         self.second += 60;
         let now = self.now();
         self.monitor.sweep(now, &|_| true, &mut self.seen);

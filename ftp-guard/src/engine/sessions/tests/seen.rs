@@ -2,7 +2,10 @@
 
 use std::time::Duration;
 
-use ftp_guard_common::session::{FlowKind, Tls};
+use ftp_guard_common::{
+    reason::Reason,
+    session::{FlowKind, Tls},
+};
 
 use super::world::{SECOND, World, key};
 use crate::engine::sessions::{show, watch};
@@ -80,4 +83,15 @@ fn the_passive_ports_are_counted_once_each() {
     );
     assert_eq!(watch.outside, [60001, 60002]);
     assert_eq!(key(21, CLIENT).client(), CLIENT.parse().unwrap());
+}
+
+#[test]
+fn sessions_of_clients_that_may_not_be_here_say_why() {
+    let mut world = World::host();
+    world.session(0x10001, CLIENT, Tls::Clear);
+    let key = world.session(0x20001, "198.51.100.2:1", Tls::Clear);
+    world.sessions.get_mut(&key).unwrap().traffic.witnessed = Reason::Banned as u8;
+    let shown = show(&world.tables(), world.now_ns);
+    let reasons: Vec<_> = shown.sessions.iter().map(|one| one.would_drop).collect();
+    assert_eq!(reasons, [None, Some(Reason::Banned)]);
 }
