@@ -12,3 +12,5 @@ pub mod monitor;
 pub mod names;
 pub mod report;
 pub mod sessions;
+pub mod suggest;
+pub mod witness;
