@@ -108,6 +108,8 @@ fn usage_errors_end_with_2_and_name_the_argument() {
             "is over",
         ),
         (&["allow", "test", "192.0.2.0/24"], "192.0.2.0/24"),
+        (&["allow", "suggest", "--since", "soon"], "how long ago"),
+        (&["allow", "suggest", "--min-days", "0"], "0"),
         (&["mode", "off"], "off"),
         (
             &["mode", "enforce", "--confirm-within", "9s"],
@@ -407,6 +409,7 @@ fn without_a_daemon_a_client_says_where_it_looked() {
         &["allow", "remove", "192.0.2.9"],
         &["allow", "export"],
         &["allow", "test", "192.0.2.9"],
+        &["allow", "suggest", "--since", "7d", "--min-days", "2"],
         &["mode"],
         &["mode", "enforce", "--confirm-within", "10m"],
         &["mode", "confirm"],
@@ -568,6 +571,7 @@ fn completions_and_manual_pages_are_made() {
     for page in [
         "ftp-guard.1",
         "ftp-guard-allow-add.1",
+        "ftp-guard-allow-suggest.1",
         "ftp-guard-ban-add.1",
         "ftp-guard-explain.1",
     ] {

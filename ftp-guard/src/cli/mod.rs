@@ -27,6 +27,7 @@ mod status;
 mod target;
 mod time;
 mod top;
+mod would_drop;
 
 use std::path::PathBuf;
 

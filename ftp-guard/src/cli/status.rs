@@ -9,6 +9,7 @@ use super::{
     mode::{since, until},
     output::{bytes, counted, duration, print, print_json},
     target::Target,
+    would_drop,
 };
 use crate::{
     config::Config,
@@ -67,6 +68,7 @@ fn observed(global: &Global, target: &Target) -> Result<Status, Failure> {
         passive_ports: None,
         tables: Vec::new(),
         flood: None,
+        would_drop: None,
         counters: Vec::new(),
         egress_counters: Vec::new(),
         control_counters: Vec::new(),
@@ -214,6 +216,9 @@ fn write(text: &mut String, status: &Status) -> std::fmt::Result {
     }
     for warning in &status.warnings {
         writeln!(text, "warning:     {warning}")?;
+    }
+    if let Some(would_drop) = &status.would_drop {
+        text.push_str(&would_drop::text(would_drop));
     }
     counters(text, "from clients", &status.counters)?;
     counters(text, "from servers, on egress", &status.egress_counters)?;
@@ -433,6 +438,7 @@ mod tests {
             passive_ports: None,
             tables: Vec::new(),
             flood: None,
+            would_drop: None,
             counters: Vec::new(),
             egress_counters: Vec::new(),
             control_counters: Vec::new(),

@@ -22,7 +22,9 @@ pub mod record_view;
 pub mod server;
 pub mod session_view;
 pub mod socket;
+pub mod suggest_view;
 pub mod view;
+pub mod would_drop_view;
 
 use std::time::Duration;
 

@@ -7,12 +7,18 @@ use bytes::Bytes;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
-use tokio::{io::AsyncWriteExt, sync::mpsc, time::timeout};
+use tokio::{
+    io::AsyncWriteExt,
+    sync::{OwnedSemaphorePermit, mpsc},
+    task::JoinError,
+    time::timeout,
+};
 
 use super::{
     event_view::EventsReport,
     protocol::{Failure, Prefix, Reply, Request},
     server::{Answer, Close, Connection, Service, next_part},
+    suggest_view::{SuggestPast, SuggestWanted},
 };
 use crate::{
     engine::events::{Event, Severity},
@@ -128,6 +134,13 @@ pub trait Past: Debug + Send + Sync + 'static {
     ///
     /// As [`Past::events`].
     fn report(&self, wanted: ReportWanted, posture: Value) -> Result<Value, Failure>;
+
+    /// The clients that would have been kept out.
+    ///
+    /// # Errors
+    ///
+    /// As [`Past::events`].
+    fn suggest(&self, wanted: &SuggestWanted) -> Result<SuggestPast, Failure>;
 }
 
 /// What is asked for.
@@ -150,15 +163,50 @@ impl<S: Service> Connection<S> {
         }
     }
 
+    /// Answers `allow-suggest`: the history says what was, the guard what follows from it.
+    pub(super) async fn suggest(&mut self, wanted: SuggestWanted) -> Result<(), Close> {
+        let result = match self.seen(&wanted).await {
+            Ok(past) => {
+                let past = Some(Arc::new(past));
+                let request = Request::AllowSuggest(SuggestWanted { past, ..wanted });
+                self.service.call(request).await
+            }
+            Err(failure) => Err(failure),
+        };
+        match result {
+            Ok(answer) => self.send(answer).await,
+            Err(failure) => self.send_line(&Reply::Error(failure)).await,
+        }
+    }
+
+    async fn seen(&self, wanted: &SuggestWanted) -> Result<SuggestPast, Failure> {
+        let (past, permit) = self.may_ask()?;
+        let wanted = wanted.clone();
+        let work = tokio::task::spawn_blocking(move || {
+            let _permit = permit;
+            past.suggest(&wanted)
+        });
+        work.await.unwrap_or_else(|error| Err(broken(&error)))
+    }
+
+    /// The history, and the right to read it.
+    fn may_ask(&self) -> Result<(Arc<dyn Past>, OwnedSemaphorePermit), Failure> {
+        let past = self.past.clone();
+        let past = past.ok_or_else(|| Failure::failed("this daemon keeps no history"))?;
+        let permit = Arc::clone(&self.asking).try_acquire_owned();
+        let crowd = || {
+            Failure::failed(format!(
+                "{MAX_ASKING} requests of the history are under way; try again"
+            ))
+        };
+        Ok((past, permit.map_err(|_| crowd())?))
+    }
+
     /// Answers a question about the past.
     pub(super) async fn past(&mut self, question: Question) -> Result<(), Close> {
-        let Some(past) = self.past.clone() else {
-            let none = Failure::failed("this daemon keeps no history");
-            return self.send_line(&Reply::Error(none)).await;
-        };
-        let Ok(permit) = Arc::clone(&self.asking).try_acquire_owned() else {
-            let crowd = format!("{MAX_ASKING} requests of the history are under way; try again");
-            return self.send_line(&Reply::Error(Failure::failed(crowd))).await;
+        let (past, permit) = match self.may_ask() {
+            Ok(may) => may,
+            Err(failure) => return self.send_line(&Reply::Error(failure)).await,
         };
         let (parts, mut ready) = mpsc::channel(4);
         let work = tokio::task::spawn_blocking(move || {
@@ -175,12 +223,13 @@ impl<S: Service> Connection<S> {
         match work.await {
             Ok(Ok(answer)) => self.send(answer).await,
             Ok(Err(failure)) => self.send_line(&Reply::Error(failure)).await,
-            Err(error) => {
-                let broken = Failure::failed(format!("the history was not read: {error}"));
-                self.send_line(&Reply::Error(broken)).await
-            }
+            Err(error) => self.send_line(&Reply::Error(broken(&error))).await,
         }
     }
+}
+
+fn broken(error: &JoinError) -> Failure {
+    Failure::failed(format!("the history was not read: {error}"))
 }
 
 fn answer(

@@ -16,6 +16,7 @@ use crate::{
     engine::{
         events::{AttackEnd, EventKind},
         monitor::record::SessionRecord,
+        suggest::Sightings,
     },
     store::history::SessionState,
 };
@@ -25,8 +26,14 @@ struct Standing;
 
 impl Service for Standing {
     async fn call(&self, request: Request) -> Result<Answer, Failure> {
-        assert!(matches!(request, Request::Report(_)), "{request:?}");
-        Answer::of(&"how it stands")
+        match request {
+            Request::Report(_) => Answer::of(&"how it stands"),
+            Request::AllowSuggest(wanted) => {
+                let past = wanted.past.as_deref().map(|past| past.since);
+                Answer::of(&(wanted.min_days, past))
+            }
+            other => panic!("{other:?}"),
+        }
     }
 }
 
@@ -69,6 +76,16 @@ impl Past for Many {
             ),
         });
         Err(Failure::failed("the file is damaged"))
+    }
+
+    fn suggest(&self, wanted: &SuggestWanted) -> Result<SuggestPast, Failure> {
+        let until = Timestamp::UNIX_EPOCH;
+        Ok(SuggestPast {
+            since: wanted.since(until),
+            until,
+            begins: None,
+            sightings: Sightings::default(),
+        })
     }
 
     fn report(&self, _: ReportWanted, posture: Value) -> Result<Value, Failure> {
@@ -163,6 +180,28 @@ async fn what_fails_is_told_behind_what_was_read() {
             .ask(&Request::Report(ReportWanted::default()))
             .unwrap();
         assert_eq!(report, "how it stands");
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_history_is_asked_first_what_to_propose_from() {
+    with_server(Some(Arc::new(Many)), |path| {
+        let mut client = Client::connect(path).unwrap();
+        let request = Request::AllowSuggest(SuggestWanted {
+            min_days: Some(3),
+            ..SuggestWanted::default()
+        });
+        let (min_days, since): (Option<u64>, Option<Timestamp>) = client.ask(&request).unwrap();
+        assert_eq!(min_days, Some(3));
+        assert_eq!(since, Some("1969-12-02T00:00:00Z".parse().unwrap()));
+    })
+    .await;
+    let suggest = Request::AllowSuggest(SuggestWanted::default());
+    with_server(None, move |path| {
+        let mut client = Client::connect(path).unwrap();
+        let failed = client.ask::<Value>(&suggest).unwrap_err();
+        assert_eq!(failed.to_string(), "this daemon keeps no history");
     })
     .await;
 }

@@ -12,6 +12,7 @@ use super::{
     VERSION,
     ban_view::BanTerms,
     past::{PastEventsWanted, PastSessionsWanted, ReportWanted},
+    suggest_view::SuggestWanted,
 };
 use crate::{
     diagnostic::quoted,
@@ -188,6 +189,10 @@ pub enum Request {
         /// The address.
         address: IpAddr,
     },
+    /// Entries proposed from what monitor mode saw: parts of
+    /// [`SuggestedEntry`](super::suggest_view::SuggestedEntry), then a
+    /// [`SuggestReport`](super::suggest_view::SuggestReport). Nothing changes.
+    AllowSuggest(SuggestWanted),
     /// What happens to a packet: [`Explanation`](super::view::Explanation).
     Explain {
         /// The packet.
@@ -252,7 +257,7 @@ pub enum Request {
 }
 
 /// The verbs of the protocol, as an error names them.
-pub const VERBS: [&str; 23] = [
+pub const VERBS: [&str; 24] = [
     "status",
     "counters",
     "reload",
@@ -265,6 +270,7 @@ pub const VERBS: [&str; 23] = [
     "allow-list",
     "allow-import",
     "allow-test",
+    "allow-suggest",
     "explain",
     "sessions",
     "sources",

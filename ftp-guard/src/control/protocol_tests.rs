@@ -37,6 +37,13 @@ fn every_request() -> Vec<Request> {
         Request::AllowTest {
             address: "192.0.2.1".parse().unwrap(),
         },
+        Request::AllowSuggest(SuggestWanted {
+            since: Some("2030-01-01T00:00:00Z".parse().unwrap()),
+            min_sessions: Some(2),
+            min_days: Some(3),
+            anonymous: true,
+            past: None,
+        }),
         Request::Explain {
             packet: Question {
                 source: "192.0.2.1".parse().unwrap(),

@@ -29,6 +29,7 @@ use super::{
     past::{MAX_ASKING, Past, Question},
     protocol::{EXIT_NOT_PERMITTED, Failure, Reply, Request, decode_request, encode},
     session_view::{SessionMember, SourceView},
+    suggest_view::SuggestedEntry,
     view::EntryView,
 };
 
@@ -43,6 +44,8 @@ pub enum Members {
     Sources(Vec<SourceView>),
     /// Of bans.
     Bans(Vec<BanView>),
+    /// Of entries that are proposed.
+    Suggested(Vec<SuggestedEntry>),
 }
 
 /// What a request that was done answers with.
@@ -252,6 +255,7 @@ impl<S: Service> Connection<S> {
             Ok(Some(Request::HistoryEvents(wanted))) => self.past(Question::Events(wanted)).await,
             Ok(Some(Request::SessionsPast(wanted))) => self.past(Question::Sessions(wanted)).await,
             Ok(Some(Request::Report(wanted))) => self.report(wanted).await,
+            Ok(Some(Request::AllowSuggest(wanted))) => self.suggest(wanted).await,
             Ok(Some(request)) => match self.service.call(request).await {
                 Ok(answer) => self.send(answer).await,
                 Err(failure) => self.send_line(&Reply::Error(failure)).await,
@@ -266,6 +270,7 @@ impl<S: Service> Connection<S> {
             Some(Members::Sessions(sessions)) => self.parts(sessions).await?,
             Some(Members::Sources(sources)) => self.parts(sources).await?,
             Some(Members::Bans(bans)) => self.parts(bans).await?,
+            Some(Members::Suggested(entries)) => self.parts(entries).await?,
             None => {}
         }
         self.send_line(&Reply::Result(answer.result)).await

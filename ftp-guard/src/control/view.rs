@@ -14,6 +14,7 @@ use super::{
     name_view::{HostView, NamesView},
     protocol::ModeName,
     session_view::{PassiveView, SessionCounts, TableView},
+    would_drop_view::WouldDropView,
 };
 
 /// An interface with the guard's program on it, as the kernel tells it.
@@ -172,6 +173,9 @@ pub struct Status {
     /// Floods and what is done about them; absent without a daemon.
     #[serde(default)]
     pub flood: Option<FloodView>,
+    /// The clients that would have been kept out; absent in enforce mode and without a daemon.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub would_drop: Option<WouldDropView>,
     /// Counters of the XDP program that are not zero.
     pub counters: Vec<CounterView>,
     /// Those of the classifier on egress; the class is that of the source port.

@@ -22,6 +22,7 @@ use super::{
     sessions::Sessions,
     wanted::Wanted,
     watch::Watched,
+    witness::WitnessHandle,
 };
 use crate::{
     config::{Config, PortRange},
@@ -92,6 +93,8 @@ pub struct Guard<K> {
     pub(super) fallbacks: Fallbacks,
     /// What sessions do.
     pub(super) monitor: MonitorHandle,
+    /// Who would have been kept out.
+    pub(super) witness: WitnessHandle,
     /// Where events and sessions are kept and exported.
     pub(super) history: Option<HistoryHandle>,
     /// Whether events are written to the log.
@@ -152,6 +155,7 @@ impl<K: Kernel> Guard<K> {
             defence: Defence::default(),
             fallbacks: Fallbacks::default(),
             monitor,
+            witness: WitnessHandle::default(),
             history: None,
             journal: watch::Sender::new(journal),
             live: watch::Sender::default(),

@@ -19,11 +19,13 @@ use crate::{
         feed,
         past::{Past, PastEventsWanted, PastSessionsWanted, ReportWanted},
         protocol::Failure,
+        suggest_view::{SuggestPast, SuggestWanted},
     },
     engine::{
         events::Event,
         monitor::record::SessionRecord,
         report::{Coverage, Gatherer, Posture},
+        suggest::Sightings,
     },
     store::{
         export::{Export, ExportSink},
@@ -282,6 +284,26 @@ impl Past for HistoryHandle {
         let report = gatherer.finish((since, until), made, coverage, posture);
         serde_json::to_value(report)
             .map_err(|error| Failure::failed(format!("cannot write the report: {error}")))
+    }
+
+    fn suggest(&self, wanted: &SuggestWanted) -> Result<SuggestPast, Failure> {
+        let until = Timestamp::now();
+        let since = wanted.since(until);
+        let mut reader = self.reader()?;
+        let mut sightings = Sightings::default();
+        let extent = reader
+            .extent(since)
+            .and_then(|extent| {
+                reader.every_session(since, until, |record| sightings.session(&record))?;
+                Ok(extent)
+            })
+            .map_err(|error| self.unreadable(&error))?;
+        Ok(SuggestPast {
+            since,
+            until,
+            begins: extent.oldest.filter(|oldest| *oldest > since),
+            sightings,
+        })
     }
 }
 

@@ -127,6 +127,37 @@ async fn a_reload_switches_it_off_and_the_answer_names_the_key() {
     handle.stop();
 }
 
+#[tokio::test]
+async fn clients_that_would_have_been_dropped_are_found_in_the_history() {
+    let folder = tempfile::tempdir().unwrap();
+    let handle = HistoryHandle::start(&config(folder.path(), ""), tables(false)).unwrap();
+    handle.session(&record(1));
+    let mut stranger = record(2);
+    stranger.would_drop = Some("not_listed".into());
+    stranger.client.set_ip([192, 0, 2, 8].into());
+    handle.session(&stranger);
+    until("both are written", || {
+        handle.history().figures().written == 2
+    })
+    .await;
+    let past = handle.suggest(&SuggestWanted::default()).unwrap();
+    let clients: Vec<_> = past
+        .sightings
+        .clients()
+        .map(|(client, evidence)| (client.to_string(), evidence.sessions))
+        .collect();
+    assert_eq!(clients, [("192.0.2.8".to_owned(), 1)]);
+    assert!(past.begins.is_some(), "it is younger than 30 days");
+    let wanted = SuggestWanted {
+        since: Some(Timestamp::now() + jiff::SignedDuration::from_hours(1)),
+        ..SuggestWanted::default()
+    };
+    let later = handle.suggest(&wanted).unwrap();
+    // What lives is of every time.
+    assert_eq!(later.sightings.len(), 1);
+    handle.stop();
+}
+
 #[test]
 fn tables_that_were_found_keep_their_name() {
     let (new, found) = (tables(false), tables(true));

@@ -30,8 +30,10 @@ mod service;
 mod sessions;
 pub mod start;
 pub mod status;
+mod suggest;
 pub mod wanted;
 pub mod watch;
+pub mod witness;
 
 #[cfg(test)]
 mod tests;
@@ -62,6 +64,7 @@ use self::{
     history::HistoryHandle,
     inputs::Inputs,
     kernel::Kernel,
+    monitor::Keeping,
     names::Names,
     owner::{Ended, Owner},
     reload::Cause,
@@ -262,6 +265,7 @@ async fn serve<K: Kernel>(
     let monitor = guard.monitor().clone();
     let live = guard.live_sessions();
     let asking = guard.asking();
+    let witness = guard.witness().clone();
     let summary = service::summary(guard.config());
     let (owner, reports) = Owner::spawn(guard).map_err(|error| broken("owner thread", error))?;
     let (stop, stopped) = tokio::sync::watch::channel(false);
@@ -296,8 +300,12 @@ async fn serve<K: Kernel>(
         live,
         events.clone(),
         consequences,
-        history,
+        Keeping {
+            history,
+            witness: witness.clone(),
+        },
     ));
+    tasks.spawn(witness::follow(events.from_oldest(), witness));
     tasks.spawn(events::forward(rings.reported, events));
     tasks.spawn(logging);
     if let Some(asking) = asking {

@@ -14,7 +14,7 @@ use tokio::{
     time::{MissedTickBehavior, interval},
 };
 
-use super::{detect::Consequences, history::HistoryHandle};
+use super::{detect::Consequences, history::HistoryHandle, witness::WitnessHandle};
 use crate::{
     control::feed::{EventSink, Reader},
     datapath::TextReader,
@@ -47,6 +47,15 @@ pub struct Live {
     pub at: Timestamp,
     /// Their numbers.
     pub sessions: Arc<HashSet<u64>>,
+}
+
+/// Where sessions go that have ended.
+#[derive(Clone, Debug)]
+pub struct Keeping {
+    /// Where they are kept and exported.
+    pub history: HistoryHandle,
+    /// Where those are counted that would have been kept out.
+    pub witness: WitnessHandle,
 }
 
 /// The way to the monitor. Clones lead to the same one.
@@ -245,7 +254,7 @@ pub async fn follow(
     mut live: watch::Receiver<Option<Live>>,
     events: EventSink,
     mut consequences: Consequences,
-    history: HistoryHandle,
+    keeping: Keeping,
 ) {
     let mut happened: Reader = events.from_next();
     let mut told_living = false;
@@ -265,7 +274,7 @@ pub async fn follow(
                 let live = live.borrow_and_update().clone();
                 if let Some(live) = live.as_ref().filter(|_| !told_living) {
                     let numbers: Vec<u64> = live.sessions.iter().copied().collect();
-                    history.history().living(&numbers);
+                    keeping.history.history().living(&numbers);
                     told_living = true;
                 }
                 consequences.flush();
@@ -278,7 +287,8 @@ pub async fn follow(
             events.publish_all(round.events);
         }
         for record in &round.ended {
-            history.session(record);
+            keeping.history.session(record);
+            keeping.witness.session(record);
         }
         tokio::time::sleep(BATCH).await;
     }

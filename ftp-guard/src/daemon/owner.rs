@@ -252,6 +252,7 @@ fn answer<K: Kernel>(guard: &mut Guard<K>, request: Request) -> Result<Answer, F
         }
         Request::AllowImport { name, text, .. } => Answer::of(&guard.allow_import(&name, &text)?),
         Request::AllowTest { address } => Answer::of(&guard.allow_test(address)?),
+        Request::AllowSuggest(wanted) => guard.allow_suggest(&wanted),
         Request::Explain { packet } => Answer::of(&guard.explain(&packet)?),
         Request::Sessions { client } => guard.session_list(client),
         Request::Sources { client } => guard.source_list(client),

@@ -189,7 +189,7 @@ impl<K: Kernel> Guard<K> {
     }
 
     /// The most specific entry of the files around `address`, which the kernel no longer holds.
-    fn expired(&self, address: IpAddr) -> Option<Entry> {
+    pub(super) fn expired(&self, address: IpAddr) -> Option<Entry> {
         // At the beginning of Unix time nothing has expired.
         self.set.lookup(address, Timestamp::UNIX_EPOCH)
     }

@@ -94,6 +94,7 @@ impl<K: Kernel> Guard<K> {
                 names: self.names_view(),
             },
             flood: Some(flood),
+            would_drop: self.would_drop(mode.mode)?,
             counters: counter_views(counters),
             egress_counters: counter_views(egress),
             control_counters: counter_views(control),

@@ -4,6 +4,7 @@ mod export;
 mod import;
 mod named;
 mod shown;
+mod suggest;
 
 use std::{
     io::{self, Write},
@@ -103,6 +104,17 @@ enum Verb {
         ftp-guard allow export --format nft --name partners | nft -f -\n  \
         ftp-guard allow export --format ipset --active | ipset restore")]
     Export(export::Args),
+    /// Propose entries from what monitor mode saw.
+    ///
+    /// Clients that enforce mode would have kept out, and that have logged in: each is a line of an allowlist, with its
+    /// evidence as a comment. Four addresses of an IPv4 /24, or two of an IPv6 /64, stand for all of it if nobody in it was
+    /// refused. Under TLS a session with a data connection counts as one with a login. It needs the history
+    /// (`[history]` of the configuration), and changes nothing without --apply.
+    #[command(after_help = "Examples:\n  \
+        ftp-guard allow suggest\n  \
+        ftp-guard allow suggest --since 14d --min-days 2 > /etc/ftp-guard/allow.d/partners.list\n  \
+        ftp-guard allow suggest --apply")]
+    Suggest(suggest::Args),
     /// Tell whether an address may use FTP, and which entry decides.
     Test {
         /// The address.
@@ -137,6 +149,7 @@ impl Args {
             Verb::List { json } => list(&target, json),
             Verb::Import(args) => import::import(&target, &args),
             Verb::Export(args) => export::export(&target, &args),
+            Verb::Suggest(args) => suggest::suggest(&target, &args),
             Verb::Test { address, json } => test(&target, address, json),
         }
     }

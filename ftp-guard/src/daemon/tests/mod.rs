@@ -14,4 +14,6 @@ mod overdue;
 mod service;
 mod sessions;
 mod state;
+mod suggest;
 mod transition;
+mod witness;

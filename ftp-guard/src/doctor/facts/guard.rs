@@ -226,6 +226,7 @@ pub(in crate::doctor) mod tests {
             passive_ports: None,
             tables: Vec::new(),
             flood: None,
+            would_drop: None,
             counters: Vec::new(),
             egress_counters: Vec::new(),
             control_counters: Vec::new(),
