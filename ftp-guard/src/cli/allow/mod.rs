@@ -112,7 +112,7 @@ enum Verb {
     /// (`[history]` of the configuration), and changes nothing without --apply.
     #[command(after_help = "Examples:\n  \
         ftp-guard allow suggest\n  \
-        ftp-guard allow suggest --since 14d --min-days 2 > /etc/ftp-guard/allow.d/partners.list\n  \
+        ftp-guard allow suggest --since 14d --min-days 2 > /etc/ftp-guard/allow.d/seen.list\n  \
         ftp-guard allow suggest --apply")]
     Suggest(suggest::Args),
     /// Tell whether an address may use FTP, and which entry decides.
