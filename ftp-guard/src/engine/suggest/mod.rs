@@ -1,7 +1,7 @@
 //! Entries for the allowlist, proposed from what monitor mode saw: sessions of clients that enforce mode would
 //! have kept out.
 //!
-//! [`Sightings`] sums the sessions of each client up, [`propose`] turns that into entries and says of everybody
+//! [`Sightings`] sums the sessions of each client up, [`propose()`] turns that into entries and says of everybody
 //! else why there is none. Nobody gets an entry without a login that succeeded, and no entry is wider than what was
 //! seen of a network bears out.
 
