@@ -12,7 +12,8 @@ pub struct Counter {
     /// Packets, since the table was made.
     pub packets: u64,
     /// Bytes of those packets as the hook sees them: from the Ethernet header to the end of the
-    /// frame, without the frame check sequence.
+    /// frame, without the frame check sequence. Of a frame in several buffers, what is behind the IP packet counts only
+    /// if it is in the same one as its end.
     pub bytes: u64,
 }
 

@@ -37,7 +37,7 @@ pub trait Access {
 
 /// Bytes of the whole frame, those outside the linear part included (kernel 5.18).
 #[inline(always)]
-fn frame_len(ctx: &XdpContext) -> usize {
+pub fn frame_len(ctx: &XdpContext) -> usize {
     // SAFETY: the context is the one that the kernel handed to this program.
     unsafe { bpf_xdp_get_buff_len(ctx.ctx) as usize }
 }
@@ -51,14 +51,41 @@ pub struct Linear<'a> {
 }
 
 impl<'a> Linear<'a> {
+    /// A frame of `len` bytes.
     #[inline(always)]
-    pub fn new(ctx: &'a XdpContext) -> Self {
+    pub fn new(ctx: &'a XdpContext, len: usize) -> Self {
         Self {
             ctx,
             data: ctx.data(),
             data_end: ctx.data_end(),
-            len: frame_len(ctx),
+            len,
         }
+    }
+
+    /// The linear part alone, as if it were the whole frame: whether it is, only the helper knows, and a call is much for
+    /// a frame that is none of FTP. With addresses that are read once more behind it: what the verifier learns of these
+    /// does not multiply the ways from there on.
+    #[inline(always)]
+    pub fn alone(ctx: &'a XdpContext) -> Self {
+        // SAFETY: the context is the one that the kernel handed to this program.
+        let [data, data_end] = unsafe {
+            [
+                (&raw const (*ctx.ctx).data).read_volatile() as usize,
+                (&raw const (*ctx.ctx).data_end).read_volatile() as usize,
+            ]
+        };
+        Self {
+            ctx,
+            data,
+            data_end,
+            len: data_end - data,
+        }
+    }
+
+    /// What it was made of.
+    #[inline(always)]
+    pub fn context(&self) -> &'a XdpContext {
+        self.ctx
     }
 
     /// Whether the linear part is the whole frame.
@@ -109,12 +136,10 @@ pub struct Scattered<'a> {
 }
 
 impl<'a> Scattered<'a> {
+    /// A frame of `len` bytes.
     #[inline(always)]
-    pub fn new(ctx: &'a XdpContext) -> Self {
-        Self {
-            ctx,
-            len: frame_len(ctx),
-        }
+    pub fn new(ctx: &'a XdpContext, len: usize) -> Self {
+        Self { ctx, len }
     }
 
     /// Copies `len` bytes from `offset` to `target`; whether they were there.

@@ -9,9 +9,30 @@ use ftp_guard_common::{
 };
 
 use crate::{
+    access::{Access as _, Linear},
     maps::{self, stats::Hook},
     policy::Judgement,
+    trace,
 };
+
+/// As [`finish`], of a packet of the ingress hook that passes, or that enforce mode drops without a word: where it has no
+/// deadline, and no event is due. Nothing of any other: it is not counted.
+#[inline(always)]
+pub fn finish_plain(frame: &Linear<'_>, judgement: &Judgement) -> Option<Verdict> {
+    let (hook, reason) = (Hook::Ingress, judgement.reason);
+    let verdict = reason.verdict();
+    if verdict != Verdict::Pass {
+        let config = maps::config::get()?;
+        let enforces =
+            config.mode == Mode::Enforce as u32 && config.mode_setting().deadline_ns().is_none();
+        if !enforces || !maps::events::leave_out(hook as u32, reason as u32, &config.events) {
+            return None;
+        }
+    }
+    count(hook, frame.len(), judgement, verdict);
+    trace::judged(frame.context(), verdict, judgement);
+    Some(verdict)
+}
 
 /// Counts the packet and returns what is done with it. Monitor mode turns a drop into `WouldDrop`, and lets
 /// pass what enforce mode would answer.
@@ -30,6 +51,12 @@ pub fn finish(hook: Hook, bytes: usize, judgement: &Judgement) -> Verdict {
     if matches!(verdict, Verdict::Drop | Verdict::WouldDrop) {
         report(hook as u32, bytes as u32, verdict, judgement.reason);
     }
+    count(hook, bytes, judgement, verdict);
+    verdict
+}
+
+#[inline(always)]
+fn count(hook: Hook, bytes: usize, judgement: &Judgement, verdict: Verdict) {
     let key = StatsKey {
         verdict,
         reason: judgement.reason,
@@ -37,7 +64,6 @@ pub fn finish(hook: Hook, bytes: usize, judgement: &Judgement) -> Verdict {
         family: judgement.family,
     };
     maps::stats::count(hook, key, bytes);
-    verdict
 }
 
 /// Reports a drop, as often as its reason may be. A subprogram: it has a stack frame of its own.

@@ -41,17 +41,17 @@ use crate::{
 /// The XDP hook: judges every packet that arrives on a guarded interface.
 #[xdp(frags)]
 pub fn ftpg_xdp(ctx: XdpContext) -> u32 {
-    let linear = Linear::new(&ctx);
+    if let Some(verdict) = policy::plain::judge(&ctx) {
+        return action(verdict);
+    }
+    let len = access::frame_len(&ctx);
+    let linear = Linear::new(&ctx, len);
     let verdict = if linear.is_whole() {
         judge(&ctx, &linear)
     } else {
-        judge(&ctx, &Scattered::new(&ctx))
+        judge(&ctx, &Scattered::new(&ctx, len))
     };
-    match verdict {
-        Verdict::Pass | Verdict::WouldDrop => xdp_action::XDP_PASS,
-        Verdict::Drop => xdp_action::XDP_DROP,
-        Verdict::Answer => xdp_action::XDP_TX,
-    }
+    action(verdict)
 }
 
 /// The egress hook: learns what servers do, and stops what they must not.
@@ -90,6 +90,15 @@ fn act(verdict: Verdict) -> i32 {
     match verdict {
         Verdict::Pass | Verdict::WouldDrop => TC_ACT_UNSPEC,
         Verdict::Drop | Verdict::Answer => TC_ACT_SHOT,
+    }
+}
+
+#[inline(always)]
+fn action(verdict: Verdict) -> u32 {
+    match verdict {
+        Verdict::Pass | Verdict::WouldDrop => xdp_action::XDP_PASS,
+        Verdict::Drop => xdp_action::XDP_DROP,
+        Verdict::Answer => xdp_action::XDP_TX,
     }
 }
 

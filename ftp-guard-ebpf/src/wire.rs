@@ -23,6 +23,7 @@ unsafe impl<T: Plain, const N: usize> Plain for [T; N] {}
 pub struct EtherType(pub u16);
 
 impl EtherType {
+    pub const ARP: Self = Self(0x0806);
     pub const IPV4: Self = Self(0x0800);
     pub const IPV6: Self = Self(0x86dd);
 

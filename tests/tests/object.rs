@@ -47,11 +47,12 @@ use ftp_guard_tests::{report, stack};
 const LOG_MAP: &str = "AYA_LOGS";
 
 /// Room for the programs to work in, which is nobody else's.
-const SCRATCH_MAPS: [&str; 5] = [
+const SCRATCH_MAPS: [&str; 6] = [
     "FTPG_SCRATCH",
     "FTPG_PACKET",
     "FTPG_RECLAIM",
     "FTPG_ANSWER",
+    "FTPG_CLOCK",
     "FTPG_ODD_PORTS",
 ];
 

@@ -108,6 +108,20 @@ const fn is_inside(last: u32, prefix: u32) -> bool {
     (last << 1 ^ prefix) & !(marker.wrapping_mul(2).wrapping_sub(1)) == 0
 }
 
+/// Whether it is plain at once that the list says nothing of an address, without a search: its /16 has no bit, or its /24
+/// has none and the default is nothing. The words are loaded in the order in which [`find`] does, which the writer relies
+/// on.
+#[inline(always)]
+pub fn says_nothing(memory: &impl Memory, address: u32) -> bool {
+    let net = address >> 16;
+    if memory.known(net >> 6) >> (net & 63) & 1 == 0 {
+        return true;
+    }
+    let root = memory.root(net);
+    let bit = memory.bits(address >> 14) >> (address >> 8 & 63) & 1;
+    bit == 0 && Outcome(root as u16) == Outcome::NONE
+}
+
 /// What the list says of an address.
 #[inline(always)]
 pub fn find(memory: &impl Memory, address: u32) -> Outcome {

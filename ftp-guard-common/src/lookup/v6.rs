@@ -505,6 +505,22 @@ pub fn find_in(memory: &impl Memory, table: Table, high: u64, low: u64) -> Outco
     }
 }
 
+/// Whether it is plain at once that the list says nothing of an address, of which `high` are the first 64 bits: its /16 has
+/// no prefix but longer ones, and the filter knows none of its units. The root is loaded first, as in [`find_in`]: the
+/// writer puts a grace between what takes the place of something and the end of that.
+#[inline(always)]
+pub fn says_nothing(memory: &impl Memory, high: u64) -> bool {
+    let word = memory.root((high >> 48) as u32);
+    if word == 0 {
+        return true;
+    }
+    let root = Root::unpack(word);
+    root.outcome == Outcome::NONE
+        && root.list == 0
+        && !(root.has_48 && is_set(memory, Unit::of_48(high).bit_48()))
+        && !(root.has_32 && is_set(memory, Unit::of_32(high).bit_32()))
+}
+
 #[inline(always)]
 fn is_set(memory: &impl Memory, bit: u32) -> bool {
     memory.filter(bit >> 6) >> (bit & 63) & 1 != 0

@@ -14,7 +14,7 @@ use ftp_guard_common::{class::Family, limits::Primed};
 
 use super::{TCP_LEN, ask, mss_option, options, words};
 use crate::{
-    access::{Linear, Scattered},
+    access::{Linear, Scattered, frame_len},
     maps::{
         self,
         primed::{HEAD, NO_SCALE, Room},
@@ -52,7 +52,7 @@ const TIMESTAMP_SACK: u32 = 1 << 4;
 /// interface that it came from.
 #[inline(never)]
 pub fn answer(ctx: &XdpContext, packet: &Packet) -> bool {
-    let frame = Linear::new(ctx);
+    let frame = Linear::new(ctx, frame_len(ctx));
     // Nobody sends a request so; and its buffers could not be joined.
     if !frame.is_whole() {
         return false;
@@ -67,7 +67,7 @@ pub fn answer(ctx: &XdpContext, packet: &Packet) -> bool {
     if !(MIN_NETWORK..=MAX_NETWORK).contains(&network) {
         return false;
     }
-    let bytes = Scattered::new(ctx);
+    let bytes = Scattered::new(ctx, frame_len(ctx));
     let begin = packet.transport + TCP_LEN;
     let len = packet.segment.payload.wrapping_sub(begin) as u32;
     // SAFETY: `options::read` hands in a buffer and no more bytes than fit.

@@ -10,7 +10,7 @@ use super::{
     words,
 };
 use crate::{
-    access::Scattered,
+    access::{Scattered, frame_len},
     maps::{
         self,
         primed::{OPTIONS, Room},
@@ -39,7 +39,7 @@ pub fn prime(ctx: &XdpContext, packet: &Packet) -> bool {
     }
     room.options.bytes = [0; OPTIONS];
     let bounded = (black_box(len - 1) & (OPTIONS - 1)) + 1;
-    let frame = Scattered::new(ctx);
+    let frame = Scattered::new(ctx, frame_len(ctx));
     let target = room.options.bytes.as_mut_ptr();
     // SAFETY: the target has room for the largest `bounded`.
     if !unsafe { frame.copy(packet.transport, target, bounded as u32) }

@@ -2,8 +2,8 @@
 
 use aya_ebpf::{
     Global,
-    btf_maps::Array,
-    helpers::{bpf_ktime_get_coarse_ns, bpf_ktime_get_ns, bpf_ktime_get_tai_ns},
+    btf_maps::{Array, PerCpuArray},
+    helpers::{bpf_jiffies64, bpf_ktime_get_coarse_ns, bpf_ktime_get_ns, bpf_ktime_get_tai_ns},
     macros::btf_map,
 };
 use ftp_guard_common::config::{GuardConfig, Mode, ROLE_UNSAID, Role};
@@ -95,9 +95,38 @@ pub fn unix_time_s() -> u64 {
     tai.wrapping_sub(offset as u64) / 1_000_000_000
 }
 
-/// CLOCK_MONOTONIC in nanoseconds, as of the last tick (kernel 5.11).
+/// The last word of the coarse clock on a CPU.
+#[repr(C)]
+struct Clock {
+    tick: u64,
+    now: u64,
+}
+
+#[btf_map]
+static FTPG_CLOCK: PerCpuArray<Clock, 1> = PerCpuArray::new();
+
+/// CLOCK_MONOTONIC in nanoseconds, as of the last tick (kernel 5.11) or the one before. The clock is asked once a tick:
+/// the number of ticks is one load, and the clock a call.
 #[inline(always)]
 pub fn now() -> u64 {
+    // SAFETY: the helper takes nothing and only reads a number.
+    let tick = unsafe { bpf_jiffies64() };
+    let Some(clock) = FTPG_CLOCK.get_ptr_mut(0) else {
+        return coarse_now();
+    };
+    // SAFETY: the slot belongs to this CPU. A program that interrupts this one between the stores finds an old tick
+    // and asks for itself.
+    unsafe {
+        if (&raw const (*clock).tick).read_volatile() != tick {
+            (&raw mut (*clock).now).write_volatile(coarse_now());
+            (&raw mut (*clock).tick).write_volatile(tick);
+        }
+        (&raw const (*clock).now).read_volatile()
+    }
+}
+
+#[inline(always)]
+fn coarse_now() -> u64 {
     // SAFETY: the helper takes nothing and only reads a clock.
     unsafe { bpf_ktime_get_coarse_ns() }
 }

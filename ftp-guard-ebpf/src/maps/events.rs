@@ -21,6 +21,23 @@ static FTPG_EVENTS: RingBuf<Event, { EVENTS_BYTES as usize }> = RingBuf::new();
 #[btf_map]
 static FTPG_EVENT_BUD: PerCpuArray<EventBudget, BUDGETS> = PerCpuArray::new();
 
+/// Counts a drop as one that is not reported, if it is clear at a glance that it may not be; whether it did.
+#[inline(always)]
+pub fn leave_out(hook: u32, reason: u32, rate: &Rate) -> bool {
+    let Some(budget) = FTPG_EVENT_BUD.get_ptr_mut(hook * REASON_SLOTS + reason) else {
+        return false;
+    };
+    // SAFETY: as for `take`.
+    let budget = unsafe { &mut *budget };
+    // SAFETY: as in `take`.
+    let is_spent = rate.interval_ns == 0 || budget.tick == unsafe { bpf_jiffies64() };
+    if is_spent {
+        budget.suppressed += 1;
+        budget.suppressed_total += 1;
+    }
+    is_spent
+}
+
 /// Whether an event of a hook and reason may be reported: the time, and how many were not since the last
 /// one; else it is counted as one that was not.
 #[inline(always)]

@@ -101,6 +101,18 @@ pub fn is_listed(destination: &EndpointKey) -> bool {
     of(&destination.address, destination.family) as u8 == 0
 }
 
+/// Whether the allowlist says nothing of an IPv4 address, by a search.
+#[inline(always)]
+pub fn says_nothing_v4(address: u32) -> bool {
+    search_v4(address) == u32::from(Outcome::NONE.0)
+}
+
+/// Whether the allowlist says nothing of an IPv6 address in host order, by a search. Without bans.
+#[inline(always)]
+pub fn says_nothing_v6(high: u64, low: u64) -> bool {
+    look_up(high, low, Family::Ipv6 as u32) as u8 == NOT_LISTED
+}
+
 // What `look_up` returns in its lowest byte: functions that are not inlined return plain numbers.
 const BANNED: u8 = Reason::Banned as u8;
 const EXCLUDED: u8 = Reason::Excluded as u8;

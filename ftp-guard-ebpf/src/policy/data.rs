@@ -88,7 +88,7 @@ fn early(packet: &Packet, now: u64) -> u32 {
 /// Judges a segment of a data connection that is known; nothing when it is not.
 #[inline(always)]
 fn known(packet: &mut Packet, direction: Direction) -> Result<Option<Reason>, Reason> {
-    let (key, segment) = (&packet.key, &packet.segment);
+    let key = &packet.key;
     let Some(flow) = maps::flows::get(key) else {
         return Ok(None);
     };

@@ -5,6 +5,7 @@ pub mod commands;
 pub mod data;
 mod limits;
 mod malformed;
+pub mod plain;
 pub mod session;
 mod traffic;
 

@@ -2,7 +2,10 @@
 
 use std::collections::HashMap;
 
-use ftp_guard_common::lookup::v4::{self, Memory};
+use ftp_guard_common::lookup::{
+    Outcome,
+    v4::{self, Memory},
+};
 
 use super::{super::plan::Step, *};
 
@@ -110,6 +113,9 @@ fn check_readers(world: &World, wanted: &Model, past: &Past, addresses: &[u32]) 
         let (before, after) = (answers(&world.model), answers(wanted));
         let check = |seen: &Seen<'_>| {
             let outcome = v4::find(seen, address);
+            if v4::says_nothing(seen, address) {
+                assert_eq!(outcome, Outcome::NONE, "{}", Ipv4Addr::from(address));
+            }
             let found = TIMES.map(|now_s| world.outcomes.found(outcome, now_s));
             assert!(
                 found == before || found == after,

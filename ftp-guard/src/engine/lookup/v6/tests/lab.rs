@@ -9,6 +9,7 @@ use std::{
 use ftp_guard_common::{
     allow::{AllowValue, EntryKind},
     lookup::{
+        Outcome,
         outcome::ROWS,
         v6::{self, FILTER_WORDS, HEAD_WORDS, LANES, Table},
     },
@@ -85,10 +86,12 @@ impl Lab {
         let wanted = sorted(&list);
         let look = |arrays: &Arrays, outcomes: &Outcomes| -> Vec<[Option<Found>; 4]> {
             let by_table = |address: &u128| {
-                TABLES.map(|table| {
-                    let says = v6::find_in(arrays, table, (address >> 64) as u64, *address as u64);
-                    outcomes.found(says, now_s)
-                })
+                let (high, low) = ((address >> 64) as u64, *address as u64);
+                let says = TABLES.map(|table| v6::find_in(arrays, table, high, low));
+                if v6::says_nothing(arrays, high) {
+                    assert_eq!(says, [Outcome::NONE; 4], "{address:x}");
+                }
+                says.map(|says| outcomes.found(says, now_s))
             };
             samples.iter().map(by_table).collect()
         };
