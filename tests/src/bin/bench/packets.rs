@@ -2,7 +2,7 @@
 //! a program that only returns `XDP_PASS`.
 
 use std::{
-    net::{IpAddr, Ipv4Addr, Ipv6Addr},
+    net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr},
     os::fd::{AsFd, BorrowedFd, OwnedFd},
     time::Duration,
 };
@@ -13,10 +13,12 @@ use ftp_guard::{
     frame::{FrameSpec, TcpFlags, tcp_frame},
 };
 use ftp_guard_common::{
+    address::FlowKey,
     allow::EntryKind,
     class::Family,
     config::{FLAG_ODD_PORTS, FLAG_TEXT},
     reason::Reason,
+    session::{Flow, FlowKind, Traffic},
 };
 use ftp_guard_tests::{
     model,
@@ -154,7 +156,7 @@ impl Suite for Packets {
                 format!("{:.1}", median(&over)),
                 format!("{:.1}", over[0]),
                 format!("{:.1}", over[over.len() - 1]),
-                format!("{:.0}", case.kind.target_ns()),
+                case.kind.target(),
             ]);
         }
         Ok(Section {
@@ -266,15 +268,17 @@ enum Kind {
     Udp,
     OtherTcp,
     UnlistedSyn,
+    LiveData,
     ListedData,
 }
 
 impl Kind {
-    const ALL: [Self; 5] = [
+    const ALL: [Self; 6] = [
         Self::Arp,
         Self::Udp,
         Self::OtherTcp,
         Self::UnlistedSyn,
+        Self::LiveData,
         Self::ListedData,
     ];
 
@@ -284,26 +288,36 @@ impl Kind {
             Self::Udp => "UDP",
             Self::OtherTcp => "TCP data to port 443",
             Self::UnlistedSyn => "unlisted SYN to port 21",
+            Self::LiveData => "data of a live connection to port 50000",
             Self::ListedData => "listed data of no connection to port 50000",
         }
     }
 
-    /// What the case should cost at the most, over the floor, in nanoseconds.
-    fn target_ns(self) -> f64 {
+    /// What the case should cost at the most, over the floor, in nanoseconds. Nobody has a right to be quick who sends
+    /// data on no connection.
+    fn target_ns(self) -> Option<f64> {
         match self {
-            Self::Arp | Self::Udp | Self::OtherTcp => 8.0,
-            Self::UnlistedSyn => 30.0,
-            Self::ListedData => 40.0,
+            Self::Arp | Self::Udp | Self::OtherTcp => Some(8.0),
+            Self::UnlistedSyn => Some(30.0),
+            Self::LiveData => Some(40.0),
+            Self::ListedData => None,
         }
     }
 
+    /// The target as text.
+    fn target(self) -> String {
+        self.target_ns()
+            .map_or_else(String::new, |ns| format!("{ns:.0}"))
+    }
+
+    /// Why it passes or not, by a program with empty tables.
     fn reason(self) -> Reason {
         match self {
             Self::Arp => Reason::NotIp,
             Self::Udp => Reason::NotTcp,
             Self::OtherTcp => Reason::NotFtp,
             Self::UnlistedSyn => Reason::NotListed,
-            Self::ListedData => Reason::NoFlow,
+            Self::LiveData | Self::ListedData => Reason::NoFlow,
         }
     }
 
@@ -316,7 +330,7 @@ impl Kind {
 
     /// Whether the allowlist is looked at.
     fn needs_list(self) -> bool {
-        matches!(self, Self::UnlistedSyn | Self::ListedData)
+        matches!(self, Self::UnlistedSyn | Self::LiveData | Self::ListedData)
     }
 }
 
@@ -338,7 +352,7 @@ struct Listed {
     program: OwnedFd,
     cases: Vec<Measured>,
     // The program's maps.
-    _guard: Guard,
+    guard: Guard,
 }
 
 impl Listed {
@@ -367,22 +381,40 @@ impl Listed {
             v6,
             program,
             cases,
-            _guard: guard,
+            guard,
         })
     }
 
     /// Every case follows a run of the floor, and has another source.
     fn round(&mut self, floor: &OwnedFd, repeat: u32) -> Result<()> {
         for case in &mut self.cases {
-            let frame = loop {
-                let frame = frame(&mut self.rng, case.kind, case.family, &self.v4, &self.v6);
+            let (frame, client) = loop {
+                let (frame, client) =
+                    frame(&mut self.rng, case.kind, case.family, &self.v4, &self.v6);
                 // A random source may be listed by chance.
                 if model::judge(&frame, &self.policy, now_s()).key.reason == case.kind.reason() {
-                    break frame;
+                    break (frame, client);
                 }
             };
+            let server = SocketAddr::new(server(case.family), DATA_PORT);
+            let key = FlowKey::new(SocketAddr::new(client, CLIENT_PORT), server);
+            if case.kind == Kind::LiveData {
+                let flow = Flow {
+                    traffic: Traffic {
+                        allow_generation: self.guard.allow_generation,
+                        ..Traffic::default()
+                    },
+                    kind: FlowKind::Passive as u8,
+                    established: 1,
+                    ..Flow::default()
+                };
+                self.guard.state().flows()?.set(key, flow)?;
+            }
             let floor = time(floor.as_fd(), &frame, repeat)?;
             let whole = time(self.program.as_fd(), &frame, repeat)?;
+            if case.kind == Kind::LiveData {
+                self.guard.state().flows()?.remove(key)?;
+            }
             case.floor_ns.push(floor);
             case.over_floor_ns.push(whole - floor);
         }
@@ -425,31 +457,45 @@ fn allowlist(rng: &mut StdRng, size: usize) -> (Policy, Vec<Ipv4Net>, Vec<Ipv6Ne
     (policy, v4, v6)
 }
 
-fn frame(rng: &mut StdRng, kind: Kind, family: Family, v4: &[Ipv4Net], v6: &[Ipv6Net]) -> Vec<u8> {
+const CLIENT_PORT: u16 = 40_000;
+const DATA_PORT: u16 = 50_000;
+
+fn server(family: Family) -> IpAddr {
+    match family {
+        Family::Ipv6 => Ipv6Addr::new(0x2001, 0xdb8, 0, 0, 0, 0, 0, 1).into(),
+        _ => Ipv4Addr::new(192, 0, 2, 1).into(),
+    }
+}
+
+/// A frame of a case, and the address it comes from.
+fn frame(
+    rng: &mut StdRng,
+    kind: Kind,
+    family: Family,
+    v4: &[Ipv4Net],
+    v6: &[Ipv6Net],
+) -> (Vec<u8>, IpAddr) {
     let (listed4, listed6) = (rng.random_range(0..v4.len()), rng.random_range(0..v6.len()));
     let source: IpAddr = match (kind, family) {
-        (Kind::ListedData, Family::Ipv6) => v6[listed6].addr().into(),
-        (Kind::ListedData, _) => v4[listed4].addr().into(),
+        (Kind::LiveData | Kind::ListedData, Family::Ipv6) => v6[listed6].addr().into(),
+        (Kind::LiveData | Kind::ListedData, _) => v4[listed4].addr().into(),
         (_, Family::Ipv6) => Ipv6Addr::from(rng.random::<u128>() >> 3 | 1 << 125).into(),
         _ => Ipv4Addr::from(rng.random::<u32>()).into(),
     };
-    let destination: IpAddr = match family {
-        Family::Ipv6 => Ipv6Addr::new(0x2001, 0xdb8, 0, 0, 0, 0, 0, 1).into(),
-        _ => Ipv4Addr::new(192, 0, 2, 1).into(),
-    };
+    let destination = server(family);
     let data = vec![0; 1400];
     let tcp = |port, flags, payload| {
         tcp_frame(&FrameSpec {
             source,
             destination,
-            source_port: 40_000,
+            source_port: CLIENT_PORT,
             destination_port: port,
             flags,
             vlans: Vec::new(),
             payload,
         })
     };
-    match (kind, source, destination) {
+    let frame = match (kind, source, destination) {
         (Kind::Arp, ..) => ethernet(Macs::default(), &[], 0x0806, &[0; 46]),
         (Kind::Udp, IpAddr::V4(source), IpAddr::V4(destination)) => {
             let mut packet = Ipv4::new(source, destination, data);
@@ -467,8 +513,9 @@ fn frame(rng: &mut StdRng, kind: Kind, family: Family, v4: &[Ipv4Net], v6: &[Ipv
         }
         (Kind::OtherTcp, ..) => tcp(443, TcpFlags::ACK, data),
         (Kind::UnlistedSyn, ..) => tcp(21, TcpFlags::SYN, Vec::new()),
-        (Kind::ListedData, ..) => tcp(50_000, TcpFlags::ACK, data),
-    }
+        (Kind::LiveData | Kind::ListedData, ..) => tcp(DATA_PORT, TcpFlags::ACK, data),
+    };
+    (frame, source)
 }
 
 impl Packets {
@@ -495,13 +542,13 @@ impl Packets {
                 .map_or("any".to_owned(), |entries| entries.to_string());
             let over = sorted(&case.over_floor_ns);
             text += &format!(
-                "| {} | {} | {entries} | {:.1} | {:.1} | {:.1} | {:.0} |\n",
+                "| {} | {} | {entries} | {:.1} | {:.1} | {:.1} | {} |\n",
                 case.kind.name(),
                 case.family.as_str(),
                 median(&over),
                 over[0],
                 over[over.len() - 1],
-                case.kind.target_ns()
+                case.kind.target()
             );
         }
         text
