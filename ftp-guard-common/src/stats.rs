@@ -12,8 +12,8 @@ pub struct Counter {
     /// Packets, since the table was made.
     pub packets: u64,
     /// Bytes of those packets as the hook sees them: from the Ethernet header to the end of the
-    /// frame, without the frame check sequence. Of a frame in several buffers, what is behind the IP packet counts only
-    /// if it is in the same one as its end.
+    /// frame, without the frame check sequence. Padding that a driver puts into another buffer than a whole packet of
+    /// less than 1,600 bytes is left out.
     pub bytes: u64,
 }
 

@@ -1,7 +1,13 @@
 //! Long lists while packets come as fast as a CPU can make them: what stays listed is never absent, and what is not
 //! listed never passes, through small changes, large ones, and arrays that grow.
 
-use std::{fs, net::IpAddr, thread, time::Duration};
+use std::{
+    fs,
+    net::IpAddr,
+    sync::atomic::{AtomicUsize, Ordering},
+    thread,
+    time::Duration,
+};
 
 use anyhow::{Result, ensure};
 use ftp_guard_tests::{
@@ -26,6 +32,8 @@ const LONG: usize = 40_000;
 const POOL: usize = 1 << 14;
 /// Small changes.
 const CHANGES: usize = 8;
+/// Bursts of the flood that come while the list changes a little.
+const BURSTS: usize = 2 * CHANGES;
 /// Processor time of a burst.
 const BURST: Duration = Duration::from_millis(60);
 /// Frames of others in all that time.
@@ -152,18 +160,17 @@ fn lists_change_and_grow_under_a_flood_without_a_wrong_verdict() -> Result<()> {
     let before = counts(&guard)?;
 
     let mut sent = Sent::default();
-    let mut bursts = 0_u64;
-    thread::scope(|scope| {
-        let reloads = scope.spawn(|| reloads(&mut guard, &lists));
+    let bursts = AtomicUsize::new(0);
+    let changes = thread::scope(|scope| {
+        let reloads = scope.spawn(|| reloads(&mut guard, &lists, &bursts));
         while !reloads.is_finished() {
             traffic.burst(&mut sent)?;
-            bursts += 1;
+            bursts.fetch_add(1, Ordering::Relaxed);
         }
         reloads
             .join()
             .unwrap_or_else(|panic| std::panic::resume_unwind(panic))
     })?;
-    ensure!(bursts > 2 * CHANGES as u64, "only {bursts} bursts");
     let after = counts(&guard)?;
     let [listed, unlisted, other, passed, foreign] =
         std::array::from_fn(|at| after[at] - before[at]);
@@ -171,7 +178,7 @@ fn lists_change_and_grow_under_a_flood_without_a_wrong_verdict() -> Result<()> {
         "lists: {} frames of listed sources and {} of others through {} reloads",
         sent.lasting,
         sent.strangers,
-        CHANGES + 3
+        changes + 3
     );
     // What the attacker's own stack says now and then (IPv6 looks for routers) is among the frames that arrived.
     let arrived = sent.lasting + sent.strangers;
@@ -190,17 +197,22 @@ fn lists_change_and_grow_under_a_flood_without_a_wrong_verdict() -> Result<()> {
     Ok(())
 }
 
-/// Small changes, then more than the arrays have room for, then a few entries again.
-fn reloads(guard: &mut Guard, lists: &Lists) -> Result<()> {
-    for change in 1..=CHANGES {
-        let first = change * REPLACED;
+/// Small changes, at least [`CHANGES`] and until a few bursts have come, then more than the arrays have room for, then a
+/// few entries again. How many small changes there were.
+fn reloads(guard: &mut Guard, lists: &Lists, bursts: &AtomicUsize) -> Result<usize> {
+    let mut changes = 0;
+    while changes < CHANGES || bursts.load(Ordering::Relaxed) < BURSTS {
+        ensure!(changes < 20 * CHANGES, "there is no flood");
+        changes += 1;
+        let first = changes * REPLACED;
         reload(guard, &lists.text(first..first + OTHERS))?;
     }
     reload(guard, &lists.text(0..2 * LONG))?;
     let said = guard.daemon()?.stderr();
     ensure!(said.contains("moves to larger arrays"), "{said}");
     reload(guard, &lists.text(0..1))?;
-    reload(guard, &lists.text(0..OTHERS))
+    reload(guard, &lists.text(0..OTHERS))?;
+    Ok(changes)
 }
 
 fn reload(guard: &mut Guard, text: &str) -> Result<()> {

@@ -5,8 +5,10 @@
 //! the long way, and so does one of a client of which more is known than that nothing is. Both ways come to the same
 //! reason and the same counts. What this one saves is calls: where the kernel guards returns against speculation, one
 //! costs as much as thirty other instructions. So all of it is inlined, and the length of the frame is that of its
-//! linear part, which must hold the whole packet: of frames in several buffers, those with nothing but padding in the
-//! others.
+//! linear part, which must hold the whole packet and be shorter than the first of several buffers that are filled one
+//! after the other.
+
+use core::hint::black_box;
 
 use aya_ebpf::programs::XdpContext;
 use ftp_guard_common::{
@@ -28,6 +30,9 @@ use crate::{
 
 const ETHERNET_LEN: usize = 14;
 const ETHER_TYPE: usize = 12;
+/// Longest linear part that is taken for the whole frame: that of an Ethernet frame with tags. Drivers that fill one
+/// buffer after the other begin another one behind 2,048 bytes at the least.
+const MOST: usize = 1600;
 /// Of an ARP packet for IPv4 over Ethernet (RFC 826).
 const ARP_LEN: usize = 28;
 const IPV4_LEN: usize = 20;
@@ -43,11 +48,14 @@ const PLAIN_IPV4: u8 = 0x45;
 /// More fragments follow, or precede.
 const FRAGMENT: u16 = 0x3fff;
 
-/// Judges a plain frame: `not_ip`, `not_tcp`, `not_ftp`, `not_listed` or `data_flow`. Counts it and returns what is done with it;
-/// nothing of what goes the long way.
+/// Judges a plain frame: `not_ip`, `not_tcp`, `not_ftp`, `not_listed` or `data_flow`. Counts it and returns what is done
+/// with it; nothing of what goes the long way.
 #[inline(always)]
 pub fn judge(ctx: &XdpContext) -> Option<Verdict> {
     let frame = Linear::alone(ctx);
+    if frame.len() > MOST {
+        return None;
+    }
     match EtherType(u16::from_be(frame.load(ETHER_TYPE)?)) {
         EtherType::IPV4 => ipv4(&frame),
         EtherType::IPV6 => ipv6(&frame),
@@ -112,7 +120,9 @@ fn ipv4(frame: &Linear<'_>) -> Option<Verdict> {
         Tcp::Data(data) => return goes_on(frame, &data, IPV4_SOURCE, Family::Ipv4),
         Tcp::Request(class) => class,
     };
-    let address = u32::from(u16::from_be(high)) << 16 | u32::from(u16::from_be(low));
+    // Before kernel 6.3 the verifier forgets the bounds of a number whose bytes were swapped, and the optimiser swaps
+    // both halves at once.
+    let address = black_box(u32::from(u16::from_be(high)) << 16 | u32::from(u16::from_be(low)));
     let nothing = || v4::says_nothing(&maps::allow::V4, address);
     if maps::config::bans_v4() || !(nothing() || allow::says_nothing_v4(address)) {
         return None;

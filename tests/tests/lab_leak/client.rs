@@ -1,9 +1,16 @@
 //! Clients of the small server, a wave at a time.
 
-use std::{net::SocketAddr, time::Duration};
+use std::{
+    net::SocketAddr,
+    sync::atomic::{AtomicUsize, Ordering},
+    time::Duration,
+};
 
 use anyhow::{Context, Result, ensure};
-use ftp_guard_tests::lab::{Family, SERVER};
+use ftp_guard_tests::{
+    lab::{Family, SERVER},
+    report,
+};
 use tokio::{
     io::AsyncReadExt,
     net::{TcpListener, TcpStream},
@@ -13,7 +20,9 @@ use tokio::{
 use crate::{server::FILE, wire::Wire};
 
 /// Time for a session to get as far as it is meant to, among hundreds.
-const LIMIT: Duration = Duration::from_secs(60);
+const LIMIT: Duration = Duration::from_secs(30);
+/// How often it is opened at the most.
+const ATTEMPTS: usize = 3;
 
 /// How the client ends a session.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -70,6 +79,30 @@ impl Plan {
     }
 }
 
+/// How far a session has come, for whoever waits for it in vain.
+#[derive(Default)]
+struct Step(AtomicUsize);
+
+impl Step {
+    const NAMES: [&str; 7] = [
+        "connecting",
+        "waiting for the greeting",
+        "logging in",
+        "opening a data connection",
+        "asking for the file",
+        "reading the file",
+        "waiting for the end of the transfer",
+    ];
+
+    fn set(&self, number: usize) {
+        self.0.store(number, Ordering::Relaxed);
+    }
+
+    fn name(&self) -> &'static str {
+        Self::NAMES[self.0.load(Ordering::Relaxed)]
+    }
+}
+
 /// A session that has done what it is meant to do.
 pub struct Session {
     wire: Wire,
@@ -77,25 +110,35 @@ pub struct Session {
 }
 
 impl Session {
-    /// Opens session `number` and does what its number says.
+    /// Opens session `number` and does what its number says. One that gets nowhere is given up and opened once more, as
+    /// a client does: hundreds at once are more than the queue of a virtual interface holds, and what it loses may be the
+    /// last segment of a handshake whose server gives up as well. What is left of it has to go like all else.
     pub async fn open(number: usize) -> Result<Self> {
         let plan = Plan::number(number);
-        timeout(LIMIT, Self::follow(plan))
-            .await
-            .map_err(anyhow::Error::from)
-            .flatten()
-            .with_context(|| format!("session {number}, {plan:?}"))
+        for attempt in 1.. {
+            let step = Step::default();
+            let about = || format!("session {number}, {plan:?}, {}", step.name());
+            match timeout(LIMIT, Self::follow(plan, &step)).await {
+                Ok(opened) => return opened.with_context(about),
+                Err(_) if attempt < ATTEMPTS => report!("{}: given up", about()),
+                Err(late) => return Err(late).with_context(about),
+            }
+        }
+        unreachable!("the last attempt returns")
     }
 
-    async fn follow(plan: Plan) -> Result<Self> {
+    async fn follow(plan: Plan, step: &Step) -> Result<Self> {
         let stream = TcpStream::connect(SERVER.at(plan.family, 21)).await?;
         let mut wire = Wire::new(stream);
+        step.set(1);
         expect(&mut wire, "220").await?;
+        step.set(2);
         if plan.encrypted {
             ask(&mut wire, "AUTH TLS", "234").await?;
             wire.records = true;
         }
         ask(&mut wire, "USER lab", "230").await?;
+        step.set(3);
         let mut data = match plan.data {
             Data::None => None,
             Data::Unused => {
@@ -109,12 +152,15 @@ impl Session {
             Data::Active => Some(active(&mut wire).await?),
         };
         if matches!(plan.data, Data::Download | Data::Active) {
+            step.set(4);
             ask(&mut wire, "RETR file", "150").await?;
+            step.set(5);
             let mut contents = Vec::new();
             if let Some(mut stream) = data.take() {
                 stream.read_to_end(&mut contents).await?;
             }
             ensure!(contents == FILE, "{} bytes came", contents.len());
+            step.set(6);
             expect(&mut wire, "226").await?;
         }
         Ok(Self { wire, data })
