@@ -144,17 +144,9 @@ fn mtu(facts: &Facts, link: &Link) -> Finding {
 
 #[cfg(test)]
 mod tests {
-    use super::super::tests::{one, severity};
+    use super::super::tests::{one, severity, with};
     use super::*;
     use crate::datapath::{Attached, XdpFeatures};
-
-    fn with(change: impl Fn(&mut Link)) -> Facts {
-        let mut facts = Facts::sound();
-        let mut link = Link::sound("eth0", 2);
-        change(&mut link);
-        facts.links = Ok(vec![link]);
-        facts
-    }
 
     fn features(native: bool, frags: bool) -> Option<XdpFeatures> {
         Some(XdpFeatures { native, frags })

@@ -132,17 +132,9 @@ fn is_of_link(address: &IpNet) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use super::super::tests::{of, one, severity};
+    use super::super::tests::{of, one, severity, with};
     use super::*;
     use crate::doctor::facts::Configuration;
-
-    fn with(change: impl Fn(&mut Link)) -> Facts {
-        let mut facts = Facts::sound();
-        let mut link = Link::sound("eth0", 2);
-        change(&mut link);
-        facts.links = Ok(vec![link]);
-        facts
-    }
 
     #[test]
     fn missing_and_unguarded_interfaces_are_errors() {

@@ -83,7 +83,7 @@ pub(super) mod tests {
     use super::*;
     use crate::doctor::{
         Check, Severity,
-        facts::{Daemon, tests::unseen},
+        facts::{Daemon, Link, tests::unseen},
         judge,
     };
 
@@ -109,6 +109,15 @@ pub(super) mod tests {
         // What is wrong is told with its reason.
         assert_eq!(finding.why.is_some(), finding.severity > Severity::Ok);
         finding.severity
+    }
+
+    /// A sound host whose one interface is changed.
+    pub(in crate::doctor) fn with(change: impl Fn(&mut Link)) -> Facts {
+        let mut facts = Facts::sound();
+        let mut link = Link::sound("eth0", 2);
+        change(&mut link);
+        facts.links = Ok(vec![link]);
+        facts
     }
 
     #[test]
