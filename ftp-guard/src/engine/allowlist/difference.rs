@@ -17,7 +17,8 @@ pub(super) struct Difference<'t> {
 }
 
 /// Compares two texts line by line. It costs little more than reading both when they differ in few
-/// places. `None`: more than `most` lines differ, as far as it has seen.
+/// places. `None`: more than `most` lines differ, as far as it has seen. Of a text that is the beginning of the other one
+/// it has then seen no more than that.
 ///
 /// The lines of the old text less those that are gone, and those that are new, are those of the new one.
 pub(super) fn difference<'t>(
@@ -27,19 +28,22 @@ pub(super) fn difference<'t>(
 ) -> Option<Difference<'t>> {
     let mut found = Difference::default();
     let (mut failures, mut far_searches) = (0_u32, 0);
+    let same = common_lines(old, new);
+    (old, new) = (old.get(same..)?, new.get(same..)?);
+    let end = common_end(old, new);
+    (old, new) = (old.get(..old.len() - end)?, new.get(..new.len() - end)?);
     loop {
         let same = common_lines(old, new);
         if same > 0 {
             failures = 0;
         }
         (old, new) = (old.get(same..)?, new.get(same..)?);
-        if found.gone.len() + found.new.len() > most {
-            return None;
-        }
+        let room = most.checked_sub(found.gone.len() + found.new.len())?;
         if old.is_empty() || new.is_empty() {
-            found.gone.extend(old.split_inclusive('\n'));
-            found.new.extend(new.split_inclusive('\n'));
-            return Some(found);
+            let one_more = room.saturating_add(1);
+            found.gone.extend(old.split_inclusive('\n').take(one_more));
+            found.new.extend(new.split_inclusive('\n').take(one_more));
+            return (found.gone.len() + found.new.len() <= most).then_some(found);
         }
         let (gone, came) = match near(old, new) {
             Some(place) => place,
@@ -88,8 +92,51 @@ fn common_lines(one: &str, other: &str) -> usize {
         .map_or(0, |at| at + 1)
 }
 
+/// Length in bytes of the whole lines at the end that both texts have.
+fn common_end(one: &str, other: &str) -> usize {
+    const CHUNK: usize = 256;
+    let (a, b) = (one.as_bytes(), other.as_bytes());
+    let chunks = a.rchunks(CHUNK).zip(b.rchunks(CHUNK));
+    let equal = chunks.take_while(|(a, b)| a == b).map(|(a, _)| a.len());
+    let mut same: usize = equal.sum();
+    let rest = |text: &[u8]| text.len() - same;
+    let (rest_a, rest_b) = (rest(a), rest(b));
+    same += a[..rest_a]
+        .iter()
+        .rev()
+        .zip(b[..rest_b].iter().rev())
+        .take_while(|(a, b)| a == b)
+        .count();
+    // The first line of what is the same may have another beginning.
+    let starts = |text: &[u8]| match text.len() - same {
+        0 => true,
+        at => text[at - 1] == b'\n',
+    };
+    if starts(a) && starts(b) {
+        return same;
+    }
+    let common = &a[a.len() - same..];
+    common
+        .iter()
+        .position(|byte| *byte == b'\n')
+        .map_or(0, |at| same - at - 1)
+}
+
 /// The nearest place at which the texts agree again, as the bytes of both before it.
 fn near(old: &str, new: &str) -> Option<(usize, usize)> {
+    // Most often it is the next line.
+    let (old_line, old_next) = two_lines(old);
+    let (new_line, new_next) = two_lines(new);
+    let agree = |one: &str, other: &str| one == other && one.len() >= SHORTEST_ANCHOR;
+    if agree(old_line, new_next) {
+        return Some((0, new_line.len()));
+    }
+    if agree(old_next, new_line) {
+        return Some((old_line.len(), 0));
+    }
+    if agree(old_next, new_next) {
+        return Some((old_line.len(), new_line.len()));
+    }
     let olds: Vec<(usize, &str)> = with_offsets(old).take(WINDOW).collect();
     let news: Vec<(usize, &str)> = with_offsets(new).take(WINDOW).collect();
     (1..olds.len() + news.len()).find_map(|distance| {
@@ -97,8 +144,7 @@ fn near(old: &str, new: &str) -> Option<(usize, usize)> {
         (from..=distance.min(olds.len().saturating_sub(1))).find_map(|gone| {
             let (old_at, old_line) = olds.get(gone)?;
             let (new_at, new_line) = news.get(distance - gone)?;
-            (old_line == new_line && old_line.len() >= SHORTEST_ANCHOR)
-                .then_some((*old_at, *new_at))
+            agree(old_line, new_line).then_some((*old_at, *new_at))
         })
     })
 }
@@ -126,6 +172,13 @@ fn at_line(text: &str, other: &str) -> Option<usize> {
         let before = at.checked_sub(1).and_then(|at| text.as_bytes().get(at));
         before.is_some_and(|byte| *byte == b'\n')
     })
+}
+
+/// The first line, and the one behind it; either may be empty.
+fn two_lines(text: &str) -> (&str, &str) {
+    let mut lines = text.split_inclusive('\n');
+    let mut next = || lines.next().unwrap_or_default();
+    (next(), next())
 }
 
 fn with_offsets(text: &str) -> impl Iterator<Item = (usize, &str)> {

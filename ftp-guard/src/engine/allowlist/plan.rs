@@ -5,6 +5,8 @@ use std::{cmp::Ordering, collections::BTreeMap};
 use ftp_guard_common::allow::AllowValue;
 use ipnet::IpNet;
 
+use super::table::order;
+
 /// One step in a table by prefix. Each is atomic in the kernel.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Change<V = AllowValue> {
@@ -43,7 +45,7 @@ pub fn plan<'t, V: Copy + PartialEq + 't>(
             (None, None) => break,
             (Some(_), None) => Ordering::Less,
             (None, Some(_)) => Ordering::Greater,
-            (Some((prefix, _)), Some((other, _))) => prefix.cmp(other),
+            (Some((prefix, _)), Some((other, _))) => order(prefix, other),
         };
         if let Some((prefix, _)) = old
             && order.is_lt()

@@ -1,9 +1,9 @@
 //! Entries by prefix, as one sorted piece of memory.
 
-use std::sync::Arc;
+use std::{cmp::Ordering, sync::Arc};
 
 use ftp_guard_common::{allow::AllowValue, class::Family};
-use ipnet::IpNet;
+use ipnet::{IpNet, Ipv4Net, Ipv6Net};
 
 /// What the kernel enforces: IPv4 and IPv6 together, each prefix once.
 ///
@@ -127,7 +127,25 @@ impl AllowTable {
     }
 
     fn search(&self, prefix: &IpNet) -> Result<usize, usize> {
-        self.rows.binary_search_by(|(known, _)| known.cmp(prefix))
+        self.rows
+            .binary_search_by(|(known, _)| order(known, prefix))
+    }
+}
+
+/// That of [`IpNet`], in place: a long list is compared millions of times.
+#[inline]
+pub(super) fn order(one: &IpNet, other: &IpNet) -> Ordering {
+    match (one, other) {
+        (IpNet::V4(one), IpNet::V4(other)) => {
+            let key = |net: &Ipv4Net| (net.addr().to_bits(), net.prefix_len());
+            key(one).cmp(&key(other))
+        }
+        (IpNet::V6(one), IpNet::V6(other)) => {
+            let key = |net: &Ipv6Net| (net.addr().to_bits(), net.prefix_len());
+            key(one).cmp(&key(other))
+        }
+        (IpNet::V4(_), IpNet::V6(_)) => Ordering::Less,
+        (IpNet::V6(_), IpNet::V4(_)) => Ordering::Greater,
     }
 }
 

@@ -10,6 +10,7 @@ use super::difference::difference;
 use super::hosts::hosts_of;
 use super::read::{Lines, Profiles, Row};
 use super::set::{AllowSet, expiries};
+use super::table::order;
 use super::texts::ListText;
 use crate::diagnostic::Diagnostics;
 
@@ -170,12 +171,24 @@ fn without_end(line: &str) -> &str {
     line.strip_suffix('\r').unwrap_or(line)
 }
 
+/// How many of the first rows come before a prefix: the cost is that of the logarithm of the answer.
+fn before(rows: &[Row], prefix: &IpNet) -> usize {
+    let is_before = |(known, _): &Row| order(known, prefix).is_lt();
+    let mut step = 1;
+    while rows.get(step).is_some_and(is_before) {
+        step *= 2;
+    }
+    let (low, high) = (step / 2, rows.len().min(step + 1));
+    let within = rows.get(low..high).unwrap_or_default();
+    low + within.partition_point(is_before)
+}
+
 /// The rows with the edits, in order. What lies between two edits is copied as one piece.
 pub(super) fn merged(rows: &[Row], edits: &BTreeMap<IpNet, Option<AllowValue>>) -> Vec<Row> {
     let mut merged = Vec::with_capacity(rows.len() + edits.len());
     let mut rest = rows;
     for (prefix, edit) in edits {
-        let at = rest.partition_point(|(known, _)| known < prefix);
+        let at = before(rest, prefix);
         let (before, after) = rest.split_at_checked(at).unwrap_or((rest, &[]));
         merged.extend_from_slice(before);
         rest = match after {

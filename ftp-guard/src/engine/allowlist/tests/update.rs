@@ -207,6 +207,16 @@ fn scattered_changes_and_blocks_are_found_as_what_they_are() {
 }
 
 #[test]
+fn a_text_that_goes_on_is_not_read_to_its_end_for_a_difference() {
+    let (short, long) = (numbered(0..10), numbered(0..1_000));
+    for (old, new) in [(&short, &long), (&long, &short)] {
+        assert_eq!(difference(old, new, 989), None);
+        let found = difference(old, new, 990).unwrap();
+        assert_eq!(found.gone.len() + found.new.len(), 990);
+    }
+}
+
+#[test]
 fn an_entry_around_a_prefix_is_the_narrowest() {
     let set = parse("10.0.0.0/8\n10.1.0.0/16\n10.1.2.0/24\n10.1.3.0/24\n2001:db8::/32\n").unwrap();
     let around = |prefix: &str| {
