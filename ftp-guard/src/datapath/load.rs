@@ -1,18 +1,24 @@
 //! Loads the embedded object.
 
-use std::io;
+use std::{io, panic::resume_unwind, thread};
 
 use aya::{
     Ebpf, EbpfLoader,
-    programs::{SchedClassifier, Xdp},
+    programs::{Program, ProgramError, SchedClassifier, Xdp},
 };
 use ftp_guard_common::{
     config::{ROLE_GLOBAL, ROLE_UNSAID, Role},
-    names::XDP_PROGRAM,
+    names::{SOCKETS_PROGRAM, XDP_PROGRAM},
     trace::{TRACE_GLOBAL, TRACE_OFF, TRACE_ON},
 };
 
-use super::{error::DatapathError, object, pins::Pins, sockets::Globals, tables::Hook};
+use super::{
+    error::DatapathError,
+    object,
+    pins::Pins,
+    sockets::{self, Globals},
+    tables::Hook,
+};
 
 /// Options that only a start changes. The programs find them in read-only globals, so that what is off costs
 /// nothing: the verifier removes it.
@@ -66,33 +72,84 @@ pub fn object(
         .map_err(|error| DatapathError::kernel("load the BPF object into the kernel", error))
 }
 
+/// Loads the programs that are attached to interfaces, all at once: the verifier takes up to half a second for each, and
+/// the kernel has one for every program that asks. With `sockets` also that on the tracepoint, should it load:
+/// [`sockets::attach`] tells why it does not.
+pub fn programs(ebpf: &mut Ebpf, sockets: bool) -> Result<(), DatapathError> {
+    thread::scope(|scope| {
+        let loads: Vec<_> = ebpf
+            .programs_mut()
+            .filter_map(|(name, program)| match program {
+                Program::Xdp(program) if name == XDP_PROGRAM => {
+                    Some(scope.spawn(move || load_xdp(program)))
+                }
+                Program::SchedClassifier(program) => {
+                    let hook = Hook::ALL.into_iter().find(|hook| hook.program() == name)?;
+                    Some(scope.spawn(move || load_classifier(program, hook)))
+                }
+                Program::BtfTracePoint(program) if sockets && name == SOCKETS_PROGRAM => {
+                    Some(scope.spawn(move || {
+                        drop(sockets::load_program(program));
+                        Ok(())
+                    }))
+                }
+                _ => None,
+            })
+            .collect();
+        // All are waited for, whichever fails.
+        let results: Vec<_> = loads
+            .into_iter()
+            .map(|load| load.join().unwrap_or_else(|panic| resume_unwind(panic)))
+            .collect();
+        results.into_iter().collect()
+    })
+}
+
 /// Loads the XDP program into the kernel, past the verifier.
 pub fn program(ebpf: &mut Ebpf) -> Result<&mut Xdp, DatapathError> {
-    let failed = |error| DatapathError::kernel("load the XDP program into the kernel", error);
     let program: &mut Xdp = ebpf
         .program_mut(XDP_PROGRAM)
         .ok_or_else(|| missing(XDP_PROGRAM))?
         .try_into()
-        .map_err(failed)?;
-    if program.fd().is_err() {
-        program.load().map_err(failed)?;
-    }
+        .map_err(not_loaded)?;
+    load_xdp(program)?;
     Ok(program)
+}
+
+fn load_xdp(program: &mut Xdp) -> Result<(), DatapathError> {
+    match program.fd() {
+        Ok(_) => Ok(()),
+        Err(_) => program.load().map_err(not_loaded),
+    }
+}
+
+fn not_loaded(error: ProgramError) -> DatapathError {
+    DatapathError::kernel("load the XDP program into the kernel", error)
 }
 
 /// Loads a classifier into the kernel, past the verifier.
 pub fn classifier(ebpf: &mut Ebpf, hook: Hook) -> Result<&mut SchedClassifier, DatapathError> {
-    let what = || format!("load the {} classifier into the kernel", hook.as_str());
-    let failed = |error| DatapathError::kernel(what(), error);
     let program: &mut SchedClassifier = ebpf
         .program_mut(hook.program())
         .ok_or_else(|| missing(hook.program()))?
         .try_into()
-        .map_err(failed)?;
-    if program.fd().is_err() {
-        program.load().map_err(failed)?;
-    }
+        .map_err(|error| classifier_not_loaded(hook, error))?;
+    load_classifier(program, hook)?;
     Ok(program)
+}
+
+fn load_classifier(program: &mut SchedClassifier, hook: Hook) -> Result<(), DatapathError> {
+    match program.fd() {
+        Ok(_) => Ok(()),
+        Err(_) => program
+            .load()
+            .map_err(|error| classifier_not_loaded(hook, error)),
+    }
+}
+
+fn classifier_not_loaded(hook: Hook, error: ProgramError) -> DatapathError {
+    let what = format!("load the {} classifier into the kernel", hook.as_str());
+    DatapathError::kernel(what, error)
 }
 
 /// The embedded object lacks something that the loader names; the object ring tests that it does not.

@@ -146,7 +146,7 @@ impl Datapath {
             trace: settings.trace,
             role: Some(settings.role),
         };
-        let mut ebpf = load_all(&pins, kept, fixed, &sizes)?;
+        let mut ebpf = load_all(&pins, kept, fixed, &sizes, settings.role == Role::Host)?;
         let allow = Allow::of(&ebpf)?;
         for name in outgrown.into_iter().chain(ALLOW_MAPS) {
             replace_pin(&pins, &ebpf, name)?;
@@ -310,7 +310,8 @@ impl Datapath {
             .into_iter()
             .filter(|name| !ALLOW_MAPS.contains(name));
         let sizes = Allow::entries(allow::sizes(wanted));
-        let mut ebpf = load_all(&self.pins, kept, self.fixed, &sizes)?;
+        let sockets = self.pins.sockets().exists();
+        let mut ebpf = load_all(&self.pins, kept, self.fixed, &sizes, sockets)?;
         let mut allow = Allow::of(&ebpf)?;
         allow
             .fill(wanted)
@@ -535,19 +536,17 @@ fn adopt(pins: &Pins) -> Result<bool, DatapathError> {
     }
 }
 
-/// Loads the object and the programs that are attached to interfaces.
+/// Loads the object and the programs that are attached to interfaces; with `sockets` also that on the tracepoint.
 fn load_all(
     pins: &Pins,
     pinned: impl Iterator<Item = &'static str>,
     fixed: Fixed,
     sizes: &[(&'static str, u32)],
+    sockets: bool,
 ) -> Result<Ebpf, DatapathError> {
     let globals = Globals::read()?;
     let mut ebpf = load::object(pins, pinned, fixed, sizes, globals.as_ref())?;
-    load::program(&mut ebpf)?;
-    for hook in Hook::ALL {
-        load::classifier(&mut ebpf, hook)?;
-    }
+    load::programs(&mut ebpf, sockets)?;
     Ok(ebpf)
 }
 

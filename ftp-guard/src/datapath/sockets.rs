@@ -4,7 +4,7 @@ use std::{fs, io, os::unix::fs::MetadataExt};
 
 use aya::{
     Btf, Ebpf, EbpfLoader,
-    programs::{BtfTracePoint, links::FdLink},
+    programs::{BtfTracePoint, ProgramError, links::FdLink},
 };
 use ftp_guard_common::{
     names::SOCKETS_PROGRAM,
@@ -47,21 +47,30 @@ pub fn detach(pins: &Pins) -> Result<bool, DatapathError> {
 }
 
 fn load(ebpf: &mut Ebpf) -> Result<&mut BtfTracePoint, DatapathError> {
-    let failed = |error| DatapathError::kernel("load the socket program into the kernel", error);
     let program: &mut BtfTracePoint = ebpf
         .program_mut(SOCKETS_PROGRAM)
         .ok_or_else(|| load::missing(SOCKETS_PROGRAM))?
         .try_into()
-        .map_err(failed)?;
-    if program.fd().is_err() {
-        let types = kernel_types()?;
-        // Without them its globals are unset, and it would read anything.
-        offsets(&types)?;
-        let types = Btf::parse(&types, aya::Endianness::default())
-            .map_err(|error| DatapathError::kernel(format!("read {KERNEL_BTF}"), error))?;
-        program.load(TRACEPOINT, &types).map_err(failed)?;
-    }
+        .map_err(not_loaded)?;
+    load_program(program)?;
     Ok(program)
+}
+
+/// Loads the program into the kernel, unless it is there.
+pub fn load_program(program: &mut BtfTracePoint) -> Result<(), DatapathError> {
+    if program.fd().is_ok() {
+        return Ok(());
+    }
+    let types = kernel_types()?;
+    // Without them its globals are unset, and it would read anything.
+    offsets(&types)?;
+    let types = Btf::parse(&types, aya::Endianness::default())
+        .map_err(|error| DatapathError::kernel(format!("read {KERNEL_BTF}"), error))?;
+    program.load(TRACEPOINT, &types).map_err(not_loaded)
+}
+
+fn not_loaded(error: ProgramError) -> DatapathError {
+    DatapathError::kernel("load the socket program into the kernel", error)
 }
 
 /// What the socket program is told of the kernel and of this network namespace when it is loaded.
