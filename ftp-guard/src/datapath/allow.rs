@@ -5,9 +5,12 @@ use std::{
     ops::Deref,
     os::fd::{AsFd, AsRawFd},
     ptr::NonNull,
-    sync::atomic::{
-        AtomicU32, AtomicU64,
-        Ordering::{Relaxed, Release},
+    sync::{
+        Arc,
+        atomic::{
+            AtomicU32, AtomicU64,
+            Ordering::{Relaxed, Release},
+        },
     },
     thread,
     time::Duration,
@@ -96,7 +99,7 @@ impl Allow {
         };
         let counts = Mapped::of(ebpf, names::ALLOW_COUNTS_MAP, 2)?;
         Ok(Self {
-            lookup: Lookup::new(regions, Box::new(grace)),
+            lookup: Lookup::new(regions, Arc::new(grace)),
             counts,
             table: AllowTable::default(),
         })

@@ -12,7 +12,12 @@ mod tests;
 mod v4;
 mod v6;
 
-use std::{fmt, net::IpAddr};
+use std::{
+    fmt,
+    net::IpAddr,
+    sync::Arc,
+    thread::{self, JoinHandle},
+};
 
 use ftp_guard_common::{
     allow::{AllowValue, EntryKind},
@@ -61,23 +66,25 @@ pub struct Usage {
     pub used: u64,
 }
 
+/// Returns when no program can read any more what it could read at the call.
+pub type Grace = Arc<dyn Fn() + Send + Sync>;
+
 /// The writer of the structure.
 pub struct Lookup {
     outcomes: Outcomes,
     v4: V4,
     v6: V6,
-    grace: Box<dyn Fn() + Send>,
-    /// A program may still read what the last update replaced.
-    is_fresh: bool,
+    grace: Grace,
+    /// Until it ends a program may still read what the last update replaced.
+    last_grace: Option<JoinHandle<()>>,
     bytes: u64,
     fixed: u64,
 }
 
 impl Lookup {
-    /// Writes to arrays of zeros. `grace` returns when no program can read any more what it could read at the
-    /// call.
+    /// Writes to arrays of zeros.
     #[must_use]
-    pub fn new(regions: Regions, grace: Box<dyn Fn() + Send>) -> Self {
+    pub fn new(regions: Regions, grace: Grace) -> Self {
         let bytes = regions.bytes();
         let sized = regions.sized_bytes();
         Self {
@@ -98,7 +105,7 @@ impl Lookup {
                 regions.head_v6,
             ),
             grace,
-            is_fresh: false,
+            last_grace: None,
             bytes,
             fixed: bytes - sized,
         }
@@ -131,18 +138,22 @@ impl Lookup {
         if changed.is_empty() {
             return Ok(());
         }
-        if self.is_fresh {
-            (self.grace)();
-            self.is_fresh = false;
+        if let Some(grace) = self.last_grace.take() {
+            if grace.join().is_err() {
+                (self.grace)();
+            }
             self.v4.settle();
             self.v6.settle();
         }
         let (wanted_v4, wanted_v6) = by_family(wanted);
-        if self.try_update(wanted_v4, wanted_v6, changed).is_ok() {
-            return Ok(());
+        if self.try_update(wanted_v4, wanted_v6, changed).is_err() {
+            self.sweep();
+            self.try_update(wanted_v4, wanted_v6, changed)?;
         }
-        self.sweep();
-        self.try_update(wanted_v4, wanted_v6, changed)
+        // Whoever asked for this update need not wait until the next one may begin.
+        let grace = Arc::clone(&self.grace);
+        self.last_grace = Some(thread::spawn(move || grace()));
+        Ok(())
     }
 
     fn try_update(
@@ -159,7 +170,6 @@ impl Lookup {
                 return Err(full);
             }
         };
-        self.is_fresh = true;
         self.v4.publish(plan_v4, &*self.grace);
         self.v6.publish(plan_v6, &*self.grace);
         Ok(())

@@ -2,9 +2,9 @@
 
 mod readers;
 
-use std::sync::{
-    Arc,
-    atomic::{AtomicUsize, Ordering::Relaxed},
+use std::{
+    sync::{Condvar, Mutex, PoisonError},
+    time::Duration,
 };
 
 use super::*;
@@ -23,14 +23,31 @@ fn prefixes(table: &[(IpNet, AllowValue)]) -> Vec<IpNet> {
     table.iter().map(|(prefix, _)| *prefix).collect()
 }
 
-/// A writer, and how often it waited.
-fn lookup(sizes: Sizes) -> (Lookup, Arc<AtomicUsize>) {
-    let graces = Arc::new(AtomicUsize::new(0));
-    let counted = Arc::clone(&graces);
-    let grace = Box::new(move || {
-        counted.fetch_add(1, Relaxed);
-    });
-    (Lookup::new(Regions::of_vectors(sizes), grace), graces)
+/// A writer that waits for nobody.
+fn lookup(sizes: Sizes) -> Lookup {
+    Lookup::new(Regions::of_vectors(sizes), Arc::new(|| {}))
+}
+
+/// A reader that is about to end.
+#[derive(Default)]
+struct Reader {
+    has_ended: Mutex<bool>,
+    ends: Condvar,
+}
+
+impl Reader {
+    fn end(&self) {
+        *self.has_ended.lock().unwrap() = true;
+        self.ends.notify_all();
+    }
+
+    fn wait_for_end(&self) {
+        let ended = self
+            .has_ended
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner);
+        drop(self.ends.wait_while(ended, |ended| !*ended));
+    }
 }
 
 fn profile(lookup: &Lookup, address: &str) -> Option<u16> {
@@ -41,15 +58,27 @@ fn profile(lookup: &Lookup, address: &str) -> Option<u16> {
 #[test]
 fn an_update_waits_for_who_reads_what_the_last_one_replaced() {
     let mut table = vec![listed("192.0.2.0/24", 1, 0), listed("192.0.2.7/32", 2, 0)];
-    let (mut lookup, graces) = lookup(Lookup::sizes(&table));
+    let reader = Arc::new(Reader::default());
+    let awaited = Arc::clone(&reader);
+    let regions = Regions::of_vectors(Lookup::sizes(&table));
+    let mut lookup = Lookup::new(regions, Arc::new(move || awaited.wait_for_end()));
+    // Not for those who read what this one replaces.
     lookup.update(&table, &prefixes(&table)).unwrap();
-    assert_eq!(graces.load(Relaxed), 0);
     assert_eq!(profile(&lookup, "192.0.2.7"), Some(2));
+    // Nothing is new.
     lookup.update(&table, &[]).unwrap();
-    assert_eq!(graces.load(Relaxed), 0, "nothing is new");
     table.insert(2, listed("192.0.2.8/32", 3, 0));
-    lookup.update(&table, &[table[2].0]).unwrap();
-    assert_eq!(graces.load(Relaxed), 1);
+    let update = thread::spawn({
+        let table = table.clone();
+        move || {
+            lookup.update(&table, &[table[2].0]).unwrap();
+            lookup
+        }
+    });
+    thread::sleep(Duration::from_millis(50));
+    assert!(!update.is_finished());
+    reader.end();
+    let lookup = update.join().unwrap();
     assert_eq!(profile(&lookup, "192.0.2.8"), Some(3));
     assert_eq!(profile(&lookup, "192.0.2.9"), Some(1));
     assert_eq!(profile(&lookup, "192.0.3.9"), None);
@@ -65,7 +94,7 @@ fn numbers_of_what_is_gone_are_used_again() {
     let (first, second) = (hosts(100), hosts(100_000));
     let mut sizes = Lookup::sizes(&first);
     sizes.pool_v4 *= 2;
-    let (mut lookup, _) = lookup(sizes);
+    let mut lookup = lookup(sizes);
     lookup.update(&first, &prefixes(&first)).unwrap();
     let few = &first[..100];
     lookup.update(few, &prefixes(&first[100..])).unwrap();
@@ -77,7 +106,7 @@ fn numbers_of_what_is_gone_are_used_again() {
 #[test]
 fn usage_is_that_of_the_arrays() {
     let table = [listed("192.0.2.0/25", 1, 0), listed("192.0.2.129/32", 2, 0)];
-    let (mut lookup, _) = lookup(Lookup::sizes(&table));
+    let mut lookup = lookup(Lookup::sizes(&table));
     let before = lookup.usage();
     assert!(before.used < before.bytes);
     lookup.update(&table, &prefixes(&table)).unwrap();
@@ -93,7 +122,7 @@ fn what_is_full_is_told() {
         .collect();
     let mut sizes = Lookup::sizes(&table);
     sizes.pool_v4 = 20;
-    let (mut lookup, _) = lookup(sizes);
+    let mut lookup = lookup(sizes);
     let full = lookup.update(&table, &prefixes(&table)).unwrap_err();
     assert_eq!(full.to_string(), "the pool for IPv4 is full");
     assert_eq!(profile(&lookup, "10.3.0.1"), None);

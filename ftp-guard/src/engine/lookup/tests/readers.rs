@@ -139,7 +139,7 @@ fn a_listed_address_is_never_absent() {
     let ends = Arc::new(AtomicBool::new(false));
     let waited = Arc::clone(&rounds);
     // Each reader has ended a search and begun another.
-    let grace = Box::new(move || {
+    let grace = Arc::new(move || {
         for round in waited.iter() {
             let before = round.load(SeqCst);
             while round.load(SeqCst) < before + 2 {
