@@ -220,6 +220,23 @@ impl Fingerprint {
         }
     }
 
+    /// Whether a file that held something else `before` was written to within this time: whoever writes in place may not
+    /// be done.
+    pub fn is_fresh(&self, before: &Self, time: Duration) -> bool {
+        let files = (self.files.iter())
+            .filter(|(path, hash)| before.files.get(*path) != Some(*hash))
+            .map(|(path, _)| path);
+        let servers = (self.servers.iter())
+            .filter(|(path, hash)| before.servers.get(*path) != Some(*hash))
+            .map(|(path, _)| path);
+        files.chain(servers).any(|path| {
+            let written = std::fs::metadata(path).and_then(|metadata| metadata.modified());
+            // A time in the future tells nothing.
+            let age = written.ok().and_then(|written| written.elapsed().ok());
+            age.is_some_and(|age| age < time)
+        })
+    }
+
     /// The configurations of FTP servers that were looked at.
     pub fn server_files(&self) -> impl Iterator<Item = &PathBuf> {
         self.servers.keys()

@@ -33,7 +33,10 @@ enum Command {
     Snapshot(oneshot::Sender<Result<Snapshot, String>>),
     Probe(oneshot::Sender<Result<(), String>>),
     Reload(Cause),
-    FilesChanged,
+    FilesChanged {
+        at_once: bool,
+        reply: oneshot::Sender<bool>,
+    },
     InterfacesChanged,
     Tick,
     Look,
@@ -91,9 +94,13 @@ impl Owner {
         self.tell(Command::Reload(cause)).await;
     }
 
-    /// Looks whether the files say something new.
-    pub async fn files_changed(&self) {
-        self.tell(Command::FilesChanged).await;
+    /// Looks whether the files say something new, and does what they say. Whether that is done: not while
+    /// somebody writes them, unless it is to be done at once.
+    pub async fn files_changed(&self, at_once: bool) -> bool {
+        let (reply, answer) = oneshot::channel();
+        self.tell(Command::FilesChanged { at_once, reply }).await;
+        // There is nothing to be done for a daemon that ends.
+        answer.await.unwrap_or(true)
     }
 
     /// Looks for interfaces that came or went.
@@ -213,7 +220,9 @@ fn work<K: Kernel>(
                 // The result is logged, and `status` tells it.
                 let _ = guard.reload(cause);
             }
-            Command::FilesChanged => guard.files_changed(),
+            Command::FilesChanged { at_once, reply } => {
+                let _ = reply.send(guard.files_changed(at_once));
+            }
             Command::InterfacesChanged => guard.follow_interfaces(),
             Command::Tick => guard.tick(Timestamp::now()),
             Command::Look => {

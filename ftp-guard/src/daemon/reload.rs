@@ -23,6 +23,9 @@ use crate::{
     engine::allowlist::{Change, ProfileNumbers},
 };
 
+/// How long a file has to be left alone before it is read for its change.
+const FRESH: Duration = Duration::from_millis(150);
+
 /// Who asked for a reload.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Cause {
@@ -84,13 +87,19 @@ impl<K: Kernel> Guard<K> {
     }
 
     /// Reloads if the files hold something else than they did when they were last read or
-    /// written here.
-    pub fn files_changed(&mut self) {
+    /// written here. Whether that is done: a file that was written to a moment ago is left alone, unless nobody can
+    /// wait any longer. An emptied list that is about to be filled again would turn everybody away.
+    pub fn files_changed(&mut self, at_once: bool) -> bool {
         let now = Fingerprint::of(&self.config.path, &self.config);
-        if now != self.fingerprint {
-            // The failure is logged, and `status` tells it.
-            let _ = self.reload(Cause::Files);
+        if now == self.fingerprint {
+            return true;
         }
+        if !at_once && now.is_fresh(&self.fingerprint, FRESH) {
+            return false;
+        }
+        // The failure is logged, and `status` tells it.
+        let _ = self.reload(Cause::Files);
+        true
     }
 
     fn try_reload(&mut self) -> Result<ReloadReport, Failure> {

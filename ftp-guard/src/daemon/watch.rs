@@ -12,7 +12,7 @@ use notify::{
 };
 use tokio::{
     sync::{mpsc, watch},
-    time::{Instant, timeout},
+    time::{Instant, sleep, timeout},
 };
 
 use super::{inputs::Fingerprint, owner::Owner};
@@ -155,11 +155,16 @@ pub async fn run(mut watched: watch::Receiver<Watched>, owner: Owner) {
         // A new watcher each time: a folder that was swapped has another inode.
         let current = watched.borrow_and_update().clone();
         let watcher = watcher(&current, wake.clone());
-        // What happened since the last look, also between the old watcher and this one.
-        owner.files_changed().await;
+        // What happened since the last look, also between the old watcher and this one. The owner may have been busy
+        // until somebody began to write again.
+        settle(&mut woken).await;
+        let deadline = Instant::now() + PATIENCE;
+        while !owner.files_changed(Instant::now() >= deadline).await {
+            sleep(QUIET).await;
+        }
         tokio::select! {
             changed = watched.changed() => if changed.is_err() { return },
-            _ = woken.recv() => settle(&mut woken).await,
+            _ = woken.recv() => {}
         }
         drop(watcher);
     }

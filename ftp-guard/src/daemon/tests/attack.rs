@@ -109,7 +109,7 @@ fn the_setting_counts_at_the_start_and_at_a_reload() {
     );
     let text = always.read("guard.toml").replace("always", "off");
     std::fs::write(always.path("guard.toml"), text).unwrap();
-    guard.files_changed();
+    assert!(guard.files_changed(true));
     assert_eq!(steps(&mut guard), ["cookies off"]);
     later(&mut guard, 150);
     assert_eq!(guard.kernel.tcp_sysctls, USUAL);

@@ -53,11 +53,11 @@ fn a_change_in_an_included_file_is_followed() {
     );
 
     write(&files, "conf.d/ftp.conf", "PassivePorts 52000 52010\n");
-    guard.files_changed();
+    assert!(guard.files_changed(true));
     assert_eq!(ranges(&guard), "50000-50010 52000-52010");
     assert_eq!(guard.reloads.applied, 1);
     write(&files, "conf.d/more.conf", "PassivePorts 53000 53010\n");
-    guard.files_changed();
+    assert!(guard.files_changed(true));
     assert_eq!(ranges(&guard), "50000-50010 52000-52010 53000-53010");
     assert!(
         guard
@@ -68,7 +68,7 @@ fn a_change_in_an_included_file_is_followed() {
             .count()
             >= 3
     );
-    guard.files_changed();
+    assert!(guard.files_changed(true));
     assert_eq!(guard.reloads.applied, 2, "nothing has changed since");
 }
 
@@ -77,7 +77,7 @@ fn a_mistake_keeps_the_ports_and_is_told() {
     let files = files();
     let mut guard = files.guard(Fake::with_interfaces(&["eth0"]));
     write(&files, "vsftpd.conf", "pasv_min_port=50000\n");
-    guard.files_changed();
+    assert!(guard.files_changed(true));
     assert_eq!(ranges(&guard), "50000-50010 51000-51010");
     assert_eq!(guard.reloads.refused, 1);
     let warnings = guard.status().unwrap().warnings;
@@ -85,7 +85,7 @@ fn a_mistake_keeps_the_ports_and_is_told() {
         warning.starts_with("the last reload was refused") && warning.contains("vsftpd.conf:1:1: ")
     };
     assert!(warnings.iter().any(told), "{warnings:#?}");
-    guard.files_changed();
+    assert!(guard.files_changed(true));
     assert_eq!(guard.reloads.refused, 1, "the same mistake is told once");
 
     write(
@@ -93,7 +93,7 @@ fn a_mistake_keeps_the_ports_and_is_told() {
         "vsftpd.conf",
         "pasv_min_port=50000\npasv_max_port=50020\n",
     );
-    guard.files_changed();
+    assert!(guard.files_changed(true));
     assert_eq!(ranges(&guard), "50000-50020 51000-51010");
 }
 
@@ -103,7 +103,7 @@ fn a_file_that_was_missing_is_watched() {
     let mut guard = files.guard(Fake::with_interfaces(&["eth0"]));
     let before = guard.watched();
     std::fs::remove_file(files.path("vsftpd.conf")).unwrap();
-    guard.files_changed();
+    assert!(guard.files_changed(true));
     assert_eq!(guard.reloads.refused, 1);
     assert_eq!(guard.watched(), before);
     write(
@@ -111,7 +111,7 @@ fn a_file_that_was_missing_is_watched() {
         "conf.d/ftp.conf",
         "Include /etc/no/such/file\nPassivePorts 51000 51010\n",
     );
-    guard.files_changed();
+    assert!(guard.files_changed(true));
     assert_ne!(guard.watched(), before, "what it includes is watched");
 }
 

@@ -77,7 +77,7 @@ fn a_trial_enforces_at_once_and_the_file_stays_at_monitor() {
     assert_eq!(status.mode, Some(ModeName::Enforce));
     assert_eq!(status.deadline.unwrap().seconds_left, 1);
     assert_eq!((status.fell_back, told(&guard)), (None, 0));
-    guard.files_changed();
+    assert!(guard.files_changed(true));
     assert_eq!(guard.reloads.applied, 0, "ones own writing");
 }
 

@@ -1,5 +1,10 @@
 //! Mode, time, interfaces and questions.
 
+use std::{
+    fs::File,
+    time::{Duration, SystemTime},
+};
+
 use ftp_guard_common::config::Mode;
 use jiff::{SignedDuration, Timestamp};
 
@@ -34,12 +39,37 @@ fn ones_own_writing_is_no_reason_to_reload() {
         .allow_add(&[prefix("192.0.2.1")], &EntrySettings::default())
         .unwrap();
     guard.mode(Some(ModeName::Monitor)).unwrap();
-    guard.files_changed();
+    assert!(guard.files_changed(true));
     assert_eq!(guard.reloads.applied, 0);
     files.list("cli.list", "192.0.2.2\n");
-    guard.files_changed();
+    assert!(guard.files_changed(true));
     assert_eq!(guard.reloads.applied, 1);
     assert_eq!(listed(&guard), ["192.0.2.2/32"]);
+}
+
+#[test]
+fn a_list_that_somebody_writes_is_read_when_it_is_left_alone() {
+    let files = Files::new(r#"["eth0"]"#);
+    files.list("cli.list", "192.0.2.1\n");
+    let mut guard = files.guard(Fake::with_interfaces(&["eth0"]));
+    files.list("cli.list", "");
+    let list = files.path("allow.d").join("cli.list");
+    let written = |before: Duration| {
+        let file = File::options().append(true).open(&list).unwrap();
+        file.set_modified(SystemTime::now() - before).unwrap();
+    };
+    written(Duration::ZERO);
+    assert!(!guard.files_changed(false));
+    assert_eq!(listed(&guard), ["192.0.2.1/32"]);
+    files.list("cli.list", "192.0.2.2\n");
+    written(Duration::from_secs(1));
+    assert!(guard.files_changed(false));
+    assert_eq!(listed(&guard), ["192.0.2.2/32"]);
+    // One that is never left alone is read all the same.
+    files.list("cli.list", "192.0.2.3\n");
+    written(Duration::ZERO);
+    assert!(guard.files_changed(true));
+    assert_eq!(listed(&guard), ["192.0.2.3/32"]);
 }
 
 #[test]
@@ -48,7 +78,7 @@ fn a_foreign_edit_beside_a_change_of_mode_is_still_read() {
     let mut guard = files.guard(Fake::with_interfaces(&["eth0", "eth1"]));
     files.configure(r#"["eth0", "eth1"]"#, "enforce");
     guard.mode(Some(ModeName::Monitor)).unwrap();
-    guard.files_changed();
+    assert!(guard.files_changed(true));
     assert!(guard.kernel.attached.contains_key("eth1"));
     assert_eq!(guard.kernel.mode, Mode::Monitor);
 }
