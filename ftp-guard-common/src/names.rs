@@ -104,24 +104,11 @@ pub const TEXT_LOSS_MAP: &str = "FTPG_TEXT_LOSS";
 /// Layout number: array of one `u32`, [`ABI_VERSION`](crate::ABI_VERSION).
 pub const ABI_MAP: &str = "FTPG_ABI";
 
-/// All maps that are pinned.
-pub const PINNED_MAPS: [&str; 42] = [
+/// Pinned maps that a daemon takes over from the one before.
+pub const KEPT_MAPS: [&str; 29] = [
     ABI_MAP,
     CONFIG_MAP,
     PORTS_MAP,
-    ALLOW_ROWS_MAP,
-    ALLOW_COUNTS_MAP,
-    ALLOW_V4_KNOWN_MAP,
-    ALLOW_V4_ROOT_MAP,
-    ALLOW_V4_BITS_MAP,
-    ALLOW_V4_GROUPS_MAP,
-    ALLOW_V4_POOL_MAP,
-    ALLOW_V4_PAIRS_MAP,
-    ALLOW_V6_ROOT_MAP,
-    ALLOW_V6_FILTER_MAP,
-    ALLOW_V6_LINES_MAP,
-    ALLOW_V6_POOL_MAP,
-    ALLOW_V6_HEAD_MAP,
     STATS_MAP,
     STATS_EGRESS_MAP,
     STATS_CONTROL_MAP,
@@ -166,6 +153,21 @@ pub const ALLOW_MAPS: [&str; 13] = [
     ALLOW_V6_POOL_MAP,
     ALLOW_V6_HEAD_MAP,
 ];
+
+/// All maps that are pinned.
+pub const PINNED_MAPS: [&str; KEPT_MAPS.len() + ALLOW_MAPS.len()] = {
+    let mut all = [""; KEPT_MAPS.len() + ALLOW_MAPS.len()];
+    let mut i = 0;
+    while i < all.len() {
+        all[i] = if i < KEPT_MAPS.len() {
+            KEPT_MAPS[i]
+        } else {
+            ALLOW_MAPS[i - KEPT_MAPS.len()]
+        };
+        i += 1;
+    }
+    all
+};
 
 /// All programs.
 pub const PROGRAMS: [&str; 4] = [

@@ -43,7 +43,7 @@ use ftp_guard_common::{
     ABI_VERSION,
     allow::AllowValue,
     config::{ModeSetting, Role},
-    names::{ALLOW_MAPS, BAN_V4_MAP, BAN_V6_MAP, PINNED_MAPS},
+    names::{ALLOW_MAPS, BAN_V4_MAP, BAN_V6_MAP, KEPT_MAPS},
     ports::PortTable,
     stats::{Counter, StatsKey},
 };
@@ -133,9 +133,9 @@ impl Datapath {
         let mut sizes = vec![(BAN_V4_MAP, bans), (BAN_V6_MAP, bans)];
         let adopted = adopt(&pins)?;
         let outgrown = outgrown(&pins, &sizes)?;
-        let kept = PINNED_MAPS
+        let kept = KEPT_MAPS
             .into_iter()
-            .filter(|name| !outgrown.contains(name) && !ALLOW_MAPS.contains(name));
+            .filter(|name| !outgrown.contains(name));
         let wanted = Capacities {
             sessions: settings.sessions,
             flows: settings.flows,
@@ -306,12 +306,15 @@ impl Datapath {
     /// Replaces the programs by ones with arrays that `wanted` fits into. The others go on until they are replaced,
     /// each at once.
     fn rebuild(&mut self, wanted: &AllowTable) -> Result<(), DatapathError> {
-        let kept = PINNED_MAPS
-            .into_iter()
-            .filter(|name| !ALLOW_MAPS.contains(name));
         let sizes = Allow::entries(allow::sizes(wanted));
         let sockets = self.pins.sockets().exists();
-        let mut ebpf = load_all(&self.pins, kept, self.fixed, &sizes, sockets)?;
+        let mut ebpf = load_all(
+            &self.pins,
+            KEPT_MAPS.into_iter(),
+            self.fixed,
+            &sizes,
+            sockets,
+        )?;
         let mut allow = Allow::of(&ebpf)?;
         allow
             .fill(wanted)
