@@ -5,6 +5,7 @@ mod history;
 mod inspect;
 mod limits;
 mod mistakes;
+mod names;
 mod reading;
 
 use std::path::Path;

@@ -319,3 +319,32 @@ fn lists_say_all_that_they_say_in_a_file() {
         (2, 11)
     );
 }
+
+#[test]
+fn names_of_hosts_are_taken_with_what_is_said_of_them() {
+    let text = "192.0.2.1\nhost:partner.example.net profile=bulk label=\"one\"\nhost:other.example.net\n\
+                host:gone.example.net expires=2020-01-01T00:00:00Z\n";
+    let mut imported = read(text, Format::List, &options()).unwrap();
+    assert_eq!((imported.read, imported.expired), (3, 1));
+    assert_eq!(
+        lines(&imported),
+        [
+            "192.0.2.1",
+            "host:partner.example.net profile=bulk label=\"one\"",
+            "host:other.example.net"
+        ]
+    );
+    // What is said of all that is imported is said of names too.
+    imported.change(|settings| settings.profile = "slow".into());
+    assert_eq!(
+        lines(&imported),
+        [
+            "192.0.2.1 profile=slow",
+            "host:partner.example.net profile=slow label=\"one\"",
+            "host:other.example.net profile=slow"
+        ]
+    );
+    // Other formats have none.
+    let found = mistakes("192.0.2.1\nhost:partner.example.net\n", Format::Cidr);
+    assert_eq!(found.len(), 1, "{found:?}");
+}
