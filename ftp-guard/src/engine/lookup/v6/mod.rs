@@ -5,6 +5,7 @@
 
 mod arrays;
 mod dirty;
+mod filter;
 mod needs;
 mod node;
 mod plan;
@@ -27,6 +28,7 @@ use ipnet::IpNet;
 use super::{Found, Full, Outcomes, Pool, Region32, Region64};
 use arrays::Arrays;
 use dirty::Dirty;
+use filter::Filter;
 use needs::Needs;
 use node::Node;
 pub(super) use plan::Plan6;
@@ -49,6 +51,7 @@ pub(super) struct V6 {
     arrays: Arrays,
     /// Units of 48 bits and of 32.
     tables: [Table; 2],
+    filter: Filter,
 }
 
 /// Room that is used again and again.
@@ -79,6 +82,7 @@ impl V6 {
                 head,
             },
             tables: [Table::new(Level::Units48), Table::new(Level::Units32)],
+            filter: Filter::default(),
         }
     }
 
@@ -249,7 +253,8 @@ impl V6 {
     }
 
     fn publish_watched(&mut self, plan: Plan6, grace: &dyn Fn(), watch: &mut dyn FnMut(&Arrays)) {
-        plan.run(&self.arrays, &mut self.tables, grace, watch);
+        let (tables, filter) = (&mut self.tables, &mut self.filter);
+        plan.run(&self.arrays, tables, filter, grace, watch);
         for step in plan.steps.iter().flatten() {
             step.give_back(&mut self.arrays, step.new);
         }

@@ -18,6 +18,7 @@ use ftp_guard_common::lookup::{Outcome, v6::Entry};
 
 use super::{
     arrays::Arrays,
+    filter::Filter,
     node,
     prefixes::Level,
     table::{Spot, Table},
@@ -58,6 +59,7 @@ impl Plan6 {
         &self,
         arrays: &Arrays,
         tables: &mut [Table; 2],
+        filter: &mut Filter,
         grace: &dyn Fn(),
         watch: &mut dyn FnMut(&Arrays),
     ) {
@@ -76,7 +78,7 @@ impl Plan6 {
             wait(level as usize);
             for step in &self.steps[level as usize] {
                 if step.mid != step.old {
-                    first(arrays, tables, level, step, watch);
+                    first(arrays, tables, filter, level, step, watch);
                 }
             }
         }
@@ -92,7 +94,7 @@ impl Plan6 {
         for level in Level::ALL.into_iter().rev() {
             for step in &self.steps[level as usize] {
                 if step.new != step.mid {
-                    last(arrays, tables, level, step, watch);
+                    last(arrays, tables, filter, level, step, watch);
                 }
             }
         }
@@ -120,13 +122,14 @@ impl Plan6 {
 fn first(
     arrays: &Arrays,
     tables: &mut [Table; 2],
+    filter: &mut Filter,
     level: Level,
     step: &Step,
     watch: &mut dyn FnMut(&Arrays),
 ) {
     match (step.spot, tables.get_mut(level as usize)) {
         (Some(spot), Some(table)) if step.old == Entry::Gone => {
-            table.insert(arrays, step.unit, spot, step.mid, watch);
+            table.insert(arrays, filter, step.unit, spot, step.mid, watch);
         }
         (Some(spot), Some(table)) => {
             table.replace(arrays, step.unit, spot, step.mid);
@@ -139,13 +142,14 @@ fn first(
 fn last(
     arrays: &Arrays,
     tables: &mut [Table; 2],
+    filter: &mut Filter,
     level: Level,
     step: &Step,
     watch: &mut dyn FnMut(&Arrays),
 ) {
     match (step.spot, tables.get_mut(level as usize)) {
         (Some(spot), Some(table)) if step.new == Entry::Gone => {
-            table.remove(arrays, step.unit, spot, watch);
+            table.remove(arrays, filter, step.unit, spot, watch);
         }
         (Some(spot), Some(table)) => {
             table.replace(arrays, step.unit, spot, step.new);

@@ -1,13 +1,13 @@
 //! Where the entries of a table of units stand.
 
-use std::{collections::HashMap, sync::atomic::Ordering::Release};
+use std::sync::atomic::Ordering::Release;
 
 use ftp_guard_common::lookup::{
     Outcome,
     v6::{Entry, FEWEST_LINES, LANES, Lines, MOST_LINES, Memory, PROBES, Place, Unit},
 };
 
-use super::{arrays::Arrays, prefixes::Level};
+use super::{arrays::Arrays, filter::Filter, prefixes::Level};
 
 /// A lane, and the number of its line among those of its unit.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -25,8 +25,6 @@ pub struct Table {
     /// By line, how many entries have their place in a later one of their lines: as long as there is one no lane may
     /// be empty.
     passed: Vec<u32>,
-    /// Filter bits of more than one unit, and of how many.
-    shared: HashMap<u32, u32>,
     /// By /16, how many units there are.
     units: Vec<u32>,
     /// All of them.
@@ -41,7 +39,6 @@ impl Table {
             lines: Lines::default(),
             occupied: Vec::new(),
             passed: Vec::new(),
-            shared: HashMap::new(),
             units: vec![0; 1 << 16],
             count: 0,
         }
@@ -150,6 +147,7 @@ impl Table {
     pub fn insert(
         &mut self,
         arrays: &Arrays,
+        filter: &mut Filter,
         unit: u64,
         spot: Spot,
         entry: Entry,
@@ -159,15 +157,10 @@ impl Table {
         for probe in 0..spot.probe {
             self.passed[place.line(probe, self.lines.count) as usize] += 1;
         }
+        filter.set(arrays, self.bit_around(unit), watch);
         self.replace(arrays, unit, spot, entry);
         watch(arrays);
-        let bit = self.bit(unit);
-        if is_set(arrays, bit) {
-            *self.shared.entry(bit).or_insert(1) += 1;
-        } else {
-            arrays.set_bit(bit, true);
-            watch(arrays);
-        }
+        filter.set(arrays, self.bit(unit), watch);
         let root = self.root(unit);
         self.count += 1;
         self.units[root as usize] += 1;
@@ -181,6 +174,7 @@ impl Table {
     pub fn remove(
         &mut self,
         arrays: &Arrays,
+        filter: &mut Filter,
         unit: u64,
         spot: Spot,
         watch: &mut dyn FnMut(&Arrays),
@@ -192,17 +186,8 @@ impl Table {
             self.set_flag(arrays, root, false);
             watch(arrays);
         }
-        let bit = self.bit(unit);
-        match self.shared.get_mut(&bit) {
-            None => {
-                arrays.set_bit(bit, false);
-                watch(arrays);
-            }
-            Some(2) => {
-                self.shared.remove(&bit);
-            }
-            Some(count) => *count -= 1,
-        }
+        filter.clear(arrays, self.bit(unit), watch);
+        filter.clear(arrays, self.bit_around(unit), watch);
         let line = spot.lane as usize / LANES;
         self.release(spot);
         if self.passed[line] == 0 {
@@ -254,6 +239,10 @@ impl Table {
         }
     }
 
+    const fn bit_around(&self, unit: u64) -> u32 {
+        Unit::of_32(unit << (64 - self.level.bits())).bit_around()
+    }
+
     const fn place(&self, unit: u64) -> Place {
         mixed(self.level, unit).place(self.lines.count)
     }
@@ -265,10 +254,6 @@ const fn mixed(level: Level, unit: u64) -> Unit {
         Level::Units48 => Unit::of_48(address_high),
         _ => Unit::of_32(address_high),
     }
-}
-
-fn is_set(arrays: &Arrays, bit: u32) -> bool {
-    arrays.filter(bit / 64) >> (bit % 64) & 1 != 0
 }
 
 /// The fewest lines, at least so many, in which all units have a lane and three of five are in use at most.
