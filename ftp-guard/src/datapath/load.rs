@@ -76,30 +76,32 @@ pub fn object(
 /// the kernel has one for every program that asks. With `sockets` also that on the tracepoint, should it load:
 /// [`sockets::attach`] tells why it does not.
 pub fn programs(ebpf: &mut Ebpf, sockets: bool) -> Result<(), DatapathError> {
+    let load = |name: &str, program: &mut Program| match program {
+        Program::Xdp(program) if name == XDP_PROGRAM => load_xdp(program),
+        Program::SchedClassifier(program) => {
+            let hook = Hook::ALL.into_iter().find(|hook| hook.program() == name);
+            hook.map_or(Ok(()), |hook| load_classifier(program, hook))
+        }
+        Program::BtfTracePoint(program) if sockets && name == SOCKETS_PROGRAM => {
+            drop(sockets::load_program(program));
+            Ok(())
+        }
+        _ => Ok(()),
+    };
     thread::scope(|scope| {
         let loads: Vec<_> = ebpf
             .programs_mut()
-            .filter_map(|(name, program)| match program {
-                Program::Xdp(program) if name == XDP_PROGRAM => {
-                    Some(scope.spawn(move || load_xdp(program)))
-                }
-                Program::SchedClassifier(program) => {
-                    let hook = Hook::ALL.into_iter().find(|hook| hook.program() == name)?;
-                    Some(scope.spawn(move || load_classifier(program, hook)))
-                }
-                Program::BtfTracePoint(program) if sockets && name == SOCKETS_PROGRAM => {
-                    Some(scope.spawn(move || {
-                        drop(sockets::load_program(program));
-                        Ok(())
-                    }))
-                }
-                _ => None,
+            .map(|(name, program)| {
+                thread::Builder::new()
+                    .name("verifier".to_owned())
+                    .spawn_scoped(scope, move || load(name, program))
+                    .map_err(|error| DatapathError::kernel("start a thread", error))
             })
             .collect();
         // All are waited for, whichever fails.
         let results: Vec<_> = loads
             .into_iter()
-            .map(|load| load.join().unwrap_or_else(|panic| resume_unwind(panic)))
+            .map(|load| load?.join().unwrap_or_else(|panic| resume_unwind(panic)))
             .collect();
         results.into_iter().collect()
     })

@@ -75,7 +75,9 @@ pub struct Lookup {
     v4: V4,
     v6: V6,
     grace: Grace,
-    /// Until it ends a program may still read what the last update replaced.
+    /// A program may still read what the last update replaced.
+    is_fresh: bool,
+    /// Until it ends.
     last_grace: Option<JoinHandle<()>>,
     bytes: u64,
     fixed: u64,
@@ -105,6 +107,7 @@ impl Lookup {
                 regions.head_v6,
             ),
             grace,
+            is_fresh: false,
             last_grace: None,
             bytes,
             fixed: bytes - sized,
@@ -138,10 +141,12 @@ impl Lookup {
         if changed.is_empty() {
             return Ok(());
         }
-        if let Some(grace) = self.last_grace.take() {
-            if grace.join().is_err() {
+        if self.is_fresh {
+            let passed = self.last_grace.take().map(JoinHandle::join);
+            if !matches!(passed, Some(Ok(()))) {
                 (self.grace)();
             }
+            self.is_fresh = false;
             self.v4.settle();
             self.v6.settle();
         }
@@ -150,9 +155,11 @@ impl Lookup {
             self.sweep();
             self.try_update(wanted_v4, wanted_v6, changed)?;
         }
-        // Whoever asked for this update need not wait until the next one may begin.
+        // Whoever asked for this update need not wait until the next one may begin. Where there is no room for a thread
+        // the next one waits.
         let grace = Arc::clone(&self.grace);
-        self.last_grace = Some(thread::spawn(move || grace()));
+        let thread = thread::Builder::new().name("grace".to_owned());
+        self.last_grace = thread.spawn(move || grace()).ok();
         Ok(())
     }
 
@@ -170,6 +177,7 @@ impl Lookup {
                 return Err(full);
             }
         };
+        self.is_fresh = true;
         self.v4.publish(plan_v4, &*self.grace);
         self.v6.publish(plan_v6, &*self.grace);
         Ok(())
