@@ -2,7 +2,7 @@
 
 use super::{super::Outcome, PROBE_BITS, unit::scale};
 
-/// What an entry says of its unit. In 64 bits: [`Place::key`] (highest), kind (2), payload
+/// What an entry says of its unit. In 64 bits: [`Place::key`](super::Place::key) (highest), kind (2), payload
 /// (`11 + floor(log2(lines))`). No entry is 0.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Entry {
@@ -16,7 +16,7 @@ pub enum Entry {
     /// 16 the second word: the last 64 bits of the address. Outside nothing is said.
     One(u32),
     /// Kind 3: a list, at this place in the pool. Its first word is the number of its records, at most
-    /// [`MOST_RECORDS`]; they follow, two words each: first address behind the unit, 16 bits (highest) and 64
+    /// [`MOST_RECORDS`](super::MOST_RECORDS); they follow, two words each: first address behind the unit, 16 bits (highest) and 64
     /// (the second word), outcome (16, lowest of the first word). Sorted; the first one starts at 0.
     List(u32),
 }
@@ -26,7 +26,7 @@ const ONE: u64 = 2;
 const LIST: u64 = 3;
 
 impl Entry {
-    /// In 64 bits. `key`: [`Place::key`].
+    /// In 64 bits. `key`: [`Place::key`](super::Place::key).
     #[must_use]
     pub const fn pack(self, key: u64, lines: u32) -> u64 {
         let (kind, payload) = match self {
