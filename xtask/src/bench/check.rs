@@ -14,7 +14,7 @@ const TOLERANCES: [(&str, f64); 5] = [
     ("packets/", 1.3),
     ("drops/", 1.35),
     ("lists/", 1.45),
-    ("loading/", 1.6),
+    ("loading/", 1.75),
     ("transfer/", 1.7),
 ];
 
