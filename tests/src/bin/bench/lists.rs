@@ -319,7 +319,7 @@ impl Suite for Lists {
             name: "lists",
             title: "Length of the list",
             about: format!(
-                "As above, with lists of {first} to {last} entries of each IP version. Random lists have IPv4 \
+                "As above but to port 20, with lists of {first} to {last} entries of each IP version. Random lists have IPv4 \
                  prefixes of /24 to /32 from everywhere, and IPv6 prefixes of /32 to /64 (half of them /48) and \
                  hosts from what registries give out; clustered ones have them in a few /16 and /32. Unlisted \
                  sources are random addresses; listed ones are {POOL_V4} (IPv6: {POOL_V6}) random addresses \

@@ -1,5 +1,7 @@
 //! Lists of some size and of some shape.
 
+use std::sync::atomic::Ordering::Relaxed;
+
 use super::lab::{Lab, List, allow, edges, exclude, model, prefix, sorted, until, writer};
 use crate::engine::lookup::{Full, v6::V6};
 
@@ -239,5 +241,24 @@ fn outcomes_in_use_are_told() {
             lab.v6.find((*address).into(), 0, &lab.outcomes),
             model(&lab.list, *address, 0)
         );
+    }
+}
+
+#[test]
+fn bits_that_units_share_go_with_the_last_of_them() {
+    // The first two are units of one /32, which is one itself.
+    let all = ["2001:db8:1::/48", "2001:db8:2::/48", "2001:db8::/32"];
+    let list = |prefixes: &[&str]| -> List {
+        let prefixes = prefixes.iter().map(|prefix| prefix.parse().unwrap());
+        prefixes.map(|prefix| (prefix, allow(1))).collect()
+    };
+    let mut lab = Lab::of(list(&all));
+    let bits = |lab: &Lab| -> u32 {
+        let words = lab.v6.arrays.filter.iter();
+        words.map(|word| word.load(Relaxed).count_ones()).sum()
+    };
+    for (left, wanted) in [(3, 4), (2, 3), (1, 2), (0, 0)] {
+        lab.update(list(&all[..left])).unwrap();
+        assert_eq!(bits(&lab), wanted, "{left}");
     }
 }
