@@ -1,24 +1,30 @@
-//! IPv4: a bit for each /16 of which the list says anything, a default for each /16, a bit for each /24 that differs
+//! IPv4: two bits for each /16 that tell of which the list says anything, a default for each /16, a bit for each /24 that differs
 //! from it, and for those the entries of 64 /24s in a row.
 //!
 //! | array | size | holds |
 //! |---|---|---|
-//! | known | 1,024 x `u64` | a bit for each /16, the lowest first; 0: nothing of it is listed |
+//! | known | 2,048 x `u64` | two bits for each /16, the lowest first: [`LISTED`], [`HAS_DEFAULT`] |
 //! | root | 65,536 x `u32` | by /16: outcome of /24s whose bit is 0, and above it that of /24s whose bit is 1 and that have no entry |
 //! | bits | 262,144 x `u64` | by /18: a bit for each /24, the lowest first |
 //! | groups | 262,144 x `u32` | by /18: place of its entries in the pool, and above [`PLACE_BITS`] their number less 1; 0: no entries |
 //! | pool | `u64`s | entries, sorted by /24, two to a word, the first one in the low half; lists |
 //! | pairs | [`PAIRS`] x `u32` | outcome inside a prefix, and above it that outside |
 //!
-//! An address costs one load from 8 KiB when its /16 has no bit, two more that depend on nothing when its /24 has none, and two more, one after the
+//! An address costs one load from 16 KiB when nothing of its /16 is listed, one or two more that depend on nothing when its /24 has no bit, and two more, one after the
 //! other, when it has; a list one or two more.
 
 use super::{last_not_above, outcome::Outcome};
 
 /// /16s.
 pub const ROOTS: u32 = 1 << 16;
-/// Words of 64 /16s.
-pub const KNOWN_WORDS: u32 = ROOTS / 64;
+/// /16s of a word of known bits.
+pub const KNOWN_ROOTS: u32 = 32;
+/// Words of known bits.
+pub const KNOWN_WORDS: u32 = ROOTS / KNOWN_ROOTS;
+/// Known bit: something of the /16 is listed. 0: nothing is.
+pub const LISTED: u64 = 1;
+/// Known bit: the default of the /16 may be an outcome. 0: it is none.
+pub const HAS_DEFAULT: u64 = 2;
 /// /18s.
 pub const GROUPS: u32 = 1 << 18;
 /// Pairs of outcomes.
@@ -31,7 +37,7 @@ pub const LIST_BITS: u32 = 24;
 /// What a program reads. Out of range is 0. Each is one load that the compiler neither moves nor repeats: the
 /// writer relies on their order.
 pub trait Memory {
-    /// The bits of 64 /16s.
+    /// The bits of 32 /16s, two of each.
     fn known(&self, index: u32) -> u64;
     /// The word of a /16.
     fn root(&self, index: u32) -> u32;
@@ -108,18 +114,24 @@ const fn is_inside(last: u32, prefix: u32) -> bool {
     (last << 1 ^ prefix) & !(marker.wrapping_mul(2).wrapping_sub(1)) == 0
 }
 
-/// Whether it is plain at once that the list says nothing of an address, without a search: its /16 has no bit, or its /24
-/// has none and the default is nothing. The words are loaded in the order in which [`find`] does, which the writer relies
-/// on.
+/// The known bits of a /16 in their word.
+#[inline(always)]
+const fn known_shift(net: u32) -> u32 {
+    (net % KNOWN_ROOTS) * 2
+}
+
+/// Whether it is plain at once that the list says nothing of an address, without a search: nothing of its /16 is listed, or
+/// the /16 has no default and the /24 no bit. The words are loaded in the order in which [`find`] does, which the writer
+/// relies on. What is not known of the default from these words is not asked: that would be one word more for caches.
 #[inline(always)]
 pub fn says_nothing(memory: &impl Memory, address: u32) -> bool {
     let net = address >> 16;
-    if memory.known(net >> 6) >> (net & 63) & 1 == 0 {
+    let known = memory.known(net / KNOWN_ROOTS) >> known_shift(net);
+    if known & LISTED == 0 {
         return true;
     }
-    let root = memory.root(net);
     let bit = memory.bits(address >> 14) >> (address >> 8 & 63) & 1;
-    bit == 0 && Outcome(root as u16) == Outcome::NONE
+    known & HAS_DEFAULT == 0 && bit == 0
 }
 
 /// What the list says of an address.
@@ -127,7 +139,7 @@ pub fn says_nothing(memory: &impl Memory, address: u32) -> bool {
 pub fn find(memory: &impl Memory, address: u32) -> Outcome {
     let net = address >> 16;
     // The processor's nearest cache has all of these.
-    if memory.known(net >> 6) >> (net & 63) & 1 == 0 {
+    if memory.known(net / KNOWN_ROOTS) >> known_shift(net) & LISTED == 0 {
         return Outcome::NONE;
     }
     let root = memory.root(net);

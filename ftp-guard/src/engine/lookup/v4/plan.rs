@@ -3,7 +3,7 @@
 /// One store, or what must be between two.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Step {
-    /// To the bits of 64 /16s.
+    /// To the bits of 32 /16s.
     Known(u32, u64),
     /// To the word of a /16.
     Root(u32, u32),
@@ -20,6 +20,8 @@ pub enum Step {
 /// What was prepared. Everything that the new words refer to is written.
 #[derive(Default)]
 pub struct Plan4 {
+    /// Which /16s have or get a default.
+    pub defaults: Vec<(u32, u64)>,
     /// Main outcomes of /16s in which no /24 has one.
     pub mains: Vec<(u32, u32)>,
     /// Places of entries: those wanted, and those in whose place the default or the main outcome is wanted, but not
@@ -35,7 +37,7 @@ pub struct Plan4 {
     pub last_bits: Vec<(u32, u64)>,
     /// Places of the entries that are wanted.
     pub last_groups: Vec<(u32, u32)>,
-    /// Which /16s have anything in the end. What has nothing says the same without its bit.
+    /// Which /16s have anything or a default in the end. What has nothing says the same without its bits.
     pub known: Vec<(u32, u64)>,
     /// Room for entries while it is made: those before the last grace, and those behind it.
     pub entries: (Vec<u32>, Vec<u32>),
@@ -53,9 +55,11 @@ impl Plan4 {
         let group = |(at, to): &(u32, u32)| Step::Group(*at, *to);
         let bits = |(at, to): &(u32, u64)| Step::Bits(*at, *to);
         let after_bits = !self.last_bits.is_empty();
-        self.mains
+        self.defaults
             .iter()
-            .map(root)
+            .map(known)
+            .chain([Step::Order])
+            .chain(self.mains.iter().map(root))
             .chain([Step::Order])
             .chain(self.groups.iter().map(group))
             .chain([Step::Order])

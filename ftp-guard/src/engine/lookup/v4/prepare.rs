@@ -2,7 +2,7 @@
 
 use ftp_guard_common::lookup::{
     Outcome,
-    v4::{Entry, LIST_BITS, Memory as _},
+    v4::{Entry, HAS_DEFAULT, KNOWN_ROOTS, LIST_BITS, LISTED, Memory as _},
 };
 
 use super::{
@@ -100,7 +100,7 @@ impl V4 {
             if want.default != old_default {
                 plan.roots
                     .push((root, root_word(want.default, want.default)));
-                self.plan_known(root, want.default != Outcome::NONE, plan);
+                self.plan_known(root, want.default != Outcome::NONE, want.default, plan);
             }
             return Ok(());
         }
@@ -137,22 +137,26 @@ impl V4 {
         if !change.same_default || !change.same_main {
             plan.roots.push((root, root_word(change.default, main)));
         }
-        self.plan_known(root, is_known, plan);
+        self.plan_known(root, is_known, want.default, plan);
         Ok(())
     }
 
-    /// /16s come in their order.
-    fn plan_known(&self, root: u32, is_known: bool, plan: &mut Plan4) {
-        let at = root / 64;
-        let planned = plan.known.last_mut().filter(|(last, _)| *last == at);
-        let word = planned.as_ref().map_or(self.known(at), |(_, word)| *word);
-        let bit = 1 << (root % 64);
-        let wanted = if is_known { word | bit } else { word & !bit };
-        match planned {
-            Some((_, planned)) => *planned = wanted,
-            None if wanted != word => plan.known.push((at, wanted)),
-            None => {}
-        }
+    /// Plans what is known of a /16 in the end: whether anything is listed, and whether it has a default. That of a default is
+    /// told before there is one. /16s come in their order.
+    fn plan_known(&self, root: u32, is_listed: bool, default: Outcome, plan: &mut Plan4) {
+        let at = root / KNOWN_ROOTS;
+        let shift = root % KNOWN_ROOTS * 2;
+        let now = self.known(at);
+        let has_default = if default == Outcome::NONE {
+            0
+        } else {
+            HAS_DEFAULT
+        };
+        let first = last_or(&plan.defaults, at, now) | has_default << shift;
+        set_last(&mut plan.defaults, at, now, first);
+        let others = last_or(&plan.known, at, now) & !((LISTED | HAS_DEFAULT) << shift);
+        let known = u64::from(is_listed) * LISTED | has_default;
+        set_last(&mut plan.known, at, now, others | known << shift);
     }
 
     /// Plans the /18; its bits in the end.
@@ -280,6 +284,21 @@ impl V4 {
             let count = node::list_count(&self.pool, place);
             plan.back.push((place, node::list_words(count)));
         }
+    }
+}
+
+/// The word planned last if it has this place, or else the one that is there.
+fn last_or(words: &[(u32, u64)], at: u32, now: u64) -> u64 {
+    let last = words.last().filter(|(last, _)| *last == at);
+    last.map_or(now, |(_, word)| *word)
+}
+
+/// Plans a word behind the others, or in place of the last one if that has its place.
+fn set_last(words: &mut Vec<(u32, u64)>, at: u32, now: u64, wanted: u64) {
+    match words.last_mut() {
+        Some((last, word)) if *last == at => *word = wanted,
+        _ if wanted != now => words.push((at, wanted)),
+        _ => {}
     }
 }
 
