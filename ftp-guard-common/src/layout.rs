@@ -12,10 +12,7 @@ use crate::{
         HostReader, PassiveReader, command::CommandParser, hello::HelloReader, reply::ReplyParser,
     },
     limits::{Attack, CommandKey, Opening, Primed, Profile, Rate, Source, SourceKey, Sysctls},
-    lookup::{
-        Row,
-        v6::{Head, Lines},
-    },
+    lookup::{Row, lines::Lines, v6::Head},
     session::{Client, Flow, Listener, Named, Pinhole, Session, Traffic},
     stats::Counter,
     text::{EndRecord, TextHeader},

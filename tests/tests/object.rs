@@ -21,7 +21,7 @@ use ftp_guard_common::{
         Attack, BUCKET_ROWS, BUCKET_SLOTS, COMMANDS, CommandKey, EXPECTED_SLOTS, Opening, PROFILES,
         Primed, Profile, Source, SourceKey, Sysctls,
     },
-    lookup::{outcome, v4, v6},
+    lookup::{lines, outcome, v4, v6},
     names::{
         ABI_MAP, ALLOW_COUNTS_MAP, ALLOW_MAPS, ALLOW_ROWS_MAP, ALLOW_V4_BITS_MAP,
         ALLOW_V4_GROUPS_MAP, ALLOW_V4_KNOWN_MAP, ALLOW_V4_PAIRS_MAP, ALLOW_V4_POOL_MAP,
@@ -167,7 +167,12 @@ fn every_map_has_the_layout_of_the_shared_types() {
         (ALLOW_V4_PAIRS_MAP, array, 4, v4::PAIRS * 4),
         (ALLOW_V6_ROOT_MAP, array, 4, v6::ROOTS * 8),
         (ALLOW_V6_FILTER_MAP, array, 4, v6::FILTER_WORDS * 8),
-        (ALLOW_V6_LINES_MAP, array, 4, size_of::<[u64; v6::LANES]>()),
+        (
+            ALLOW_V6_LINES_MAP,
+            array,
+            4,
+            size_of::<[u64; lines::LANES]>(),
+        ),
         (ALLOW_V6_POOL_MAP, array, 4, 8),
         (ALLOW_V6_HEAD_MAP, array, 4, size_of::<v6::Head>()),
         (STATS_MAP, per_cpu, 4, counter),

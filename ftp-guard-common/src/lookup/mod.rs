@@ -6,6 +6,7 @@
 //! time and in an order in which every address has either its old outcome or its new one (`engine::lookup`
 //! of the daemon).
 
+pub mod lines;
 pub mod outcome;
 pub mod v4;
 pub mod v6;

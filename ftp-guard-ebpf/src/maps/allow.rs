@@ -4,7 +4,7 @@
 use aya_ebpf::{btf_maps::Array, macros::btf_map};
 use ftp_guard_common::{
     allow::AllowCounts,
-    lookup::{Outcome, Row, outcome::ROWS, v4, v6},
+    lookup::{Outcome, Row, lines, outcome::ROWS, v4, v6},
 };
 
 /// The daemon maps the arrays into its memory (kernel 5.5).
@@ -13,7 +13,7 @@ const BPF_F_MMAPABLE: usize = 1 << 10;
 /// The loader sets the real size.
 const POOL_WORDS: usize = 1024;
 /// The loader sets the real size.
-const LINES: usize = v6::FEWEST_LINES as usize;
+const LINES: usize = lines::FEWEST_LINES as usize;
 
 // What has a fixed size is one value: array values take up at least 8 bytes each, and the index of a packet's
 // is then a number behind one pointer.
@@ -50,7 +50,7 @@ static FTPG_A6_ROOT: Array<[u64; v6::ROOTS as usize], 1, BPF_F_MMAPABLE> = Array
 static FTPG_A6_FILTER: Array<[u64; v6::FILTER_WORDS as usize], 1, BPF_F_MMAPABLE> = Array::new();
 
 #[btf_map]
-static FTPG_A6_LINES: Array<[u64; v6::LANES], LINES, BPF_F_MMAPABLE> = Array::new();
+static FTPG_A6_LINES: Array<[u64; lines::LANES], LINES, BPF_F_MMAPABLE> = Array::new();
 
 #[btf_map]
 static FTPG_A6_POOL: Array<u64, POOL_WORDS, BPF_F_MMAPABLE> = Array::new();
@@ -102,9 +102,23 @@ impl v4::Memory for V4 {
 /// The arrays of IPv6.
 pub struct V6;
 
-impl v6::Memory for V6 {
-    type Line = [u64; v6::LANES];
+impl lines::LineMemory for V6 {
+    type Line = [u64; lines::LANES];
 
+    #[inline(always)]
+    fn line(&self, index: u32) -> Option<&Self::Line> {
+        FTPG_A6_LINES.get(index)
+    }
+
+    #[inline(always)]
+    fn lane(line: &Self::Line, lane: usize) -> u64 {
+        let lane = &raw const line[lane];
+        // SAFETY: it is a reference's. Each is read once and in its turn, for want of room to keep them.
+        unsafe { lane.read_volatile() }
+    }
+}
+
+impl v6::Memory for V6 {
     #[inline(always)]
     fn head(&self) -> v6::Head {
         value(FTPG_A6_HEAD.get_ptr(0))
@@ -121,25 +135,13 @@ impl v6::Memory for V6 {
     }
 
     #[inline(always)]
-    fn line(&self, index: u32) -> Option<&Self::Line> {
-        FTPG_A6_LINES.get(index)
-    }
-
-    #[inline(always)]
-    fn lane(line: &Self::Line, lane: usize) -> u64 {
-        let lane = &raw const line[lane];
-        // SAFETY: it is a reference's. Each is read once and in its turn, for want of room to keep them.
-        unsafe { lane.read_volatile() }
-    }
-
-    #[inline(always)]
     fn pool(&self, index: u32) -> u64 {
         value(FTPG_A6_POOL.get_ptr(index))
     }
 
     #[inline(always)]
-    fn entry(&self, search: v6::Search) -> u64 {
-        let v6::Search {
+    fn entry(&self, search: lines::Search) -> u64 {
+        let lines::Search {
             at,
             stride,
             end,
@@ -165,7 +167,7 @@ fn pack(low: u32, high: u32) -> u64 {
 #[unsafe(no_mangle)]
 #[inline(never)]
 extern "C" fn lines_entry(at_and_stride: u64, end_and_count: u64, name: u64, mask: u64) -> u64 {
-    let search = v6::Search {
+    let search = lines::Search {
         at: at_and_stride as u32,
         stride: (at_and_stride >> 32) as u32,
         end: end_and_count as u32,
@@ -173,7 +175,7 @@ extern "C" fn lines_entry(at_and_stride: u64, end_and_count: u64, name: u64, mas
         name,
         mask,
     };
-    v6::entry_of(&V6, search)
+    lines::entry_of(&V6, search)
 }
 
 #[unsafe(no_mangle)]

@@ -22,7 +22,7 @@ use aya::{
 };
 use ftp_guard_common::{
     allow::{AllowCounts, AllowValue},
-    lookup::{outcome, v4, v6},
+    lookup::{lines::LANES, outcome, v4, v6},
     names,
 };
 use ipnet::IpNet;
@@ -93,7 +93,7 @@ impl Allow {
             pairs_v4: region(ebpf, names::ALLOW_V4_PAIRS_MAP, v4::PAIRS, clear)?,
             root_v6: region(ebpf, names::ALLOW_V6_ROOT_MAP, v6::ROOTS, clear)?,
             filter_v6: region(ebpf, names::ALLOW_V6_FILTER_MAP, v6::FILTER_WORDS, clear)?,
-            lines_v6: pool(ebpf, names::ALLOW_V6_LINES_MAP, v6::LANES as u32, clear)?,
+            lines_v6: pool(ebpf, names::ALLOW_V6_LINES_MAP, LANES as u32, clear)?,
             pool_v6: pool(ebpf, names::ALLOW_V6_POOL_MAP, 1, clear)?,
             head_v6: region(ebpf, names::ALLOW_V6_HEAD_MAP, v6::HEAD_WORDS, clear)?,
         };

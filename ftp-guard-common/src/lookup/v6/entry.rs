@@ -1,13 +1,15 @@
 //! What entries of units say.
 
-use super::{super::Outcome, PROBE_BITS, unit::scale};
+use super::super::{
+    Outcome,
+    lines::{GONE, PROBE_BITS, scale},
+};
 
-/// What an entry says of its unit. In 64 bits: [`Place::key`](super::Place::key) (highest), kind (2), payload
+/// What an entry says of its unit. In 64 bits: [`Place::key`](super::super::lines::Place::key) (highest), kind (2), payload
 /// (`11 + floor(log2(lines))`). No entry is 0.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Entry {
-    /// Kind 0: nothing is said any more. It stands where an entry has gone from a line that was full, so that the
-    /// search still goes on to the next one; the payload is 1. A unit is in no line after one that has its name.
+    /// Kind 0: nothing is said any more. The payload is [`GONE`].
     Gone,
     /// Kind 1: the same of all of it; the outcome.
     Whole(Outcome),
@@ -26,16 +28,16 @@ const ONE: u64 = 2;
 const LIST: u64 = 3;
 
 impl Entry {
-    /// In 64 bits. `key`: [`Place::key`](super::Place::key).
+    /// What stands below the key.
     #[must_use]
-    pub const fn pack(self, key: u64, lines: u32) -> u64 {
+    pub const fn body(self, lines: u32) -> u64 {
         let (kind, payload) = match self {
-            Self::Gone => (0, 1),
+            Self::Gone => (0, GONE),
             Self::Whole(outcome) => (WHOLE, outcome.0 as u64),
             Self::One(place) => (ONE, place as u64),
             Self::List(place) => (LIST, place as u64),
         };
-        key << key_shift(lines) | kind << (key_shift(lines) - 2) | payload
+        kind << (key_shift(lines) - 2) | payload
     }
 
     /// Read.
@@ -58,12 +60,6 @@ impl Entry {
         }
     }
 
-    /// The key of an entry.
-    #[must_use]
-    pub const fn key(word: u64, lines: u32) -> u64 {
-        word >> key_shift(lines)
-    }
-
     /// The most that a place may be.
     #[must_use]
     pub const fn most_place(lines: u32) -> u64 {
@@ -75,7 +71,8 @@ impl Entry {
 pub(super) const KEY_SHIFT: u32 = 16 - PROBE_BITS;
 
 /// Bits below the key.
-pub(super) const fn key_shift(lines: u32) -> u32 {
+#[must_use]
+pub const fn key_shift(lines: u32) -> u32 {
     KEY_SHIFT + scale(lines)
 }
 
@@ -83,7 +80,7 @@ pub(super) const fn key_shift(lines: u32) -> u32 {
 mod tests {
     use super::{
         super::{
-            PROBES,
+            super::lines::PROBES,
             unit::tests::{SIZES, unit},
         },
         *,
@@ -101,10 +98,10 @@ mod tests {
                 Entry::List(most),
             ] {
                 for probe in 0..PROBES {
-                    let word = entry.pack(place.key(probe), lines);
+                    let word = place.key(probe) << key_shift(lines) | entry.body(lines);
                     assert_eq!(Entry::unpack(word, lines), entry);
-                    assert_eq!(Entry::key(word, lines), place.key(probe));
-                    assert_ne!(entry.pack(0, lines), 0);
+                    assert_eq!(word >> key_shift(lines), place.key(probe));
+                    assert_ne!(entry.body(lines), 0);
                 }
             }
         }

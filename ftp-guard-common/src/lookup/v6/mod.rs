@@ -15,12 +15,15 @@
 mod entry;
 mod unit;
 
-pub use entry::Entry;
 use entry::KEY_SHIFT;
-use unit::scale;
-pub use unit::{Place, Unit};
+pub use entry::{Entry, key_shift};
+pub use unit::Unit;
 
-use super::{last_not_above, outcome::Outcome};
+use super::{
+    last_not_above,
+    lines::{FEWEST_LINES, LineMemory, Lines, Search, entry_of},
+    outcome::Outcome,
+};
 
 /// /16s.
 pub const ROOTS: u32 = 1 << 16;
@@ -32,41 +35,6 @@ pub const FILTER_32: u32 = 1 << 22;
 pub const FILTER_AROUND: u32 = 1 << 22;
 /// Words of all.
 pub const FILTER_WORDS: u32 = (FILTER_48 + FILTER_32 + FILTER_AROUND) / 64;
-/// Entries of a line.
-pub const LANES: usize = 8;
-/// How many lines are looked into at most. They are far apart: neighbours fill up together, and with two thirds of
-/// all lanes in use four neighbours are full for every two hundredth unit, but eight others for one in millions.
-pub const PROBES: u32 = 1 << PROBE_BITS;
-const PROBE_BITS: u32 = 3;
-/// Fewest lines of a table.
-pub const FEWEST_LINES: u32 = 64;
-/// Most lines of a table.
-pub const MOST_LINES: u32 = 1 << 22;
-
-/// The size of a table of lines.
-#[repr(C)]
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Lines {
-    /// Its first line.
-    pub first: u32,
-    /// How many lines it has, [`FEWEST_LINES`] to [`MOST_LINES`]; 0: there is none.
-    pub count: u32,
-    /// The binary logarithm of `count`, rounded down: the verifier follows each way to reckon it by itself.
-    pub scale: u32,
-}
-
-impl Lines {
-    /// So many lines, from `first` on.
-    #[must_use]
-    pub const fn new(first: u32, count: u32) -> Self {
-        Self {
-            first,
-            count,
-            scale: scale(count),
-        }
-    }
-}
-
 /// What the programs are told of the arrays: an array of one.
 #[repr(C)]
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -81,20 +49,13 @@ pub struct Head {
 pub const HEAD_WORDS: u32 = size_of::<Head>() as u32 / 4;
 
 /// What a program reads. Out of range is 0.
-pub trait Memory {
-    /// Eight entries, on a cache line of their own.
-    type Line;
-
+pub trait Memory: LineMemory {
     /// The sizes.
     fn head(&self) -> Head;
     /// The word of a /16.
     fn root(&self, index: u32) -> u64;
     /// A word of the filter.
     fn filter(&self, index: u32) -> u64;
-    /// A line.
-    fn line(&self, index: u32) -> Option<&Self::Line>;
-    /// One of the [`LANES`] entries of a line.
-    fn lane(line: &Self::Line, lane: usize) -> u64;
     /// A word of the pool.
     fn pool(&self, index: u32) -> u64;
 
@@ -158,84 +119,15 @@ impl Root {
 pub const MOST_RECORDS: u32 = 1 << 24;
 const MOST_RECORDS_BITS: u32 = 24;
 
-/// What is sought in the lines.
-#[derive(Clone, Copy, Debug)]
-pub struct Search {
-    /// The line to look into first.
-    pub at: u32,
-    /// How far it is from each line to the next.
-    pub stride: u32,
-    /// The first line behind the table.
-    pub end: u32,
-    /// Lines of the table.
-    pub count: u32,
-    /// The key in the first line, where an entry has it.
-    pub name: u64,
-    /// The bits of the key.
-    pub mask: u64,
-}
-
-impl Search {
-    #[inline(always)]
-    const fn of(lines: Lines, unit: Unit) -> Self {
-        let place = unit.place_by(lines.count, lines.scale);
-        let shift = (KEY_SHIFT + lines.scale) & 63;
-        Self {
-            at: lines.first.wrapping_add(place.home),
-            stride: place.stride,
-            end: lines.first.wrapping_add(lines.count),
-            count: lines.count,
-            name: place.key(0) << shift,
-            mask: u64::MAX << shift,
-        }
-    }
-}
-
-/// The entry of a unit in a table, packed; 0: there is none. Lines are looked into until the last lane of one is
-/// empty.
-#[inline(always)]
-pub fn entry_of<M: Memory>(memory: &M, search: Search) -> u64 {
-    let Search {
-        mut at,
-        mut name,
-        mask,
-        ..
-    } = search;
-    let mut probe = 0;
-    while probe < PROBES {
-        let Some(line) = memory.line(at) else {
-            return 0;
-        };
-        let mut lane = 0;
-        while lane < LANES {
-            let word = M::lane(line, lane);
-            if word & mask == name && word != 0 {
-                return word;
-            }
-            // Lanes are filled in their order. Where one before the last is empty, going on finds nothing either.
-            if lane == LANES - 1 && word == 0 {
-                return 0;
-            }
-            lane += 1;
-        }
-        // The lowest bit of the key.
-        name = name.wrapping_add(mask.wrapping_neg());
-        at = at.wrapping_add(search.stride);
-        if at >= search.end {
-            at = at.wrapping_sub(search.count);
-        }
-        probe += 1;
-    }
-    0
-}
-
 /// What a table says of an address in a unit.
 #[inline(always)]
 fn of_unit(memory: &impl Memory, lines: Lines, unit: Unit, high: u16, low: u64) -> Outcome {
     if lines.count < FEWEST_LINES {
         return Outcome::NONE;
     }
-    match memory.entry(Search::of(lines, unit)) {
+    let place = unit.place_by(lines.count, lines.scale);
+    let shift = (KEY_SHIFT + lines.scale) & 63;
+    match memory.entry(Search::of(lines, place, shift)) {
         0 => Outcome::NONE,
         entry => says(memory, Entry::unpack_by(entry, lines.scale), high, low),
     }

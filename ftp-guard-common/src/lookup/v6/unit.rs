@@ -1,6 +1,9 @@
 //! Units of addresses, mixed, and the places where their entries may be.
 
-use super::{FILTER_32, FILTER_48, PROBE_BITS, PROBES};
+use super::{
+    super::lines::{Place, scale},
+    FILTER_32, FILTER_48,
+};
 
 /// A unit, mixed: different units of a table differ in `high` or in `low`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -55,7 +58,7 @@ impl Unit {
         FILTER_48 + FILTER_32 + (self.high >> 10)
     }
 
-    /// Where its entry may be in a table of so many lines.
+    /// Where its entry may be in a table of so many lines. Its tag has `48 - floor(log2(lines))` bits.
     #[inline(always)]
     #[must_use]
     pub const fn place(self, lines: u32) -> Place {
@@ -69,55 +72,7 @@ impl Unit {
         // Two of the same line differ by at least `lines` in the lower half, and by at least 1 behind the shift.
         let rest = (product as u32 >> (scale & 31)) as u64;
         let tag = rest << 16 | self.low as u64;
-        let spread = tag.wrapping_mul(0x9e37_79b9_7f4a_7c15) >> 48;
-        Place {
-            home: (product >> 32) as u32,
-            // The last line is less than once around the table away from the first.
-            stride: 1 + ((spread * (lines / PROBES) as u64) >> 16) as u32,
-            tag,
-        }
-    }
-}
-
-/// Where the entry of a unit may be. Line and number of the line tell the tag's unit: the stride follows from the
-/// tag, and the home from the stride.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Place {
-    /// The first line.
-    pub home: u32,
-    /// How far it is from each line to the next.
-    pub stride: u32,
-    /// What is left of the unit.
-    pub tag: u64,
-}
-
-impl Place {
-    /// The line of a number below [`PROBES`], counted from the table's first.
-    #[inline(always)]
-    #[must_use]
-    pub const fn line(self, probe: u32, lines: u32) -> u32 {
-        let at = self.home.wrapping_add(self.stride.wrapping_mul(probe));
-        if at < lines {
-            at
-        } else {
-            at.wrapping_sub(lines)
-        }
-    }
-
-    /// What an entry has above its kind in the line of that number: the tag, of `48 - floor(log2(lines))` bits, and
-    /// the number.
-    #[inline(always)]
-    #[must_use]
-    pub const fn key(self, probe: u32) -> u64 {
-        self.tag << PROBE_BITS | probe as u64
-    }
-}
-
-/// The binary logarithm of a number of lines, rounded down; 0 of none.
-pub(super) const fn scale(lines: u32) -> u32 {
-    match lines {
-        0 => 0,
-        _ => lines.ilog2(),
+        Place::new((product >> 32) as u32, tag, lines)
     }
 }
 
@@ -138,7 +93,10 @@ pub(super) mod tests {
     use std::collections::HashSet;
 
     use super::{
-        super::{MOST_LINES, entry::key_shift},
+        super::{
+            super::lines::{MOST_LINES, PROBES},
+            entry::key_shift,
+        },
         *,
     };
 

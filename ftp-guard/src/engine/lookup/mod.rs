@@ -4,6 +4,7 @@
 //! Each step is one aligned store, and readers never wait. What a store replaces is used again only when no
 //! program can still read it.
 
+mod lines;
 mod outcomes;
 mod pool;
 mod regions;

@@ -81,7 +81,7 @@ impl Regions {
     /// Vectors, for tests.
     #[must_use]
     pub fn of_vectors(sizes: Sizes) -> Self {
-        use ftp_guard_common::lookup::{outcome, v4, v6};
+        use ftp_guard_common::lookup::{lines, outcome, v4, v6};
         let words_32 = |count: u32| -> Region32 {
             Box::new((0..count).map(|_| AtomicU32::new(0)).collect::<Vec<_>>())
         };
@@ -98,7 +98,7 @@ impl Regions {
             pairs_v4: words_32(v4::PAIRS),
             root_v6: words_64(v6::ROOTS),
             filter_v6: words_64(v6::FILTER_WORDS),
-            lines_v6: words_64(sizes.lines_v6 * v6::LANES as u32),
+            lines_v6: words_64(sizes.lines_v6 * lines::LANES as u32),
             pool_v6: words_64(sizes.pool_v6),
             head_v6: words_32(v6::HEAD_WORDS),
         }

@@ -7,7 +7,8 @@ use std::sync::atomic::{
 
 use ftp_guard_common::lookup::{
     Outcome,
-    v6::{self, Head, LANES, Lines, Memory, Root, Table},
+    lines::{LANES, LineMemory, Lines},
+    v6::{self, Head, Memory, Root, Table},
 };
 
 use super::super::{Found, Outcomes, Pool, Region32, Region64};
@@ -75,9 +76,20 @@ impl Arrays {
     }
 }
 
-impl Memory for Arrays {
+impl LineMemory for Arrays {
     type Line = [AtomicU64; LANES];
 
+    fn line(&self, index: u32) -> Option<&Self::Line> {
+        let first = index as usize * LANES;
+        self.lines.get(first..first + LANES)?.try_into().ok()
+    }
+
+    fn lane(line: &Self::Line, lane: usize) -> u64 {
+        line[lane].load(Relaxed)
+    }
+}
+
+impl Memory for Arrays {
     fn head(&self) -> Head {
         let word = |at: usize| self.head.get(at).map_or(0, |word| word.load(Relaxed));
         Head {
@@ -92,15 +104,6 @@ impl Memory for Arrays {
 
     fn filter(&self, index: u32) -> u64 {
         load(&self.filter, index)
-    }
-
-    fn line(&self, index: u32) -> Option<&Self::Line> {
-        let first = index as usize * LANES;
-        self.lines.get(first..first + LANES)?.try_into().ok()
-    }
-
-    fn lane(line: &Self::Line, lane: usize) -> u64 {
-        line[lane].load(Relaxed)
     }
 
     fn pool(&self, index: u32) -> u64 {

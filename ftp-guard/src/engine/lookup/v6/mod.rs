@@ -20,7 +20,8 @@ use ftp_guard_common::{
     allow::AllowValue,
     lookup::{
         Outcome,
-        v6::{Entry, FEWEST_LINES, Head, LANES, Lines, MOST_RECORDS, ROOTS},
+        lines::{FEWEST_LINES, LANES, Lines},
+        v6::{Entry, Head, MOST_RECORDS, ROOTS},
     },
 };
 use ipnet::IpNet;

@@ -6,8 +6,9 @@ use ftp_guard_common::{
     allow::AllowValue,
     lookup::{
         Outcome,
+        lines::{FEWEST_LINES, MOST_LINES},
         outcome::ROWS,
-        v6::{Entry, FEWEST_LINES, MOST_LINES},
+        v6::Entry,
     },
 };
 use ipnet::IpNet;
@@ -69,7 +70,7 @@ impl Needs {
         let pool = 256 + words + words / 4 + 2 * largest;
         let fewest = lines_for_places(pool);
         let lines = [Level::Units48, Level::Units32]
-            .map(|level| table::lines_for(level, &units[level as usize], fewest));
+            .map(|level| table::lines_for_units(level, &units[level as usize], fewest));
         Self {
             lines,
             pool: u32::try_from(pool).unwrap_or(u32::MAX),

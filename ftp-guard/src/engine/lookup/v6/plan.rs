@@ -17,11 +17,7 @@
 use ftp_guard_common::lookup::{Outcome, v6::Entry};
 
 use super::{
-    arrays::Arrays,
-    filter::Filter,
-    node,
-    prefixes::Level,
-    table::{Spot, Table},
+    super::lines::Spot, arrays::Arrays, filter::Filter, node, prefixes::Level, table::Table,
 };
 
 /// What is said of a unit.

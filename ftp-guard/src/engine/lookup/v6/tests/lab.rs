@@ -10,8 +10,9 @@ use ftp_guard_common::{
     allow::{AllowValue, EntryKind},
     lookup::{
         Outcome,
+        lines::LANES,
         outcome::ROWS,
-        v6::{self, FILTER_WORDS, HEAD_WORDS, LANES, Table},
+        v6::{self, FILTER_WORDS, HEAD_WORDS, Table},
     },
 };
 use ipnet::{IpNet, Ipv6Net};
