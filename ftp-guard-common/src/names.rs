@@ -17,18 +17,18 @@ pub const PORTS_MAP: &str = "FTPG_PORTS";
 pub const ALLOW_ROWS_MAP: &str = "FTPG_A_ROWS";
 /// Allowlist, how many entries it has: array of one [`AllowCounts`](crate::allow::AllowCounts).
 pub const ALLOW_COUNTS_MAP: &str = "FTPG_A_COUNTS";
-/// Allowlist, IPv4, a bit for each /16; this and the next five as [`lookup::v4`](crate::lookup::v4) tells.
+/// Allowlist, IPv4, two bits for each /16; this and the next five as [`lookup::v4`](crate::lookup::v4) tells.
 pub const ALLOW_V4_KNOWN_MAP: &str = "FTPG_A4_KNOWN";
 /// Allowlist, IPv4, by /16.
 pub const ALLOW_V4_ROOT_MAP: &str = "FTPG_A4_ROOT";
 /// Allowlist, IPv4, a bit for each /24.
 pub const ALLOW_V4_BITS_MAP: &str = "FTPG_A4_BITS";
-/// Allowlist, IPv4, by /18.
-pub const ALLOW_V4_GROUPS_MAP: &str = "FTPG_A4_GROUPS";
-/// Allowlist, IPv4, entries and lists: array of `u64`.
+/// Allowlist, IPv4, entries of /24s: array of lines of 8 `u64`.
+pub const ALLOW_V4_LINES_MAP: &str = "FTPG_A4_LINES";
+/// Allowlist, IPv4, lists: array of `u64`.
 pub const ALLOW_V4_POOL_MAP: &str = "FTPG_A4_POOL";
-/// Allowlist, IPv4, pairs of outcomes.
-pub const ALLOW_V4_PAIRS_MAP: &str = "FTPG_A4_PAIRS";
+/// Allowlist, IPv4, size: array of one [`Lines`](crate::lookup::lines::Lines).
+pub const ALLOW_V4_HEAD_MAP: &str = "FTPG_A4_HEAD";
 /// Allowlist, IPv6, by /16; this and the next four as [`lookup::v6`](crate::lookup::v6) tells.
 pub const ALLOW_V6_ROOT_MAP: &str = "FTPG_A6_ROOT";
 /// Allowlist, IPv6, bits of units.
@@ -144,9 +144,9 @@ pub const ALLOW_MAPS: [&str; 13] = [
     ALLOW_V4_KNOWN_MAP,
     ALLOW_V4_ROOT_MAP,
     ALLOW_V4_BITS_MAP,
-    ALLOW_V4_GROUPS_MAP,
+    ALLOW_V4_LINES_MAP,
     ALLOW_V4_POOL_MAP,
-    ALLOW_V4_PAIRS_MAP,
+    ALLOW_V4_HEAD_MAP,
     ALLOW_V6_ROOT_MAP,
     ALLOW_V6_FILTER_MAP,
     ALLOW_V6_LINES_MAP,

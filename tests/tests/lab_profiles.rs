@@ -10,7 +10,11 @@ use aya::{
 use ftp_guard_common::{
     config::GuardConfig,
     limits::{Profile, Rate},
-    lookup::{Outcome, v4},
+    lookup::{
+        Outcome,
+        lines::{LANES, LINES_WORDS, LineMemory, Lines},
+        v4,
+    },
 };
 use ftp_guard_tests::{
     lab::{
@@ -62,8 +66,8 @@ struct Arrays {
     known: Vec<u64>,
     root: Vec<u32>,
     bits: Vec<u64>,
-    groups: Vec<u32>,
-    pairs: Vec<u32>,
+    lines: Vec<[u64; LANES]>,
+    head: Vec<u32>,
     pool: Array<MapData, u64>,
 }
 
@@ -72,14 +76,28 @@ impl Arrays {
         fn words<T: Pod>(pins: &Pins, name: &str, count: u32) -> Result<Vec<T>> {
             Ok(sys::first_value(&pins.map(name)?, count as usize)?)
         }
+        let lines: Array<_, [u64; LANES]> = Map::Array(pins.map("FTPG_A4_LINES")?).try_into()?;
+        let lines = lines.iter().collect::<Result<_, _>>()?;
         Ok(Self {
             known: words(pins, "FTPG_A4_KNOWN", v4::KNOWN_WORDS)?,
             root: words(pins, "FTPG_A4_ROOT", v4::ROOTS)?,
             bits: words(pins, "FTPG_A4_BITS", v4::GROUPS)?,
-            groups: words(pins, "FTPG_A4_GROUPS", v4::GROUPS)?,
-            pairs: words(pins, "FTPG_A4_PAIRS", v4::PAIRS)?,
+            lines,
+            head: words(pins, "FTPG_A4_HEAD", LINES_WORDS)?,
             pool: Map::Array(pins.map("FTPG_A4_POOL")?).try_into()?,
         })
+    }
+}
+
+impl LineMemory for Arrays {
+    type Line = [u64; LANES];
+
+    fn line(&self, index: u32) -> Option<&Self::Line> {
+        self.lines.get(index as usize)
+    }
+
+    fn lane(line: &Self::Line, lane: usize) -> u64 {
+        line[lane]
     }
 }
 
@@ -96,16 +114,12 @@ impl v4::Memory for Arrays {
         self.bits[index as usize]
     }
 
-    fn group(&self, index: u32) -> u32 {
-        self.groups[index as usize]
+    fn head(&self) -> Lines {
+        Lines::new(self.head[0], self.head[1])
     }
 
     fn pool(&self, index: u32) -> u64 {
         self.pool.get(&index, 0).unwrap_or(0)
-    }
-
-    fn pair(&self, index: u32) -> u32 {
-        self.pairs[index as usize]
     }
 }
 

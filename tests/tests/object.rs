@@ -24,7 +24,7 @@ use ftp_guard_common::{
     lookup::{lines, outcome, v4, v6},
     names::{
         ABI_MAP, ALLOW_COUNTS_MAP, ALLOW_MAPS, ALLOW_ROWS_MAP, ALLOW_V4_BITS_MAP,
-        ALLOW_V4_GROUPS_MAP, ALLOW_V4_KNOWN_MAP, ALLOW_V4_PAIRS_MAP, ALLOW_V4_POOL_MAP,
+        ALLOW_V4_HEAD_MAP, ALLOW_V4_KNOWN_MAP, ALLOW_V4_LINES_MAP, ALLOW_V4_POOL_MAP,
         ALLOW_V4_ROOT_MAP, ALLOW_V6_FILTER_MAP, ALLOW_V6_HEAD_MAP, ALLOW_V6_LINES_MAP,
         ALLOW_V6_POOL_MAP, ALLOW_V6_ROOT_MAP, ATTACK_MAP, BAN_V4_MAP, BAN_V6_MAP, BUCKETS_MAP,
         CLIENTS_MAP, COMMANDS_MAP, CONFIG_MAP, CONTROL_PROGRAM, EGRESS_PROGRAM, EVENT_BUDGET_MAP,
@@ -153,6 +153,7 @@ fn every_map_has_the_layout_of_the_shared_types() {
     let counter = size_of::<Counter>();
     let flow_key = size_of::<FlowKey>();
     let endpoint = size_of::<EndpointKey>();
+    let line = size_of::<[u64; lines::LANES]>();
     let layouts = [
         (ABI_MAP, array, 4, size_of::<u32>()),
         (CONFIG_MAP, array, 4, size_of::<GuardConfig>()),
@@ -162,17 +163,12 @@ fn every_map_has_the_layout_of_the_shared_types() {
         (ALLOW_V4_KNOWN_MAP, array, 4, v4::KNOWN_WORDS * 8),
         (ALLOW_V4_ROOT_MAP, array, 4, v4::ROOTS * 4),
         (ALLOW_V4_BITS_MAP, array, 4, v4::GROUPS * 8),
-        (ALLOW_V4_GROUPS_MAP, array, 4, v4::GROUPS * 4),
+        (ALLOW_V4_LINES_MAP, array, 4, line),
         (ALLOW_V4_POOL_MAP, array, 4, 8),
-        (ALLOW_V4_PAIRS_MAP, array, 4, v4::PAIRS * 4),
+        (ALLOW_V4_HEAD_MAP, array, 4, size_of::<lines::Lines>()),
         (ALLOW_V6_ROOT_MAP, array, 4, v6::ROOTS * 8),
         (ALLOW_V6_FILTER_MAP, array, 4, v6::FILTER_WORDS * 8),
-        (
-            ALLOW_V6_LINES_MAP,
-            array,
-            4,
-            size_of::<[u64; lines::LANES]>(),
-        ),
+        (ALLOW_V6_LINES_MAP, array, 4, line),
         (ALLOW_V6_POOL_MAP, array, 4, 8),
         (ALLOW_V6_HEAD_MAP, array, 4, size_of::<v6::Head>()),
         (STATS_MAP, per_cpu, 4, counter),

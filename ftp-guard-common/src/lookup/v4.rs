@@ -1,19 +1,23 @@
 //! IPv4: two bits for each /16 that tell of which the list says anything, a default for each /16, a bit for each /24 that differs
-//! from it, and for those the entries of 64 /24s in a row.
+//! from it, and for those lines of entries.
 //!
 //! | array | size | holds |
 //! |---|---|---|
 //! | known | 2,048 x `u64` | two bits for each /16, the lowest first: [`LISTED`], [`HAS_DEFAULT`] |
 //! | root | 65,536 x `u32` | by /16: outcome of /24s whose bit is 0, and above it that of /24s whose bit is 1 and that have no entry |
 //! | bits | 262,144 x `u64` | by /18: a bit for each /24, the lowest first |
-//! | groups | 262,144 x `u32` | by /18: place of its entries in the pool, and above [`PLACE_BITS`] their number less 1; 0: no entries |
-//! | pool | `u64`s | entries, sorted by /24, two to a word, the first one in the low half; lists |
-//! | pairs | [`PAIRS`] x `u32` | outcome inside a prefix, and above it that outside |
+//! | lines | lines of 8 x `u64` | entries by /24 |
+//! | pool | `u64`s | lists |
+//! | head | [`Lines`] | how many lines there are |
 //!
-//! An address costs one load from 16 KiB when nothing of its /16 is listed, one or two more that depend on nothing when its /24 has no bit, and two more, one after the
-//! other, when it has; a list one or two more.
+//! An address costs one load from 16 KiB when nothing of its /16 is listed, one or two more that depend on nothing when its /24 has no bit,
+//! and one more from the lines when it has; a list three or four more.
 
-use super::{last_not_above, outcome::Outcome};
+use super::{
+    last_not_above,
+    lines::{FEWEST_LINES, GONE, LineMemory, Lines, PROBE_BITS, Place, Search, entry_of},
+    outcome::Outcome,
+};
 
 /// /16s.
 pub const ROOTS: u32 = 1 << 16;
@@ -27,77 +31,113 @@ pub const LISTED: u64 = 1;
 pub const HAS_DEFAULT: u64 = 2;
 /// /18s.
 pub const GROUPS: u32 = 1 << 18;
-/// Pairs of outcomes.
-pub const PAIRS: u32 = 1 << 15;
-/// Bits of a place in the pool, in words of 8 bytes. Word 0 is never used.
+/// Bits of the place of a list in the pool, in words of 8 bytes. Word 0 is never used.
 pub const PLACE_BITS: u32 = 26;
-/// Bits of the place of a list.
-pub const LIST_BITS: u32 = 24;
+/// Bits of an entry below its key.
+pub const KEY_SHIFT: u32 = PAYLOAD_BITS + 2;
+const PAYLOAD_BITS: u32 = 41;
+/// Bits of the number of a /24.
+const NET_BITS: u32 = 24;
+const _: () = assert!(NET_BITS - FEWEST_LINES.ilog2() + PROBE_BITS + KEY_SHIFT <= 64);
 
 /// What a program reads. Out of range is 0. Each is one load that the compiler neither moves nor repeats: the
 /// writer relies on their order.
-pub trait Memory {
+pub trait Memory: LineMemory {
     /// The bits of 32 /16s, two of each.
     fn known(&self, index: u32) -> u64;
     /// The word of a /16.
     fn root(&self, index: u32) -> u32;
     /// The bits of a /18.
     fn bits(&self, index: u32) -> u64;
-    /// The place of a /18's entries.
-    fn group(&self, index: u32) -> u32;
+    /// How many lines there are; all are one table.
+    fn head(&self) -> Lines;
     /// A word of the pool.
     fn pool(&self, index: u32) -> u64;
-    /// A pair.
-    fn pair(&self, index: u32) -> u32;
 }
 
-/// What an entry says of its /24. In 32 bits: number of the /24 in its /18 (6), kind (2), payload (24).
+/// What an entry says of its /24. In 64 bits: [`Place::key`] (21, highest), kind (2), payload (41). No entry is 0.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Entry {
-    /// Kind 0: the same of all of it; the outcome.
+    /// Kind 0: there is none any more. The payload is [`GONE`].
+    Gone,
+    /// Kind 1: the same of all of it; the outcome.
     Whole(Outcome),
-    /// Kind 1: the pair of this number, inside and outside of one prefix. `prefix` has 9 bits: those of the
-    /// prefix behind the /24, a 1, zeros. The prefix stands above the 15 bits of the pair.
+    /// Kind 2: one prefix. `prefix` has 9 bits: those of the prefix behind the /24, a 1, zeros. It stands above the
+    /// outcome outside (16), and that above the one inside (16).
     Inside {
         /// The prefix.
         prefix: u16,
-        /// The pair.
-        pair: u16,
+        /// Outcome inside.
+        inside: Outcome,
+        /// Outcome outside.
+        outside: Outcome,
     },
-    /// Kind 2: the list at this place in the pool. Its first word is the number of its records; they follow, two
+    /// Kind 3: the list at this place in the pool. Its first word is the number of its records; they follow, two
     /// to a word: first address (8 bits, highest), outcome (16, lowest). Sorted; the first one starts at 0.
     List(u32),
 }
 
-const WHOLE: u32 = 0;
-const INSIDE: u32 = 1;
+const WHOLE: u64 = 1;
+const INSIDE: u64 = 2;
+const LIST: u64 = 3;
 
 impl Entry {
-    /// The entry in 32 bits. `slot`: number of the /24 in its /18.
+    /// What stands below the key.
     #[must_use]
-    pub const fn pack(self, slot: u8) -> u32 {
+    pub const fn body(self) -> u64 {
         let (kind, payload) = match self {
-            Self::Whole(outcome) => (WHOLE, outcome.0 as u32),
-            Self::Inside { prefix, pair } => (INSIDE, (prefix as u32) << 15 | pair as u32),
-            Self::List(place) => (2, place),
+            Self::Gone => (0, GONE),
+            Self::Whole(outcome) => (WHOLE, outcome.0 as u64),
+            Self::Inside {
+                prefix,
+                inside,
+                outside,
+            } => {
+                let outcomes = (outside.0 as u64) << 16 | inside.0 as u64;
+                (INSIDE, (prefix as u64) << 32 | outcomes)
+            }
+            Self::List(place) => (LIST, place as u64),
         };
-        (slot as u32) << 26 | kind << 24 | payload
+        kind << PAYLOAD_BITS | payload
     }
 
-    /// The entry in 32 bits, read.
+    /// Read.
     #[inline(always)]
     #[must_use]
-    pub const fn unpack(word: u32) -> Self {
-        let payload = word & ((1 << LIST_BITS) - 1);
-        match word >> 24 & 3 {
-            WHOLE => Self::Whole(Outcome(payload as u16)),
+    pub const fn unpack(word: u64) -> Self {
+        match word >> PAYLOAD_BITS & 3 {
+            WHOLE => Self::Whole(Outcome(word as u16)),
             INSIDE => Self::Inside {
-                prefix: (payload >> 15) as u16,
-                pair: (payload & (PAIRS - 1)) as u16,
+                prefix: (word >> 32) as u16 & 0x1ff,
+                inside: Outcome(word as u16),
+                outside: Outcome((word >> 16) as u16),
             },
-            _ => Self::List(payload),
+            LIST => Self::List(word as u32),
+            _ => Self::Gone,
         }
     }
+}
+
+/// Where the entry of a /24 may be in a table of so many lines; `net`: the first 24 bits of its addresses.
+#[inline(always)]
+#[must_use]
+pub const fn place(net: u32, lines: Lines) -> Place {
+    let product = mix(net) as u64 * lines.count as u64;
+    // Two of the same line differ by at least `lines` in the lower part, and by at least 1 behind the shift.
+    let tag = (product as u32 & NET_MASK) >> (lines.scale & 31);
+    Place::new((product >> NET_BITS) as u32, tag as u64, lines.count)
+}
+
+const NET_MASK: u32 = (1 << NET_BITS) - 1;
+
+/// A permutation of 24 bits: /24s beside each other come to stand far from each other.
+#[inline(always)]
+const fn mix(mut net: u32) -> u32 {
+    net ^= net >> 12;
+    net = net.wrapping_mul(0x00eb_ca6b) & NET_MASK;
+    net ^= net >> 11;
+    net = net.wrapping_mul(0x00b2_ae35) & NET_MASK;
+    net ^ net >> 12
 }
 
 /// The 9 bits of a prefix of 25 to 32 bits: the address's last byte, and how many of its bits count.
@@ -149,27 +189,26 @@ pub fn find(memory: &impl Memory, address: u32) -> Outcome {
         return Outcome(root as u16);
     }
     let absent = Outcome((root >> 16) as u16);
-    let place = memory.group(group);
-    if place == 0 {
+    let lines = memory.head();
+    if lines.count < FEWEST_LINES {
         return absent;
     }
-    let count = (place >> PLACE_BITS) + 1;
-    let first = (place & ((1 << PLACE_BITS) - 1)) << 1;
-    let at = last_not_above::<6>(first, count, 1, |at| half(memory, at) >> 26 > slot);
-    let entry = half(memory, at);
-    if entry >> 26 != slot {
-        return absent;
-    }
+    let search = Search::of(lines, place(address >> 8, lines), KEY_SHIFT);
+    let entry = entry_of(memory, search);
     let last = address & 255;
     match Entry::unpack(entry) {
+        Entry::Gone => absent,
         Entry::Whole(outcome) => outcome,
-        Entry::Inside { prefix, pair } => {
-            let pair = memory.pair(u32::from(pair));
-            Outcome(if is_inside(last, u32::from(prefix)) {
-                pair as u16
+        Entry::Inside {
+            prefix,
+            inside,
+            outside,
+        } => {
+            if is_inside(last, u32::from(prefix)) {
+                inside
             } else {
-                (pair >> 16) as u16
-            })
+                outside
+            }
         }
         Entry::List(list) => {
             let count = memory.pool(list) as u32;
@@ -184,4 +223,92 @@ pub fn find(memory: &impl Memory, address: u32) -> Outcome {
 #[inline(always)]
 fn half(memory: &impl Memory, number: u32) -> u32 {
     (memory.pool(number >> 1) >> ((number & 1) << 5)) as u32
+}
+
+#[cfg(test)]
+mod tests {
+    extern crate std;
+
+    use std::collections::HashSet;
+
+    use super::{
+        super::lines::{LANES, MOST_LINES, PROBES},
+        *,
+    };
+
+    const SIZES: [u32; 6] = [64, 65, 127, 1_000, 65_537, MOST_LINES];
+
+    #[test]
+    fn nets_are_mixed_without_loss() {
+        let mut seen = std::vec![false; 1 << NET_BITS];
+        for net in 0..1 << NET_BITS {
+            let mixed = mix(net) as usize;
+            assert!(!seen[mixed]);
+            seen[mixed] = true;
+        }
+    }
+
+    #[test]
+    fn a_key_and_its_line_tell_the_net() {
+        for count in SIZES {
+            let lines = Lines::new(0, count);
+            let mut keys = HashSet::new();
+            for net in (0..1 << NET_BITS).step_by(13) {
+                let place = place(net, lines);
+                for probe in 0..PROBES {
+                    let line = place.line(probe, count);
+                    assert!(line < count);
+                    assert!(place.key(probe) >> (64 - KEY_SHIFT) == 0);
+                    assert!(keys.insert((line, place.key(probe))), "{count} {net}");
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn neighbours_do_not_fill_lines() {
+        for (first, step) in [
+            (0x0a_0000, 1),
+            (0x0a_0000, 4),
+            (0xc0_a800, 256),
+            (7, 65_536),
+        ] {
+            let lines = Lines::new(0, 64);
+            let mut used = [0; 64];
+            for at in 0..256_u32 {
+                let net = (first + at * step) & NET_MASK;
+                used[place(net, lines).home as usize] += 1;
+            }
+            let most = used.iter().max().unwrap();
+            assert!(*most <= 2 * LANES, "{first:x} {step}: {most}");
+        }
+    }
+
+    #[test]
+    fn an_entry_is_read_as_it_was_written() {
+        let key = u64::MAX << KEY_SHIFT;
+        let most = Outcome(u16::MAX);
+        for entry in [
+            Entry::Gone,
+            Entry::Whole(Outcome::NONE),
+            Entry::Whole(most),
+            Entry::Inside {
+                prefix: 0x1ff,
+                inside: most,
+                outside: Outcome::NONE,
+            },
+            Entry::Inside {
+                prefix: 1,
+                inside: Outcome::NONE,
+                outside: most,
+            },
+            Entry::List(u32::MAX),
+        ] {
+            assert_eq!(Entry::unpack(key | entry.body()), entry);
+            assert_eq!(Entry::unpack(entry.body()), entry);
+            assert_eq!(entry.body() & key, 0);
+            assert_ne!(entry.body(), 0);
+        }
+        assert_eq!(Entry::unpack(0), Entry::Gone);
+    }
 }

@@ -35,13 +35,13 @@ static FTPG_A4_ROOT: Array<[u32; v4::ROOTS as usize], 1, BPF_F_MMAPABLE> = Array
 static FTPG_A4_BITS: Array<[u64; v4::GROUPS as usize], 1, BPF_F_MMAPABLE> = Array::new();
 
 #[btf_map]
-static FTPG_A4_GROUPS: Array<[u32; v4::GROUPS as usize], 1, BPF_F_MMAPABLE> = Array::new();
+static FTPG_A4_LINES: Array<[u64; lines::LANES], LINES, BPF_F_MMAPABLE> = Array::new();
 
 #[btf_map]
 static FTPG_A4_POOL: Array<u64, POOL_WORDS, BPF_F_MMAPABLE> = Array::new();
 
 #[btf_map]
-static FTPG_A4_PAIRS: Array<[u32; v4::PAIRS as usize], 1, BPF_F_MMAPABLE> = Array::new();
+static FTPG_A4_HEAD: Array<lines::Lines, 1, BPF_F_MMAPABLE> = Array::new();
 
 #[btf_map]
 static FTPG_A6_ROOT: Array<[u64; v6::ROOTS as usize], 1, BPF_F_MMAPABLE> = Array::new();
@@ -67,6 +67,20 @@ pub fn row(outcome: Outcome) -> Row {
 /// The arrays of IPv4.
 pub struct V4;
 
+impl lines::LineMemory for V4 {
+    type Line = [u64; lines::LANES];
+
+    #[inline(always)]
+    fn line(&self, index: u32) -> Option<&Self::Line> {
+        FTPG_A4_LINES.get(index)
+    }
+
+    #[inline(always)]
+    fn lane(line: &Self::Line, lane: usize) -> u64 {
+        lane_of(line, lane)
+    }
+}
+
 impl v4::Memory for V4 {
     #[inline(always)]
     fn known(&self, index: u32) -> u64 {
@@ -84,18 +98,13 @@ impl v4::Memory for V4 {
     }
 
     #[inline(always)]
-    fn group(&self, index: u32) -> u32 {
-        word(FTPG_A4_GROUPS.get_ptr(0), index)
+    fn head(&self) -> lines::Lines {
+        value(FTPG_A4_HEAD.get_ptr(0))
     }
 
     #[inline(always)]
     fn pool(&self, index: u32) -> u64 {
         value(FTPG_A4_POOL.get_ptr(index))
-    }
-
-    #[inline(always)]
-    fn pair(&self, index: u32) -> u32 {
-        word(FTPG_A4_PAIRS.get_ptr(0), index)
     }
 }
 
@@ -112,9 +121,7 @@ impl lines::LineMemory for V6 {
 
     #[inline(always)]
     fn lane(line: &Self::Line, lane: usize) -> u64 {
-        let lane = &raw const line[lane];
-        // SAFETY: it is a reference's. Each is read once and in its turn, for want of room to keep them.
-        unsafe { lane.read_volatile() }
+        lane_of(line, lane)
     }
 }
 
@@ -182,6 +189,14 @@ extern "C" fn lines_entry(at_and_stride: u64, end_and_count: u64, name: u64, mas
 #[inline(never)]
 extern "C" fn list_outcome(place: u32, high: u32, low: u64) -> u32 {
     u32::from(v6::of_list(&V6, place, high as u16, low).0)
+}
+
+/// An entry of a line.
+#[inline(always)]
+fn lane_of(line: &[u64; lines::LANES], lane: usize) -> u64 {
+    let lane = &raw const line[lane];
+    // SAFETY: it is a reference's. Each is read once and in its turn, for want of room to keep them.
+    unsafe { lane.read_volatile() }
 }
 
 /// A word of an array that is one value.

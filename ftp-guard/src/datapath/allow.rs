@@ -22,7 +22,10 @@ use aya::{
 };
 use ftp_guard_common::{
     allow::{AllowCounts, AllowValue},
-    lookup::{lines::LANES, outcome, v4, v6},
+    lookup::{
+        lines::{LANES, LINES_WORDS},
+        outcome, v4, v6,
+    },
     names,
 };
 use ipnet::IpNet;
@@ -56,8 +59,9 @@ pub struct Allow {
 impl Allow {
     /// The numbers of entries that the arrays are made with, by name, as the loader wants them.
     #[must_use]
-    pub fn entries(sizes: Sizes) -> [(&'static str, u32); 3] {
+    pub fn entries(sizes: Sizes) -> [(&'static str, u32); 4] {
         [
+            (names::ALLOW_V4_LINES_MAP, sizes.lines_v4),
             (names::ALLOW_V4_POOL_MAP, sizes.pool_v4),
             (names::ALLOW_V6_LINES_MAP, sizes.lines_v6),
             (names::ALLOW_V6_POOL_MAP, sizes.pool_v6),
@@ -88,9 +92,9 @@ impl Allow {
             known_v4: region(ebpf, names::ALLOW_V4_KNOWN_MAP, v4::KNOWN_WORDS, clear)?,
             root_v4: region(ebpf, names::ALLOW_V4_ROOT_MAP, v4::ROOTS, clear)?,
             bits_v4: region(ebpf, names::ALLOW_V4_BITS_MAP, v4::GROUPS, clear)?,
-            groups_v4: region(ebpf, names::ALLOW_V4_GROUPS_MAP, v4::GROUPS, clear)?,
+            lines_v4: pool(ebpf, names::ALLOW_V4_LINES_MAP, LANES as u32, clear)?,
             pool_v4: pool(ebpf, names::ALLOW_V4_POOL_MAP, 1, clear)?,
-            pairs_v4: region(ebpf, names::ALLOW_V4_PAIRS_MAP, v4::PAIRS, clear)?,
+            head_v4: region(ebpf, names::ALLOW_V4_HEAD_MAP, LINES_WORDS, clear)?,
             root_v6: region(ebpf, names::ALLOW_V6_ROOT_MAP, v6::ROOTS, clear)?,
             filter_v6: region(ebpf, names::ALLOW_V6_FILTER_MAP, v6::FILTER_WORDS, clear)?,
             lines_v6: pool(ebpf, names::ALLOW_V6_LINES_MAP, LANES as u32, clear)?,

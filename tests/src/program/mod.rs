@@ -48,6 +48,7 @@ pub const TC_ACT_REDIRECT: u32 = 7;
 
 /// Room for the allowlists of the suites.
 const ALLOW_SIZES: Sizes = Sizes {
+    lines_v4: 1 << 12,
     pool_v4: 1 << 16,
     lines_v6: 1 << 12,
     pool_v6: 1 << 16,

@@ -96,9 +96,9 @@ impl Lookup {
                 regions.known_v4,
                 regions.root_v4,
                 regions.bits_v4,
-                regions.groups_v4,
+                regions.lines_v4,
                 regions.pool_v4,
-                regions.pairs_v4,
+                regions.head_v4,
             ),
             v6: V6::new(
                 regions.root_v6,
@@ -119,9 +119,11 @@ impl Lookup {
     #[must_use]
     pub fn sizes(table: &[(IpNet, AllowValue)]) -> Sizes {
         let (table_v4, table_v6) = by_family(table);
+        let (lines_v4, pool_v4) = V4::sizes(table_v4);
         let (lines_v6, pool_v6) = V6::sizes(table_v6);
         Sizes {
-            pool_v4: V4::sizes(table_v4),
+            lines_v4,
+            pool_v4,
             lines_v6,
             pool_v6,
         }
@@ -188,7 +190,6 @@ impl Lookup {
     fn sweep(&mut self) {
         let mut used = vec![false; ROWS as usize];
         let mut mark = |outcome: Outcome| used[usize::from(outcome.0)] = true;
-        self.v4.sweep();
         self.v4.mark(&mut mark);
         self.v6.mark(&mut mark);
         self.outcomes.keep(|outcome| used[usize::from(outcome.0)]);

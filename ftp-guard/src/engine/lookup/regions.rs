@@ -13,6 +13,8 @@ pub type Region64 = Box<dyn Deref<Target = [AtomicU64]> + Send>;
 /// How large the arrays are whose size depends on the list.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Sizes {
+    /// Lines of IPv4.
+    pub lines_v4: u32,
     /// Words of the pool for IPv4.
     pub pool_v4: u32,
     /// Lines of both tables of IPv6.
@@ -25,18 +27,18 @@ pub struct Sizes {
 pub struct Regions {
     /// Rows of outcomes.
     pub rows: Region64,
-    /// A bit for each /16.
+    /// Two bits for each /16.
     pub known_v4: Region64,
     /// By /16.
     pub root_v4: Region32,
     /// By /18, a bit for each /24.
     pub bits_v4: Region64,
-    /// By /18.
-    pub groups_v4: Region32,
-    /// Entries and lists.
+    /// Entries of /24s, eight words to a line.
+    pub lines_v4: Region64,
+    /// Lists.
     pub pool_v4: Region64,
-    /// Inside and outside.
-    pub pairs_v4: Region32,
+    /// The [`LINES_WORDS`](ftp_guard_common::lookup::lines::LINES_WORDS) of [`Lines`](ftp_guard_common::lookup::lines::Lines).
+    pub head_v4: Region32,
     /// By /16.
     pub root_v6: Region64,
     /// Bits of units.
@@ -53,12 +55,7 @@ impl Regions {
     /// Bytes of all.
     #[must_use]
     pub fn bytes(&self) -> u64 {
-        let words_32 = [
-            &self.root_v4,
-            &self.groups_v4,
-            &self.pairs_v4,
-            &self.head_v6,
-        ];
+        let words_32 = [&self.root_v4, &self.head_v4, &self.head_v6];
         let words_64 = [
             &self.rows,
             &self.known_v4,
@@ -74,7 +71,7 @@ impl Regions {
     /// Bytes of those whose size depends on the list.
     #[must_use]
     pub fn sized_bytes(&self) -> u64 {
-        let words = [&self.pool_v4, &self.lines_v6, &self.pool_v6];
+        let words = [&self.lines_v4, &self.pool_v4, &self.lines_v6, &self.pool_v6];
         words.iter().map(|words| words.len() as u64 * 8).sum()
     }
 
@@ -93,9 +90,9 @@ impl Regions {
             known_v4: words_64(v4::KNOWN_WORDS),
             root_v4: words_32(v4::ROOTS),
             bits_v4: words_64(v4::GROUPS),
-            groups_v4: words_32(v4::GROUPS),
+            lines_v4: words_64(sizes.lines_v4 * lines::LANES as u32),
             pool_v4: words_64(sizes.pool_v4),
-            pairs_v4: words_32(v4::PAIRS),
+            head_v4: words_32(lines::LINES_WORDS),
             root_v6: words_64(v6::ROOTS),
             filter_v6: words_64(v6::FILTER_WORDS),
             lines_v6: words_64(sizes.lines_v6 * lines::LANES as u32),

@@ -117,17 +117,17 @@ fn usage_is_that_of_the_arrays() {
 
 #[test]
 fn what_is_full_is_told() {
-    let table: Vec<_> = (0..200)
-        .map(|at| listed(&format!("10.{at}.0.1/32"), 1, 0))
+    let table: Vec<_> = (0..600)
+        .map(|at| listed(&format!("10.{}.{}.1/32", at / 200, at % 200), 1, 0))
         .collect();
     let mut sizes = Lookup::sizes(&table);
-    sizes.pool_v4 = 20;
+    sizes.lines_v4 = 64;
     let mut lookup = lookup(sizes);
     let full = lookup.update(&table, &prefixes(&table)).unwrap_err();
-    assert_eq!(full.to_string(), "the pool for IPv4 is full");
-    assert_eq!(profile(&lookup, "10.3.0.1"), None);
+    assert_eq!(full.to_string(), "the table of IPv4 entries is full");
+    assert_eq!(profile(&lookup, "10.0.3.1"), None);
     lookup
         .update(&table[..10], &prefixes(&table[..10]))
         .unwrap();
-    assert_eq!(profile(&lookup, "10.3.0.1"), Some(1));
+    assert_eq!(profile(&lookup, "10.0.3.1"), Some(1));
 }

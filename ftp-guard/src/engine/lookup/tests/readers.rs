@@ -12,7 +12,10 @@ use std::{
     time::{Duration, Instant},
 };
 
-use ftp_guard_common::lookup::v4;
+use ftp_guard_common::lookup::{
+    lines::{FEWEST_LINES, LANES, LINES_WORDS, LineMemory, Lines},
+    v4,
+};
 
 use super::*;
 
@@ -25,9 +28,9 @@ struct Arrays {
     known: Shared<AtomicU64>,
     root: Shared<AtomicU32>,
     bits: Shared<AtomicU64>,
-    groups: Shared<AtomicU32>,
+    lines: Shared<AtomicU64>,
     pool: Shared<AtomicU64>,
-    pairs: Shared<AtomicU32>,
+    head: Shared<AtomicU32>,
 }
 
 fn words_32(count: u32) -> Shared<AtomicU32> {
@@ -45,9 +48,9 @@ impl Arrays {
             known: words_64(v4::KNOWN_WORDS),
             root: words_32(v4::ROOTS),
             bits: words_64(v4::GROUPS),
-            groups: words_32(v4::GROUPS),
+            lines: words_64(FEWEST_LINES * LANES as u32),
             pool: words_64(pool),
-            pairs: words_32(v4::PAIRS),
+            head: words_32(LINES_WORDS),
         }
     }
 
@@ -57,9 +60,9 @@ impl Arrays {
             known_v4: Box::new(Arc::clone(&self.known)),
             root_v4: Box::new(Arc::clone(&self.root)),
             bits_v4: Box::new(Arc::clone(&self.bits)),
-            groups_v4: Box::new(Arc::clone(&self.groups)),
+            lines_v4: Box::new(Arc::clone(&self.lines)),
             pool_v4: Box::new(Arc::clone(&self.pool)),
-            pairs_v4: Box::new(Arc::clone(&self.pairs)),
+            head_v4: Box::new(Arc::clone(&self.head)),
             ..Regions::of_vectors(Lookup::sizes(&[]))
         }
     }
@@ -79,6 +82,18 @@ impl Arrays {
     }
 }
 
+impl LineMemory for Arrays {
+    type Line = [AtomicU64; LANES];
+
+    fn line(&self, index: u32) -> Option<&Self::Line> {
+        let first = index as usize * LANES;
+        self.lines.get(first..first + LANES)?.try_into().ok()
+    }
+    fn lane(line: &Self::Line, lane: usize) -> u64 {
+        line[lane].load(Acquire)
+    }
+}
+
 impl v4::Memory for Arrays {
     fn known(&self, index: u32) -> u64 {
         self.known[index as usize].load(Acquire)
@@ -90,15 +105,17 @@ impl v4::Memory for Arrays {
     fn bits(&self, index: u32) -> u64 {
         self.bits[index as usize].load(Acquire)
     }
-    fn group(&self, index: u32) -> u32 {
-        self.groups[index as usize].load(Acquire)
+    fn head(&self) -> Lines {
+        let [first, count, scale] = [0, 1, 2].map(|at: usize| self.head[at].load(Acquire));
+        Lines {
+            first,
+            count,
+            scale,
+        }
     }
     fn pool(&self, index: u32) -> u64 {
         let word = self.pool.get(index as usize);
         word.map_or(0, |word| word.load(Acquire))
-    }
-    fn pair(&self, index: u32) -> u32 {
-        self.pairs[index as usize].load(Acquire)
     }
 }
 

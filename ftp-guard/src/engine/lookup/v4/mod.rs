@@ -1,9 +1,9 @@
 //! The part for IPv4.
 
 mod dirty;
+mod entries;
 mod flat;
-mod node;
-mod pairs;
+mod list;
 mod plan;
 mod prepare;
 mod sizes;
@@ -14,18 +14,22 @@ mod want;
 
 use std::{
     net::Ipv4Addr,
-    sync::atomic::Ordering::{Acquire, Release},
+    sync::atomic::{
+        AtomicU64,
+        Ordering::{Acquire, Release},
+    },
 };
 
 use ftp_guard_common::lookup::{
     Outcome,
-    v4::{Entry, GROUPS, KNOWN_WORDS, Memory, PAIRS, PLACE_BITS, ROOTS, find},
+    lines::{FEWEST_LINES, LANES, LINES_WORDS, LineMemory, Lines, MOST_LINES},
+    v4::{Entry, GROUPS, KNOWN_WORDS, Memory, PLACE_BITS, ROOTS, find},
 };
-use pairs::Pairs;
-pub(super) use plan::Plan4;
-use plan::Step;
 
 use super::{Pool, Region32, Region64};
+use entries::Entries;
+pub(super) use plan::Plan4;
+use plan::Step;
 
 /// Whether stores become visible in their order, and loads happen in theirs. Where not, a grace between the
 /// phases of an update has the same effect.
@@ -36,9 +40,10 @@ pub(super) struct V4 {
     known: Region64,
     roots: Region32,
     bits: Region64,
-    groups: Region32,
+    lines: Region64,
     pool: Pool,
-    pairs: Pairs,
+    head: Region32,
+    entries: Entries,
 }
 
 impl V4 {
@@ -46,23 +51,33 @@ impl V4 {
         known: Region64,
         roots: Region32,
         bits: Region64,
-        groups: Region32,
+        lines: Region64,
         pool: Region64,
-        pairs: Region32,
+        head: Region32,
     ) -> Self {
         debug_assert_eq!(known.len(), KNOWN_WORDS as usize);
         debug_assert_eq!(roots.len(), ROOTS as usize);
         debug_assert_eq!(bits.len(), GROUPS as usize);
-        debug_assert_eq!(groups.len(), GROUPS as usize);
-        debug_assert_eq!(pairs.len(), PAIRS as usize);
+        debug_assert_eq!(head.len(), LINES_WORDS as usize);
         debug_assert!(pool.len() <= 1 << PLACE_BITS);
+        let count = (lines.len() / LANES) as u32;
+        let all = Lines::new(0, count.min(MOST_LINES));
+        let mut entries = Entries::new();
+        // Fewer take no entry, and programs do not look for any.
+        if all.count >= FEWEST_LINES {
+            entries.resize(all);
+            for (at, word) in head.iter().zip([all.first, all.count, all.scale]) {
+                at.store(word, Release);
+            }
+        }
         Self {
             known,
             roots,
             bits,
-            groups,
+            lines,
             pool: Pool::new(pool),
-            pairs: Pairs::new(pairs),
+            head,
+            entries,
         }
     }
 
@@ -70,6 +85,9 @@ impl V4 {
     pub(super) fn discard(&mut self, plan: Plan4) {
         for (place, words) in plan.taken {
             self.pool.undo(place, words);
+        }
+        for put in plan.entries.iter().filter(|put| put.is_new) {
+            self.entries.release(put.spot);
         }
     }
 
@@ -81,12 +99,20 @@ impl V4 {
         self.finish(plan);
     }
 
-    fn step(&self, step: Step, grace: &dyn Fn()) {
+    fn step(&mut self, step: Step, grace: &dyn Fn()) {
         match step {
             Step::Known(at, word) => self.known[at as usize].store(word, Release),
             Step::Root(at, word) => self.roots[at as usize].store(word, Release),
             Step::Bits(at, word) => self.bits[at as usize].store(word, Release),
-            Step::Group(at, word) => self.groups[at as usize].store(word, Release),
+            Step::Entry(put) if put.is_new => {
+                self.entries
+                    .insert(&self.lines, put.net, put.spot, put.entry);
+            }
+            Step::Entry(put) => {
+                self.entries
+                    .replace(&self.lines, put.net, put.spot, put.entry);
+            }
+            Step::Remove(net, spot) => self.entries.remove(&self.lines, net, spot),
             Step::Order if IS_ORDERED => {}
             Step::Order | Step::Grace => grace(),
         }
@@ -101,20 +127,6 @@ impl V4 {
     /// No program reads any more what was replaced before.
     pub(super) fn settle(&mut self) {
         self.pool.settle();
-        if self.pairs.is_short() {
-            self.sweep();
-        }
-    }
-
-    /// Forgets pairs that nothing refers to.
-    pub(super) fn sweep(&mut self) {
-        let mut used = vec![false; PAIRS as usize];
-        for entry in self.entries() {
-            if let Entry::Inside { pair, .. } = entry {
-                used[usize::from(pair)] = true;
-            }
-        }
-        self.pairs.keep(|pair| used[usize::from(pair)]);
     }
 
     /// Tells all outcomes that the arrays hold, some more than once.
@@ -124,26 +136,21 @@ impl V4 {
             mark(default);
             mark(main);
         }
-        self.pairs.outcomes().for_each(&mut *mark);
-        for entry in self.entries() {
+        for entry in self.entries.all(&self.lines) {
             match entry {
+                Entry::Gone => {}
                 Entry::Whole(outcome) => mark(outcome),
-                // All pairs were told.
-                Entry::Inside { .. } => {}
+                Entry::Inside {
+                    inside, outside, ..
+                } => {
+                    mark(inside);
+                    mark(outside);
+                }
                 Entry::List(place) => {
-                    let count = node::list_count(&self.pool, place);
-                    node::read(&self.pool, place + 1, count)
-                        .for_each(|record| mark(Outcome(record as u16)));
+                    list::read(&self.pool, place).for_each(|record| mark(Outcome(record as u16)));
                 }
             }
         }
-    }
-
-    fn entries(&self) -> impl Iterator<Item = Entry> {
-        (0..GROUPS)
-            .filter_map(|group| node::unpack(Memory::group(self, group)))
-            .flat_map(|(place, count)| node::read(&self.pool, place, count))
-            .map(Entry::unpack)
     }
 
     /// Outcome of /24s without a bit, and of those with one and without an entry.
@@ -154,8 +161,7 @@ impl V4 {
 
     /// Whether /24s of a group have the main outcome.
     fn uses_main(&self, group: u32) -> bool {
-        let entries = node::unpack(self.group(group)).map_or(0, |(_, count)| count);
-        self.bits(group).count_ones() > entries
+        self.bits(group).count_ones() > self.entries.count(group)
     }
 
     /// As the programs find it.
@@ -163,9 +169,22 @@ impl V4 {
         find(self, u32::from(address))
     }
 
-    /// Bytes of the pool that are in use.
+    /// Bytes in use of lines and pool.
     pub(super) fn used(&self) -> u64 {
-        self.pool.used() * 8
+        (self.entries.used() + self.pool.used()) * 8
+    }
+}
+
+impl LineMemory for V4 {
+    type Line = [AtomicU64; LANES];
+
+    fn line(&self, index: u32) -> Option<&Self::Line> {
+        let first = index as usize * LANES;
+        self.lines.get(first..first + LANES)?.try_into().ok()
+    }
+
+    fn lane(line: &Self::Line, lane: usize) -> u64 {
+        line[lane].load(Acquire)
     }
 }
 
@@ -182,16 +201,16 @@ impl Memory for V4 {
         load_64(&self.bits, index)
     }
 
-    fn group(&self, index: u32) -> u32 {
-        load(&self.groups, index)
+    fn head(&self) -> Lines {
+        Lines {
+            first: load(&self.head, 0),
+            count: load(&self.head, 1),
+            scale: load(&self.head, 2),
+        }
     }
 
     fn pool(&self, index: u32) -> u64 {
         self.pool.read(index)
-    }
-
-    fn pair(&self, index: u32) -> u32 {
-        load(&self.pairs.words, index)
     }
 }
 

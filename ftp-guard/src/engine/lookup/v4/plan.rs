@@ -1,5 +1,9 @@
 //! The stores that make the arrays say something else, in their order. `docs/lookup.md` tells why it is this one.
 
+use ftp_guard_common::lookup::v4::Entry;
+
+use super::super::lines::Spot;
+
 /// One store, or what must be between two.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Step {
@@ -9,12 +13,26 @@ pub enum Step {
     Root(u32, u32),
     /// To the bits of a /18.
     Bits(u32, u64),
-    /// To the word of a /18.
-    Group(u32, u32),
+    /// To the entry of a /24.
+    Entry(Put),
+    /// The entry of a /24 goes.
+    Remove(u32, Spot),
     /// Who sees what comes next sees what came before.
     Order,
     /// Nobody reads any more what was there before.
     Grace,
+}
+
+/// An entry.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Put {
+    /// The /24: the first 24 bits of its addresses.
+    pub net: u32,
+    /// Where the entry stands or will stand.
+    pub spot: Spot,
+    /// Whether the /24 has none yet.
+    pub is_new: bool,
+    pub entry: Entry,
 }
 
 /// What was prepared. Everything that the new words refer to is written.
@@ -24,9 +42,9 @@ pub struct Plan4 {
     pub defaults: Vec<(u32, u64)>,
     /// Main outcomes of /16s in which no /24 has one.
     pub mains: Vec<(u32, u32)>,
-    /// Places of entries: those wanted, and those in whose place the default or the main outcome is wanted, but not
+    /// Entries: those wanted, and those in whose place the default or the main outcome is wanted, but not
     /// before everybody knows it.
-    pub groups: Vec<(u32, u32)>,
+    pub entries: Vec<Put>,
     /// Bits that go with these.
     pub bits: Vec<(u32, u64)>,
     /// Defaults and main outcomes.
@@ -35,12 +53,10 @@ pub struct Plan4 {
     pub is_bridged: bool,
     /// The bits as they are wanted.
     pub last_bits: Vec<(u32, u64)>,
-    /// Places of the entries that are wanted.
-    pub last_groups: Vec<(u32, u32)>,
+    /// Entries that are not wanted.
+    pub gone: Vec<(u32, Spot)>,
     /// Which /16s have anything or a default in the end. What has nothing says the same without its bits.
     pub known: Vec<(u32, u64)>,
-    /// Room for entries while it is made: those before the last grace, and those behind it.
-    pub entries: (Vec<u32>, Vec<u32>),
     /// Blocks that were taken: place and length.
     pub taken: Vec<(u32, u32)>,
     /// Blocks that nothing refers to afterwards.
@@ -48,11 +64,12 @@ pub struct Plan4 {
 }
 
 impl Plan4 {
-    /// All steps.
+    /// All steps. Entries go only when all that come have come: [`LineTable::promise`] wants that.
+    ///
+    /// [`LineTable::promise`]: super::super::lines::LineTable::promise
     pub fn steps(&self) -> impl Iterator<Item = Step> {
         let known = |(at, to): &(u32, u64)| Step::Known(*at, *to);
         let root = |(at, to): &(u32, u32)| Step::Root(*at, *to);
-        let group = |(at, to): &(u32, u32)| Step::Group(*at, *to);
         let bits = |(at, to): &(u32, u64)| Step::Bits(*at, *to);
         let after_bits = !self.last_bits.is_empty();
         self.defaults
@@ -61,7 +78,7 @@ impl Plan4 {
             .chain([Step::Order])
             .chain(self.mains.iter().map(root))
             .chain([Step::Order])
-            .chain(self.groups.iter().map(group))
+            .chain(self.entries.iter().map(|put| Step::Entry(*put)))
             .chain([Step::Order])
             .chain(self.bits.iter().map(bits))
             .chain([Step::Order])
@@ -69,7 +86,11 @@ impl Plan4 {
             .chain(self.is_bridged.then_some(Step::Grace))
             .chain(self.last_bits.iter().map(bits))
             .chain(after_bits.then_some(Step::Grace))
-            .chain(self.last_groups.iter().map(group))
+            .chain(
+                self.gone
+                    .iter()
+                    .map(|(net, spot)| Step::Remove(*net, *spot)),
+            )
             .chain([Step::Order])
             .chain(self.known.iter().map(known))
     }

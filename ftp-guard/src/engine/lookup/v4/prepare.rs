@@ -2,19 +2,22 @@
 
 use ftp_guard_common::lookup::{
     Outcome,
-    v4::{Entry, HAS_DEFAULT, KNOWN_ROOTS, LIST_BITS, LISTED, Memory as _},
+    v4::{Entry, HAS_DEFAULT, KNOWN_ROOTS, LISTED, Memory as _},
 };
 
 use super::{
-    super::{Full, Outcomes, Pool},
+    super::{Full, Outcomes, lines::Spot},
     V4, dirty,
-    flat::{Flat, Mixed, SLOTS, ones},
-    node,
-    plan::Plan4,
+    flat::{Flat, Mixed, ones},
+    list,
+    plan::{Plan4, Put},
     walk::Listed,
     want::Want,
 };
 
+pub const FULL_LINES: Full = Full {
+    what: "the table of IPv4 entries",
+};
 pub const FULL_POOL: Full = Full {
     what: "the pool for IPv4",
 };
@@ -155,8 +158,9 @@ impl V4 {
         let first = last_or(&plan.defaults, at, now) | has_default << shift;
         set_last(&mut plan.defaults, at, now, first);
         let others = last_or(&plan.known, at, now) & !((LISTED | HAS_DEFAULT) << shift);
-        let known = u64::from(is_listed) * LISTED | has_default;
-        set_last(&mut plan.known, at, now, others | known << shift);
+        let listed = if is_listed { LISTED } else { 0 };
+        let known = (listed | has_default) << shift;
+        set_last(&mut plan.known, at, now, others | known);
     }
 
     /// Plans the /18; its bits in the end.
@@ -168,56 +172,50 @@ impl V4 {
         plan: &mut Plan4,
     ) -> Result<u64, Full> {
         let old_bits = self.bits(group);
-        let old_word = self.group(group);
-        let mut old_entries = [0; SLOTS];
-        let mut old_slots = 0_u64;
-        if let Some((place, count)) = node::unpack(old_word) {
-            for entry in node::read(&self.pool, place, count) {
-                old_entries[(entry >> 26) as usize] = entry;
-                old_slots |= 1 << (entry >> 26);
-            }
-        }
         let mut mixed = flat.mixed.iter().peekable();
-        let (mut first, mut last) = std::mem::take(&mut plan.entries);
-        first.clear();
-        last.clear();
         let (mut first_bits, mut last_bits) = (0_u64, 0_u64);
         for slot in ones(flat.differs(change.default) | flat.mixed_bits | old_bits) {
-            let old_entry = (old_slots >> slot & 1 != 0).then_some(old_entries[slot]);
-            let from = match old_entry {
-                _ if old_bits >> slot & 1 == 0 => Way::Default,
+            let net = group << 6 | slot as u32;
+            let has_bit = old_bits >> slot & 1 != 0;
+            // Without a bit there is no entry.
+            let old = has_bit
+                .then(|| self.entries.find(&self.lines, net))
+                .flatten();
+            let from = match old {
+                _ if !has_bit => Way::Default,
                 None => Way::Main,
                 Some(_) => Way::Entry,
             };
             let outcome = flat.whole[slot];
-            let to = match mixed.next_if(|(at, _)| *at == slot) {
+            let (to, wanted) = match mixed.next_if(|(at, _)| *at == slot) {
                 Some((_, mixed)) => {
-                    let entry = self.entry(*mixed, flat, old_entry, plan)?;
-                    first.push(entry.pack(slot as u8));
-                    last.push(entry.pack(slot as u8));
-                    Way::Entry
+                    let old = old.map(|(_, entry)| entry);
+                    (Way::Entry, self.entry(*mixed, flat, old, plan)?)
                 }
-                None if outcome == change.default => Way::Default,
-                None if outcome == change.main => Way::Main,
-                None => {
-                    first.push(Entry::Whole(outcome).pack(slot as u8));
-                    last.push(Entry::Whole(outcome).pack(slot as u8));
-                    Way::Entry
-                }
+                None if outcome == change.default => (Way::Default, Entry::Gone),
+                None if outcome == change.main => (Way::Main, Entry::Gone),
+                None => (Way::Entry, Entry::Whole(outcome)),
             };
             last_bits |= u64::from(to != Way::Default) << slot;
             let is_bridged = change.needs_bridge(from, to);
-            if is_bridged {
-                first.push(Entry::Whole(outcome).pack(slot as u8));
-            }
             let stays = is_bridged && !change.same_default;
             first_bits |= u64::from(to != Way::Default || stays) << slot;
-            self.give_list_back(old_entry, last.last().copied(), plan);
-        }
-        let first_word = self.node(old_word, &first, plan)?;
-        if first_word != old_word {
-            plan.groups.push((group, first_word));
-            plan.give_back(old_word);
+            plan.is_bridged |= is_bridged;
+            let spot = match wanted {
+                Entry::Gone if is_bridged => self.put(net, old, Entry::Whole(outcome), plan)?,
+                Entry::Gone => old.map(|(spot, _)| spot),
+                entry => self.put(net, old, entry, plan)?,
+            };
+            if let (Entry::Gone, Some(spot)) = (wanted, spot) {
+                plan.gone.push((net, spot));
+            }
+            match old {
+                Some((_, Entry::List(place))) if wanted != Entry::List(place) => {
+                    let words = list::words(list::count(&self.pool, place));
+                    plan.back.push((place, words));
+                }
+                _ => {}
+            }
         }
         if first_bits != old_bits {
             plan.bits.push((group, first_bits));
@@ -225,14 +223,32 @@ impl V4 {
         if last_bits != first_bits {
             plan.last_bits.push((group, last_bits));
         }
-        if first.len() != last.len() {
-            plan.is_bridged = true;
-            let last_word = self.node(first_word, &last, plan)?;
-            plan.last_groups.push((group, last_word));
-            plan.give_back(first_word);
-        }
-        plan.entries = (first, last);
         Ok(last_bits)
+    }
+
+    /// Plans an entry for a /24 that may have one; where it stands.
+    fn put(
+        &mut self,
+        net: u32,
+        old: Option<(Spot, Entry)>,
+        entry: Entry,
+        plan: &mut Plan4,
+    ) -> Result<Option<Spot>, Full> {
+        let (spot, is_new) = match old {
+            Some((spot, old)) if old == entry => return Ok(Some(spot)),
+            Some((spot, _)) => (spot, false),
+            None => {
+                let spot = self.entries.promise(&self.lines, net);
+                (spot.ok_or(FULL_LINES)?, true)
+            }
+        };
+        plan.entries.push(Put {
+            net,
+            spot,
+            is_new,
+            entry,
+        });
+        Ok(Some(spot))
     }
 
     /// The entry of a /24; the list that it has already is kept.
@@ -240,50 +256,35 @@ impl V4 {
         &mut self,
         mixed: Mixed,
         flat: &Flat,
-        old: Option<u32>,
+        old: Option<Entry>,
         plan: &mut Plan4,
     ) -> Result<Entry, Full> {
-        let (pool, pairs) = (&mut self.pool, &mut self.pairs);
-        match mixed {
+        let (first, end) = match mixed {
             Mixed::Inside {
                 prefix,
                 inside,
                 outside,
-            } => match pairs.of(inside, outside) {
-                Some(pair) => Ok(Entry::Inside { prefix, pair }),
-                None => list(pool, &records_of(prefix, inside, outside), old, plan),
-            },
-            Mixed::List { first, end } => list(pool, &flat.records[first..end], old, plan),
-        }
-    }
-}
-
-impl V4 {
-    /// The word of a group with these entries.
-    fn node(&mut self, old: u32, entries: &[u32], plan: &mut Plan4) -> Result<u32, Full> {
-        if entries.is_empty() {
-            return Ok(0);
-        }
-        let count = entries.len() as u32;
-        if let Some((place, old_count)) = node::unpack(old)
-            && old_count == count
-            && node::read(&self.pool, place, count).eq(entries.iter().copied())
+            } => {
+                return Ok(Entry::Inside {
+                    prefix,
+                    inside,
+                    outside,
+                });
+            }
+            Mixed::List { first, end } => (first, end),
+        };
+        let records = &flat.records[first..end];
+        let pool = &mut self.pool;
+        if let Some(Entry::List(place)) = old
+            && list::read(pool, place).eq(records.iter().copied())
         {
-            return Ok(old);
+            return Ok(Entry::List(place));
         }
-        let place = plan.take(&mut self.pool, node::words(count))?;
-        node::write(&self.pool, place, entries);
-        Ok(node::pack(place, count))
-    }
-
-    /// Gives back the list that a /24 had, unless it has it still.
-    fn give_list_back(&self, old: Option<u32>, new: Option<u32>, plan: &mut Plan4) {
-        if old != new
-            && let Some(Entry::List(place)) = old.map(Entry::unpack)
-        {
-            let count = node::list_count(&self.pool, place);
-            plan.back.push((place, node::list_words(count)));
-        }
+        let words = list::words(records.len() as u32);
+        let place = pool.take(words).ok_or(FULL_POOL)?;
+        plan.taken.push((place, words));
+        list::write(pool, place, records);
+        Ok(Entry::List(place))
     }
 }
 
@@ -302,88 +303,7 @@ fn set_last(words: &mut Vec<(u32, u64)>, at: u32, now: u64, wanted: u64) {
     }
 }
 
-/// The list with these records.
-fn list(
-    pool: &mut Pool,
-    records: &[u32],
-    old: Option<u32>,
-    plan: &mut Plan4,
-) -> Result<Entry, Full> {
-    let count = records.len() as u32;
-    if let Some(Entry::List(place)) = old.map(Entry::unpack)
-        && node::list_count(pool, place) == count
-        && node::read(pool, place + 1, count).eq(records.iter().copied())
-    {
-        return Ok(Entry::List(place));
-    }
-    let place = plan.take(pool, node::list_words(count))?;
-    if place >> LIST_BITS != 0 {
-        return Err(FULL_POOL);
-    }
-    pool.write(place, &[u64::from(count)]);
-    node::write(pool, place + 1, records);
-    Ok(Entry::List(place))
-}
-
-/// The records of a /24 with one prefix.
-fn records_of(prefix: u16, inside: Outcome, outside: Outcome) -> Vec<u32> {
-    let prefix = u32::from(prefix);
-    let length = prefix & prefix.wrapping_neg();
-    let first = (prefix & !(length * 2 - 1)) >> 1;
-    let record = |start: u32, outcome: Outcome| start << 24 | u32::from(outcome.0);
-    let mut records = Vec::new();
-    if first > 0 {
-        records.push(record(0, outside));
-    }
-    records.push(record(first, inside));
-    if first + length < 256 {
-        records.push(record(first + length, outside));
-    }
-    records
-}
-
 /// The word of a /16.
 const fn root_word(default: Outcome, main: Outcome) -> u32 {
     (main.0 as u32) << 16 | default.0 as u32
-}
-
-impl Plan4 {
-    fn take(&mut self, pool: &mut Pool, words: u32) -> Result<u32, Full> {
-        let place = pool.take(words).ok_or(FULL_POOL)?;
-        self.taken.push((place, words));
-        Ok(place)
-    }
-
-    fn give_back(&mut self, group: u32) {
-        if let Some((place, count)) = node::unpack(group) {
-            self.back.push((place, node::words(count)));
-        }
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use ftp_guard_common::lookup::v4::prefix_bits;
-
-    use super::{super::flat::as_one_prefix, *};
-
-    #[test]
-    fn one_prefix_and_its_records_say_the_same() {
-        let (inside, outside) = (Outcome(5), Outcome(9));
-        for bits in 1..=8 {
-            for first in (0..256).step_by(1 << (8 - bits)) {
-                let prefix = prefix_bits(first as u8, bits);
-                let records = records_of(prefix, inside, outside);
-                let Some(Mixed::Inside {
-                    prefix,
-                    inside,
-                    outside,
-                }) = as_one_prefix(&records)
-                else {
-                    panic!("{records:?}");
-                };
-                assert_eq!(records_of(prefix, inside, outside), records);
-            }
-        }
-    }
 }

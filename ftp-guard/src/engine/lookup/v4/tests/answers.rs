@@ -4,7 +4,7 @@ use super::*;
 
 fn check_list(entries: Vec<Listed>) {
     let wanted = Model::of(entries);
-    let mut world = World::new(1 << 18);
+    let mut world = World::of(V4::sizes(&wanted.list()));
     world.update(&wanted).unwrap();
     world.check(wanted.edges());
 }

@@ -1,6 +1,7 @@
 //! What the writer promises, against a plain model.
 
 mod answers;
+mod lanes;
 mod room;
 mod stores;
 mod ways;
@@ -81,8 +82,15 @@ struct World {
 }
 
 impl World {
+    /// With so many words for lists, and lines for whatever the tests have.
     fn new(pool: u32) -> Self {
+        Self::of((1 << 12, pool))
+    }
+
+    /// With so many lines, and words for lists.
+    fn of((lines, pool): (u32, u32)) -> Self {
         let regions = Regions::of_vectors(Sizes {
+            lines_v4: lines,
             pool_v4: pool,
             lines_v6: 0,
             pool_v6: 0,
@@ -92,9 +100,9 @@ impl World {
                 regions.known_v4,
                 regions.root_v4,
                 regions.bits_v4,
-                regions.groups_v4,
+                regions.lines_v4,
                 regions.pool_v4,
-                regions.pairs_v4,
+                regions.head_v4,
             ),
             outcomes: Outcomes::new(regions.rows),
             model: Model::default(),
@@ -155,18 +163,13 @@ impl World {
             let groups = root << 2..(root + 1) << 2;
             assert!(default == main || groups.clone().any(|group| self.v4.uses_main(group)));
             for group in groups {
-                let Some((place, count)) = super::node::unpack(self.v4.group(group)) else {
-                    continue;
-                };
-                let slots: Vec<u32> = super::node::read(&self.v4.pool, place, count)
-                    .map(|entry| entry >> 26)
-                    .collect();
-                assert!(slots.is_sorted());
-                assert!(
-                    slots
-                        .iter()
-                        .all(|slot| self.v4.bits(group) >> slot & 1 == 1)
-                );
+                let bits = self.v4.bits(group);
+                let slots = (0..64_u32).filter(|slot| {
+                    let entry = self.v4.entries.find(&self.v4.lines, group << 6 | slot);
+                    assert!(entry.is_none() || bits >> slot & 1 == 1);
+                    entry.is_some()
+                });
+                assert_eq!(slots.count() as u32, self.v4.entries.count(group));
             }
         }
     }

@@ -4,10 +4,17 @@ use std::collections::HashMap;
 
 use ftp_guard_common::lookup::{
     Outcome,
-    v4::{self, Memory},
+    lines::{LANES, LineMemory, Lines},
+    v4::{self, KEY_SHIFT, Memory},
 };
 
-use super::{super::plan::Step, *};
+use super::{
+    super::plan::{Put, Step},
+    *,
+};
+
+/// What a reader takes for the size of the table.
+const LINES: Lines = Lines::new(0, 64);
 
 /// What words held since the last grace: when, and what.
 #[derive(Default)]
@@ -15,7 +22,8 @@ struct Past {
     known: HashMap<u32, Vec<(usize, u64)>>,
     roots: HashMap<u32, Vec<(usize, u32)>>,
     bits: HashMap<u32, Vec<(usize, u64)>>,
-    groups: HashMap<u32, Vec<(usize, u32)>>,
+    /// By /24, what stands below the key; 0: no entry.
+    entries: HashMap<u32, Vec<(usize, u64)>>,
     now: usize,
 }
 
@@ -72,7 +80,18 @@ struct Seen<'a> {
     known: u64,
     root: u32,
     bits: u64,
-    group: u32,
+    line: [u64; LANES],
+}
+
+impl LineMemory for Seen<'_> {
+    type Line = [u64; LANES];
+
+    fn line(&self, _: u32) -> Option<&Self::Line> {
+        Some(&self.line)
+    }
+    fn lane(line: &Self::Line, lane: usize) -> u64 {
+        line[lane]
+    }
 }
 
 impl Memory for Seen<'_> {
@@ -85,27 +104,39 @@ impl Memory for Seen<'_> {
     fn bits(&self, _: u32) -> u64 {
         self.bits
     }
-    fn group(&self, _: u32) -> u32 {
-        self.group
+    fn head(&self) -> Lines {
+        LINES
     }
     fn pool(&self, index: u32) -> u64 {
         Memory::pool(self.v4, index)
     }
-    fn pair(&self, index: u32) -> u32 {
-        self.v4.pair(index)
+}
+
+/// The line in which a reader finds that entry.
+fn line_of(net: u32, body: u64) -> [u64; LANES] {
+    let mut line = [0; LANES];
+    if body != 0 {
+        line[0] = v4::place(net, LINES).key(0) << KEY_SHIFT | body;
     }
+    line
+}
+
+/// What stands below the key of the entry that a /24 has; 0: it has none.
+fn body_of(v4: &V4, net: u32) -> u64 {
+    let found = v4.entries.find(&v4.lines, net);
+    found.map_or(0, |(_, entry)| entry.body())
 }
 
 /// All readers between two graces: those that load the bits of the /16s at one time, the word of the /16 then or
-/// later, the bits of the /18 then or later, and its word then or later.
+/// later, the bits of the /18 then or later, and the entry of the /24 then or later.
 fn check_readers(world: &World, wanted: &Model, past: &Past, addresses: &[u32]) {
     let v4 = &world.v4;
     for address in addresses.iter().copied() {
-        let (known, root, group) = (address >> 21, address >> 16, address >> 14);
+        let (known, root, group, net) = (address >> 21, address >> 16, address >> 14, address >> 8);
         if !past.known.contains_key(&known)
             && !past.roots.contains_key(&root)
             && !past.bits.contains_key(&group)
-            && !past.groups.contains_key(&group)
+            && !past.entries.contains_key(&net)
         {
             continue;
         }
@@ -125,13 +156,13 @@ fn check_readers(world: &World, wanted: &Model, past: &Past, addresses: &[u32]) 
         for (known_at, _, known) in Past::held(&past.known, known, v4.known(known)) {
             for (root_at, root) in Past::seen(&past.roots, root, Memory::root(v4, root), known_at) {
                 for (bits_at, bits) in Past::seen(&past.bits, group, v4.bits(group), root_at) {
-                    for (_, group) in Past::seen(&past.groups, group, v4.group(group), bits_at) {
+                    for (_, body) in Past::seen(&past.entries, net, body_of(v4, net), bits_at) {
                         check(&Seen {
                             v4,
                             known,
                             root,
                             bits,
-                            group,
+                            line: line_of(net, body),
                         });
                     }
                 }
@@ -154,7 +185,13 @@ pub fn update_by_stores(world: &mut World, wanted: &Model, addresses: &[u32]) ->
                 Past::store(&mut past.roots, at, Memory::root(v4, at), past.now, to);
             }
             Step::Bits(at, to) => Past::store(&mut past.bits, at, v4.bits(at), past.now, to),
-            Step::Group(at, to) => Past::store(&mut past.groups, at, v4.group(at), past.now, to),
+            Step::Entry(Put { net, entry, .. }) => {
+                let before = body_of(v4, net);
+                Past::store(&mut past.entries, net, before, past.now, entry.body());
+            }
+            Step::Remove(net, _) => {
+                Past::store(&mut past.entries, net, body_of(v4, net), past.now, 0);
+            }
             Step::Order => {}
             Step::Grace => {
                 check_readers(world, wanted, &past, addresses);
