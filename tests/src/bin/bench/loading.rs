@@ -21,7 +21,7 @@ use ipnet::IpNet;
 use serde_json::{Value, json};
 
 use crate::{
-    Options, Suite, process,
+    Options, Suite, cpus, process,
     report::{Better, Plot, PlotKind, Ratio, Section, Table, median_of},
 };
 
@@ -377,10 +377,7 @@ impl Suite for Loading {
     }
 
     fn round(&mut self, round: usize) -> Result<()> {
-        for list in &mut self.lists {
-            list.round(round)?;
-        }
-        Ok(())
+        cpus::undivided(|| self.lists.iter_mut().try_for_each(|list| list.round(round)))
     }
 
     fn section(&self) -> Result<Section> {
@@ -400,7 +397,7 @@ impl Suite for Loading {
                  entries, and `ftp-guard reload` takes it to the whole list, then to one in which 1 % are others; it \
                  ends when the new list is enforced. nftables gets the same by `nft -f`, each time as a set that is \
                  emptied and filled in one transaction: deleting single elements of a set of this size takes it \
-                 longer than that. {} rounds.",
+                 longer than that. Both may use all CPUs of the machine. {} rounds.",
                 sizes.join(" and "),
                 self.rounds
             ),
