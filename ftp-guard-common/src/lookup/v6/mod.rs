@@ -223,7 +223,9 @@ pub fn says_nothing(memory: &impl Memory, high: u64) -> bool {
         return false;
     }
     let unit = Unit::of_32(high);
-    let is_known = is_set(memory, unit.bit_around())
+    let [one, other] = unit.bits_around();
+    let around = memory.filter(one >> 6);
+    let is_known = around >> (one & 63) & around >> (other & 63) & 1 != 0
         && (root.has_48 && is_set(memory, Unit::of_48(high).bit_48())
             || root.has_32 && is_set(memory, unit.bit_32()));
     !is_known

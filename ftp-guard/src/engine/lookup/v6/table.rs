@@ -98,7 +98,9 @@ impl Table {
         entry: Entry,
         watch: &mut dyn FnMut(&Arrays),
     ) {
-        filter.set(arrays, self.bit_around(unit), watch);
+        for bit in self.bits_around(unit) {
+            filter.set(arrays, bit, watch);
+        }
         let (place, body) = (self.place(unit), entry.body(self.lines()));
         self.lines.insert(&arrays.lines, place, spot, body);
         watch(arrays);
@@ -129,7 +131,9 @@ impl Table {
             watch(arrays);
         }
         filter.clear(arrays, self.bit(unit), watch);
-        filter.clear(arrays, self.bit_around(unit), watch);
+        for bit in self.bits_around(unit) {
+            filter.clear(arrays, bit, watch);
+        }
         let place = self.place(unit);
         let watch = &mut || watch(arrays);
         self.lines.remove(&arrays.lines, place, spot, watch);
@@ -153,8 +157,8 @@ impl Table {
         }
     }
 
-    const fn bit_around(&self, unit: u64) -> u32 {
-        Unit::of_32(unit << (64 - self.level.bits())).bit_around()
+    const fn bits_around(&self, unit: u64) -> [u32; 2] {
+        Unit::of_32(unit << (64 - self.level.bits())).bits_around()
     }
 
     const fn place(&self, unit: u64) -> Place {
