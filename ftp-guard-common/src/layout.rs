@@ -8,6 +8,7 @@ use crate::{
     ban::BanValue,
     config::GuardConfig,
     event::{Event, EventBudget},
+    front::Slot,
     ftp::{
         HostReader, PassiveReader, command::CommandParser, hello::HelloReader, reply::ReplyParser,
     },
@@ -93,6 +94,9 @@ assert_packed!(Session, size 264, align 8,
     reply: ReplyParser, command: CommandParser);
 assert_packed!(Flow, size 88, align 8,
     session: u64, traffic: Traffic, kind: u8, established: u8, reserved: [u8; 6]);
+assert_packed!(Slot, size 128, align 8,
+    key: FlowKey, version: u64, filled: u64, packets: u64, bytes: u64, seen_ns: u64, created_ns: u64,
+    folded_packets: u64, folded_bytes: u64, allow_generation: u32, claims: u32, reserved: [u64; 2]);
 assert_packed!(Pinhole, size 80, align 8,
     session: u64, created_ns: u64, expires_ns: u64, control: FlowKey, packets_in: u64, bytes_in: u64);
 assert_packed!(Named, size 24, align 8,

@@ -14,6 +14,7 @@ pub mod ban;
 pub mod class;
 pub mod config;
 pub mod event;
+pub mod front;
 pub mod ftp;
 pub mod layout;
 pub mod limits;
@@ -30,4 +31,4 @@ pub mod trace;
 /// Number of the layout of all pinned maps. A daemon refuses pins that carry another number.
 ///
 /// Raise it whenever a shared type, a map's kind or the meaning of a stored number changes.
-pub const ABI_VERSION: u32 = 7;
+pub const ABI_VERSION: u32 = 8;

@@ -50,6 +50,8 @@ pub const STATS_CONTROL_MAP: &str = "FTPG_STATS_CTL";
 pub const SESSIONS_MAP: &str = "FTPG_SESSIONS";
 /// Data connections: hash of [`Flow`](crate::session::Flow) by [`FlowKey`](crate::address::FlowKey).
 pub const FLOWS_MAP: &str = "FTPG_FLOWS";
+/// What stands in front of the data connections: [`Slot`](crate::front::Slot)s, as one value.
+pub const FRONT_MAP: &str = "FTPG_FRONT";
 /// Pinholes: hash of [`Pinhole`](crate::session::Pinhole) by
 /// [`EndpointKey`](crate::address::EndpointKey).
 pub const PINHOLES_MAP: &str = "FTPG_PINHOLES";
@@ -105,7 +107,7 @@ pub const TEXT_LOSS_MAP: &str = "FTPG_TEXT_LOSS";
 pub const ABI_MAP: &str = "FTPG_ABI";
 
 /// Pinned maps that a daemon takes over from the one before.
-pub const KEPT_MAPS: [&str; 29] = [
+pub const KEPT_MAPS: [&str; 30] = [
     ABI_MAP,
     CONFIG_MAP,
     PORTS_MAP,
@@ -114,6 +116,7 @@ pub const KEPT_MAPS: [&str; 29] = [
     STATS_CONTROL_MAP,
     SESSIONS_MAP,
     FLOWS_MAP,
+    FRONT_MAP,
     PINHOLES_MAP,
     NAMED_MAP,
     CLIENTS_MAP,

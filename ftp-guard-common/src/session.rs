@@ -3,7 +3,10 @@
 //! All times are nanoseconds of CLOCK_MONOTONIC. All values have a fixed place in tables of fixed
 //! size; nothing here is ever evicted to make room.
 
-use crate::ftp::{command::CommandParser, hello::HelloReader, reply::ReplyParser};
+use crate::{
+    front::Pending,
+    ftp::{command::CommandParser, hello::HelloReader, reply::ReplyParser},
+};
 
 /// How long a connection that has ended stays in its table, so that its last segments pass.
 pub const LINGER_NS: u64 = 10_000_000_000;
@@ -88,6 +91,16 @@ pub struct Traffic {
 }
 
 impl Traffic {
+    /// Adds what was counted in front of its entry.
+    #[inline(always)]
+    pub fn add(&mut self, pending: Pending) {
+        self.packets_in = self.packets_in.wrapping_add(pending.packets);
+        self.bytes_in = self.bytes_in.wrapping_add(pending.bytes);
+        if self.seen_ns < pending.seen_ns {
+            self.seen_ns = pending.seen_ns;
+        }
+    }
+
     /// Whether it is only followed: its client may not be here.
     #[inline(always)]
     #[must_use]
@@ -232,6 +245,21 @@ pub struct Flow {
 }
 
 impl Flow {
+    /// Whether nothing is to be done with a client's segment but to count it, while the allowlist stays as it is. Who
+    /// ends that raises the [version](crate::front::Slot::version) of what stands in front of it.
+    #[inline(always)]
+    #[must_use]
+    pub const fn is_plain(&self) -> bool {
+        let traffic = &self.traffic;
+        traffic.closed_ns == 0
+            && traffic.killed == 0
+            && traffic.fin_client == 0
+            && traffic.allow_expires_s == 0
+            && !traffic.is_witnessed()
+            && self.established != 0
+            && self.kind != FlowKind::Outgoing as u8
+    }
+
     /// Whether it has ended, and its last segments have had their time by `now`.
     #[inline(always)]
     #[must_use]

@@ -1,6 +1,6 @@
 //! Which connection a segment belongs to.
 
-use ftp_guard_common::{address::FlowKey, class::Family, reason::Reason};
+use ftp_guard_common::{address::FlowKey, class::Family, front::KEY_WORDS, reason::Reason};
 
 use crate::{
     access::Access,
@@ -26,6 +26,22 @@ pub fn read<A: Access>(
     ports: Ports,
     direction: Direction,
 ) -> Result<(), Reason> {
+    let words = words(frame, family, datagram, ports, direction)?;
+    // Whole words: a processor that is to load a word which two stores have written waits for both.
+    // SAFETY: a key is five words, and any bytes are one.
+    unsafe { (&raw mut *key).cast::<[u64; KEY_WORDS]>().write(words) };
+    Ok(())
+}
+
+/// The connection of a segment, as [`read`], as the words of its key.
+#[inline(always)]
+pub fn words<A: Access>(
+    frame: &A,
+    family: Family,
+    datagram: &Datagram,
+    ports: Ports,
+    direction: Direction,
+) -> Result<[u64; KEY_WORDS], Reason> {
     let (source, destination) = addresses(frame, family, datagram)?;
     let [from, to] = [ports.source.to_key(), ports.destination.to_key()];
     let ([client_high, client_low], [a, b], [server_high, server_low], [c, d]) = match direction {
@@ -33,14 +49,7 @@ pub fn read<A: Access>(
         Direction::Outbound => (destination, to, source, from),
     };
     let rest = u64::from_ne_bytes([a, b, c, d, family as u8, 0, 0, 0]);
-    // Whole words: a processor that is to load a word which two stores have written waits for both.
-    // SAFETY: a key is five words, and any bytes are one.
-    unsafe {
-        (&raw mut *key)
-            .cast::<[u64; size_of::<FlowKey>() / 8]>()
-            .write([client_high, client_low, server_high, server_low, rest]);
-    }
-    Ok(())
+    Ok([client_high, client_low, server_high, server_low, rest])
 }
 
 /// Source and destination, as words in network order.

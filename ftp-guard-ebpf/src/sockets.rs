@@ -169,6 +169,7 @@ fn closed(key: &FlowKey, is_control: bool) {
         && flow.traffic.closed_ns == 0
     {
         flow.traffic.closed_ns = now;
+        maps::front::changed(key);
         if flow.traffic.killed == 0 {
             data::end(key, &source, flow);
         } else {

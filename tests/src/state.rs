@@ -7,7 +7,7 @@ use aya::{
     Ebpf, Pod,
     maps::{Array, HashMap, Map, MapData, MapError, PerCpuArray, RingBuf},
 };
-use ftp_guard::datapath::Hook;
+use ftp_guard::datapath::{Front, Hook};
 use ftp_guard_common::{
     address::{ClientKey, EndpointKey, FlowKey, ListenKey},
     event::{EVENT_HOOKS, Event, EventBudget},
@@ -92,6 +92,86 @@ impl<'a, K: Pod + Ord, V: Pod> Table<'a, K, V> {
     }
 }
 
+/// The data connections, with what stands in front of their table: as the daemon reads and changes them.
+pub struct Flows<'a> {
+    table: Table<'a, FlowKey, Flow>,
+    front: Front,
+}
+
+impl Flows<'_> {
+    /// Adds or replaces an entry.
+    ///
+    /// # Errors
+    ///
+    /// What the kernel says: the table is full.
+    pub fn set(&mut self, key: FlowKey, value: Flow) -> anyhow::Result<()> {
+        self.table.set(key, value)?;
+        self.front.settle(&key);
+        Ok(())
+    }
+
+    /// The entry of a key.
+    ///
+    /// # Errors
+    ///
+    /// What the kernel says.
+    pub fn get(&self, key: FlowKey) -> anyhow::Result<Option<Flow>> {
+        let flow = self.table.get(key)?;
+        Ok(flow.map(|flow| self.whole(&key, flow)))
+    }
+
+    /// The entry of a key as the table has it, without what was counted in front of it.
+    ///
+    /// # Errors
+    ///
+    /// What the kernel says.
+    pub fn entry(&self, key: FlowKey) -> anyhow::Result<Option<Flow>> {
+        self.table.get(key)
+    }
+
+    /// Removes an entry.
+    ///
+    /// # Errors
+    ///
+    /// There is none, or what the kernel says.
+    pub fn remove(&mut self, key: FlowKey) -> anyhow::Result<()> {
+        self.table.remove(key)?;
+        self.front.settle(&key);
+        Ok(())
+    }
+
+    /// All entries, in the order of their keys.
+    ///
+    /// # Errors
+    ///
+    /// What the kernel says.
+    pub fn entries(&self) -> anyhow::Result<Vec<(FlowKey, Flow)>> {
+        let mut entries = self.table.entries()?;
+        for (key, flow) in &mut entries {
+            *flow = self.whole(key, *flow);
+        }
+        Ok(entries)
+    }
+
+    /// Removes all entries.
+    ///
+    /// # Errors
+    ///
+    /// What the kernel says.
+    pub fn clear(&mut self) -> anyhow::Result<()> {
+        for (key, _) in self.table.entries()? {
+            self.remove(key)?;
+        }
+        Ok(())
+    }
+
+    fn whole(&self, key: &FlowKey, mut flow: Flow) -> Flow {
+        let slot = self.front.look(key);
+        flow.traffic.add(slot.pending(key, flow.traffic.created_ns));
+        flow
+    }
+}
+
 /// All state tables of one guard.
 pub struct State<'a> {
     ebpf: &'a mut Ebpf,
@@ -161,8 +241,6 @@ impl<'a> State<'a> {
     tables! {
         /// The sessions.
         sessions: names::SESSIONS_MAP => FlowKey, Session;
-        /// The data connections.
-        flows: names::FLOWS_MAP => FlowKey, Flow;
         /// The pinholes.
         pinholes: names::PINHOLES_MAP => EndpointKey, Pinhole;
         /// The named destinations.
@@ -177,6 +255,20 @@ impl<'a> State<'a> {
         opening: names::OPENING_MAP => FlowKey, Opening;
         /// Listening control ports as cookies imitate them.
         primed: names::PRIMED_MAP => ListenKey, Primed;
+    }
+
+    /// The data connections.
+    ///
+    /// # Errors
+    ///
+    /// The object has no such maps, or one of another layout.
+    pub fn flows(&mut self) -> anyhow::Result<Flows<'_>> {
+        let front = match self.map(names::FRONT_MAP)? {
+            Map::Array(data) => Front::of(data)?,
+            other => bail!("{} is no array: {other:?}", names::FRONT_MAP),
+        };
+        let table = Table::open(self.ebpf, names::FLOWS_MAP)?;
+        Ok(Flows { table, front })
     }
 
     arrays! {

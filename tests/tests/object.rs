@@ -17,6 +17,7 @@ use ftp_guard_common::{
     ban::BanValue,
     config::{GuardConfig, Role},
     event::{EVENT_HOOKS, EVENTS_BYTES, EventBudget},
+    front::{SLOTS, Slot},
     limits::{
         Attack, BUCKET_ROWS, BUCKET_SLOTS, COMMANDS, CommandKey, EXPECTED_SLOTS, Opening, PROFILES,
         Primed, Profile, Source, SourceKey, Sysctls,
@@ -28,10 +29,10 @@ use ftp_guard_common::{
         ALLOW_V4_ROOT_MAP, ALLOW_V6_FILTER_MAP, ALLOW_V6_HEAD_MAP, ALLOW_V6_LINES_MAP,
         ALLOW_V6_POOL_MAP, ALLOW_V6_ROOT_MAP, ATTACK_MAP, BAN_V4_MAP, BAN_V6_MAP, BUCKETS_MAP,
         CLIENTS_MAP, COMMANDS_MAP, CONFIG_MAP, CONTROL_PROGRAM, EGRESS_PROGRAM, EVENT_BUDGET_MAP,
-        EVENTS_MAP, EXPECTED_MAP, FLOWS_MAP, LISTEN_MAP, NAMED_MAP, NEGOTIATED_MAP, OPENING_MAP,
-        PINHOLES_MAP, PINNED_MAPS, PORTS_MAP, PRIMED_MAP, PROFILES_MAP, PROGRAMS, SEQUENCE_MAP,
-        SESSIONS_MAP, SOCKETS_PROGRAM, SOURCES_MAP, STATS_CONTROL_MAP, STATS_EGRESS_MAP, STATS_MAP,
-        SYSCTLS_MAP, TEXT_LOSS_MAP, TEXT_MAP, XDP_PROGRAM,
+        EVENTS_MAP, EXPECTED_MAP, FLOWS_MAP, FRONT_MAP, LISTEN_MAP, NAMED_MAP, NEGOTIATED_MAP,
+        OPENING_MAP, PINHOLES_MAP, PINNED_MAPS, PORTS_MAP, PRIMED_MAP, PROFILES_MAP, PROGRAMS,
+        SEQUENCE_MAP, SESSIONS_MAP, SOCKETS_PROGRAM, SOURCES_MAP, STATS_CONTROL_MAP,
+        STATS_EGRESS_MAP, STATS_MAP, SYSCTLS_MAP, TEXT_LOSS_MAP, TEXT_MAP, XDP_PROGRAM,
     },
     ports::PortTable,
     reason::REASON_SLOTS,
@@ -56,12 +57,13 @@ const SCRATCH_MAPS: [&str; 6] = [
     "FTPG_ODD_PORTS",
 ];
 
-/// What the arrays and ring buffers may take in the kernel, together and for each CPU: 14 MiB, of which the arrays
+/// What the arrays and ring buffers may take in the kernel, together and for each CPU: 14.5 MiB, of which the arrays
 /// of the allowlist whose size does not depend on it are 7, what is told of sessions is 4, the token buckets are
-/// 1, the times at which ports were negotiated and the acknowledgements that are expected half of one each; and
+/// 1, the times at which ports were negotiated and the acknowledgements that are expected half of one each, what
+/// stands in front of the data connections half of one; and
 /// 512 KiB, a table of counters for each of three hooks. Entries of allowlist and bans come on top, as long as
 /// they are.
-const SHARED_BUDGET: u64 = 14 << 20;
+const SHARED_BUDGET: u64 = (14 << 20) + (512 << 10);
 const PER_CPU_BUDGET: u64 = 512 << 10;
 
 /// What the state tables may take of their default size, 16,384 sessions and 32,768 data connections: all
@@ -176,6 +178,7 @@ fn every_map_has_the_layout_of_the_shared_types() {
         (STATS_CONTROL_MAP, per_cpu, 4, counter),
         (SESSIONS_MAP, hash, flow_key, size_of::<Session>()),
         (FLOWS_MAP, hash, flow_key, size_of::<Flow>()),
+        (FRONT_MAP, array, 4, size_of::<[Slot; SLOTS]>()),
         (PINHOLES_MAP, hash, endpoint, size_of::<Pinhole>()),
         (NAMED_MAP, hash, endpoint, size_of::<Named>()),
         (
@@ -241,6 +244,7 @@ fn every_map_has_the_layout_of_the_shared_types() {
         ABI_MAP,
         CONFIG_MAP,
         PORTS_MAP,
+        FRONT_MAP,
         SEQUENCE_MAP,
         ATTACK_MAP,
         SYSCTLS_MAP,
@@ -263,10 +267,10 @@ fn every_map_has_the_layout_of_the_shared_types() {
 }
 
 #[test]
-fn the_daemon_can_map_the_port_table_and_the_allowlist() {
+fn the_daemon_can_map_what_it_writes_by_words() {
     // BPF_F_MMAPABLE.
     let object = parsed();
-    for name in [PORTS_MAP].into_iter().chain(ALLOW_MAPS) {
+    for name in [PORTS_MAP, FRONT_MAP].into_iter().chain(ALLOW_MAPS) {
         assert_eq!(object.maps[name].map_flags(), 1 << 10, "{name}");
     }
 }

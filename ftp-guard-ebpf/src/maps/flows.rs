@@ -3,7 +3,10 @@
 use aya_ebpf::{bindings::BPF_ANY, btf_maps::HashMap, macros::btf_map};
 use ftp_guard_common::{address::FlowKey, session::Flow};
 
-use super::reclaim::{self, Mortal, Table};
+use super::{
+    front,
+    reclaim::{self, Mortal, Table},
+};
 
 /// The loader sets the real size.
 const MAX_ENTRIES: usize = 1024;
@@ -27,12 +30,17 @@ pub fn insert(key: &FlowKey, flow: &Flow) -> bool {
     let attempt = || FTPG_FLOWS.insert(key, flow, u64::from(BPF_ANY)).is_ok();
     let map = (&raw const FTPG_FLOWS).cast();
     // SAFETY: the table has these keys and values.
-    unsafe { reclaim::insert::<FlowKey, Flow>(map, Table::Flows, attempt) }
+    let fits = unsafe { reclaim::insert::<FlowKey, Flow>(map, Table::Flows, attempt) };
+    if fits {
+        front::began(key);
+    }
+    fits
 }
 
 impl Mortal<FlowKey> for Flow {
     #[inline(always)]
     fn is_dead(&self, now: u64) -> bool {
+        // It was closed before, and what stands in front of it knows.
         self.is_over(now)
     }
 }

@@ -10,6 +10,7 @@ pub mod commands;
 pub mod config;
 pub mod events;
 pub mod flows;
+pub mod front;
 pub mod listeners;
 pub mod negotiated;
 pub mod opening;

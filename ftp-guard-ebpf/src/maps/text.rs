@@ -13,6 +13,7 @@ use aya_ebpf::{
 use ftp_guard_common::{
     address::FlowKey,
     config::FLAG_TEXT,
+    front::Pending,
     limits::Rate,
     session::{Flow, FlowKind, Session, Tls, Traffic},
     text::{
@@ -21,7 +22,7 @@ use ftp_guard_common::{
     },
 };
 
-use super::{atomic::add_long, config};
+use super::{atomic::add_long, config, front};
 use crate::{access::Buffer, parse::Segment};
 
 /// Servers on ports of no class that are told of, on each CPU.
@@ -193,7 +194,7 @@ pub fn session_ended(key: &FlowKey, session: &Session) {
         captured: size_of::<Traffic>() as u16,
         ..header(TextKind::Ended, key, session.tls)
     };
-    ended(&header, &session.traffic);
+    ended(&header, &session.traffic, Pending::default());
 }
 
 /// Tells that a data connection is established, unless it is none of FTP's. A subprogram.
@@ -220,7 +221,7 @@ pub fn flow_ended(key: &FlowKey, flow: &Flow) {
         captured: size_of::<Traffic>() as u16,
         ..header(TextKind::DataEnded, key, flow.kind)
     };
-    ended(&header, &flow.traffic);
+    ended(&header, &flow.traffic, front::pending(key, flow));
 }
 
 #[inline(always)]
@@ -246,7 +247,7 @@ fn began(header: &TextHeader) {
 }
 
 #[inline(always)]
-fn ended(header: &TextHeader, traffic: &Traffic) {
+fn ended(header: &TextHeader, traffic: &Traffic, pending: Pending) {
     match FTPG_TEXT.reserve_untyped::<EndRecord>(0) {
         Some(mut entry) => {
             let record = entry.as_mut_ptr();
@@ -254,6 +255,7 @@ fn ended(header: &TextHeader, traffic: &Traffic) {
             unsafe {
                 (*record).header = *header;
                 (*record).traffic = *traffic;
+                (*record).traffic.add(pending);
             }
             entry.submit(0);
         }

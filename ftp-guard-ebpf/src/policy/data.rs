@@ -96,6 +96,7 @@ fn known(packet: &mut Packet, direction: Direction) -> Result<Option<Reason>, Re
     if flow.is_over(now) {
         return Ok(None);
     }
+    let was_plain = flow.is_plain();
     let outgoing = flow.kind == FlowKind::Outgoing as u8;
     let inbound = direction == Direction::Inbound;
     if inbound
@@ -111,6 +112,9 @@ fn known(packet: &mut Packet, direction: Direction) -> Result<Option<Reason>, Re
     let ends = traffic::note(&mut flow.traffic, segment, direction, now)?;
     if segment.flags.has(TcpFlags::ACK) && !segment.flags.has(TcpFlags::RST) {
         prove(key, flow);
+    }
+    if was_plain && !flow.is_plain() {
+        maps::front::changed(key);
     }
     if ends {
         packet.name_source();

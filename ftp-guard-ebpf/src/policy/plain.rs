@@ -8,14 +8,18 @@
 //! linear part, which must hold the whole packet and be shorter than the first of several buffers that are filled one
 //! after the other.
 
-use core::hint::black_box;
+use core::{
+    hint::black_box,
+    sync::atomic::{Ordering::SeqCst, compiler_fence},
+};
 
 use aya_ebpf::programs::XdpContext;
 use ftp_guard_common::{
+    address::FlowKey,
     class::{Family, PortClass},
     lookup::{v4, v6},
     reason::{Reason, Verdict},
-    session::FlowKind,
+    session::Flow,
 };
 
 use super::{Judgement, allow};
@@ -218,7 +222,6 @@ fn read(frame: &Linear<'_>, header_len: usize, length: usize) -> Option<Tcp> {
 /// Counts a segment in the middle of a data connection, if nothing is to be done or asked but that.
 #[inline(always)]
 fn goes_on(frame: &Linear<'_>, data: &Data, source: usize, family: Family) -> Option<Verdict> {
-    let packet = maps::scratch::packet(Hook::Ingress)?;
     let datagram = Datagram {
         network: ETHERNET_LEN,
         source: ETHERNET_LEN + source,
@@ -226,36 +229,43 @@ fn goes_on(frame: &Linear<'_>, data: &Data, source: usize, family: Family) -> Op
         end: 0,
         first_fragment: false,
     };
-    let key = &mut packet.key;
-    connection::read(
-        key,
-        frame,
-        family,
-        &datagram,
-        data.ports,
-        Direction::Inbound,
-    )
-    .ok()?;
-    let flow = maps::flows::get(key)?;
-    let traffic = &mut flow.traffic;
-    let is_plain = traffic.closed_ns == 0
-        && traffic.killed == 0
-        && traffic.fin_client == 0
-        && traffic.allow_expires_s == 0
-        && traffic.allow_generation == maps::config::allow_generation()
-        && !traffic.is_witnessed()
-        && flow.established != 0
-        && flow.kind != FlowKind::Outgoing as u8;
-    if !is_plain {
-        return None;
+    let slots = maps::front::slots()?;
+    let generation = maps::config::allow_generation();
+    let direction = Direction::Inbound;
+    let words = connection::words(frame, family, &datagram, data.ports, direction).ok()?;
+    let bytes = data.payload_len as u64;
+    let place = slots.place(&words);
+    if !place.count(&words, generation, bytes) {
+        // Read again, since there is no room on the stack to keep it over a call.
+        compiler_fence(SeqCst);
+        let key = &mut maps::scratch::packet(Hook::Ingress)?.key;
+        connection::read(key, frame, family, &datagram, data.ports, direction).ok()?;
+        let version = place.version();
+        let flow = maps::flows::get(key)?;
+        if !count_in_entry(key, flow, version, bytes) {
+            return None;
+        }
     }
-    traffic.seen_ns = maps::config::now();
-    traffic.packets_in += 1;
-    traffic.bytes_in += data.payload_len as u64;
     let judgement = Judgement {
         reason: Reason::DataFlow,
         class: data.class,
         family,
     };
     exit::finish_plain(frame, &judgement)
+}
+
+/// As [`Place::count`](maps::front::Place::count), by the connection's entry, where that is plain; and puts it in front.
+/// `version` is that of the place before the entry was looked up. A subprogram: it has a stack frame of its own.
+#[inline(never)]
+fn count_in_entry(key: &FlowKey, flow: &mut Flow, version: u64, bytes: u64) -> bool {
+    if !flow.is_plain() || flow.traffic.allow_generation != maps::config::allow_generation() {
+        return false;
+    }
+    flow.traffic.seen_ns = maps::config::now();
+    flow.traffic.packets_in += 1;
+    flow.traffic.bytes_in += bytes;
+    if let Some(place) = maps::front::place(key) {
+        place.offer(key, flow, version);
+    }
+    true
 }

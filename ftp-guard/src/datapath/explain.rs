@@ -11,7 +11,7 @@ use std::net::{IpAddr, SocketAddr};
 
 use aya::{
     Ebpf, Pod, TestRun, TestRunOptions,
-    maps::{Array, HashMap, MapData, PerCpuArray},
+    maps::{Array, HashMap, Map, MapData, PerCpuArray},
     programs::Xdp,
 };
 use etherparse::{NetSlice, SlicedPacket, TransportSlice};
@@ -22,9 +22,9 @@ use ftp_guard_common::{
     limits::{Attack, SourceKey},
     names::{
         ATTACK_MAP, BUCKETS_MAP, CLIENTS_MAP, EVENT_BUDGET_MAP, EVENTS_MAP, EXPECTED_MAP,
-        FLOWS_MAP, NAMED_MAP, OPENING_MAP, PINHOLES_MAP, PINNED_MAPS, PRIMED_MAP, SEQUENCE_MAP,
-        SESSIONS_MAP, SOURCES_MAP, STATS_CONTROL_MAP, STATS_EGRESS_MAP, STATS_MAP, TEXT_LOSS_MAP,
-        TEXT_MAP, XDP_PROGRAM,
+        FLOWS_MAP, FRONT_MAP, NAMED_MAP, OPENING_MAP, PINHOLES_MAP, PINNED_MAPS, PRIMED_MAP,
+        SEQUENCE_MAP, SESSIONS_MAP, SOURCES_MAP, STATS_CONTROL_MAP, STATS_EGRESS_MAP, STATS_MAP,
+        TEXT_LOSS_MAP, TEXT_MAP, XDP_PROGRAM,
     },
     reason::{Reason, Verdict},
     stats::{Counter, StatsKey},
@@ -32,6 +32,7 @@ use ftp_guard_common::{
 
 use super::{
     error::DatapathError,
+    front::Front,
     load,
     pins::Pins,
     state::{State, Table},
@@ -39,9 +40,10 @@ use super::{
 };
 
 /// The maps of the instance's own, and how many entries they need: one packet's.
-const OWN: [(&str, Option<u32>); 19] = [
+const OWN: [(&str, Option<u32>); 20] = [
     (SESSIONS_MAP, Some(ROOM)),
     (FLOWS_MAP, Some(ROOM)),
+    (FRONT_MAP, None),
     (PINHOLES_MAP, Some(ROOM)),
     (NAMED_MAP, Some(ROOM)),
     (CLIENTS_MAP, Some(ROOM)),
@@ -80,6 +82,7 @@ pub struct Judgement {
 /// The second instance.
 pub struct Explainer {
     ebpf: Ebpf,
+    front: Front,
 }
 
 impl Explainer {
@@ -94,7 +97,11 @@ impl Explainer {
             .collect();
         let mut ebpf = load::object(pins, shared, load::Fixed::default(), &sizes, None)?;
         load::program(&mut ebpf)?;
-        Ok(Self { ebpf })
+        let Some(Map::Array(front)) = ebpf.map(FRONT_MAP) else {
+            return Err(load::missing(FRONT_MAP));
+        };
+        let front = Front::of(front)?;
+        Ok(Self { ebpf, front })
     }
 
     /// Runs the program over one frame of at least 14 bytes, which no interface sees
@@ -111,7 +118,8 @@ impl Explainer {
         };
         let scope = Role::from_number(config.role).scope(key.server);
         self.lend(&state.sessions, SESSIONS_MAP, &key)?;
-        self.lend(&state.flows, FLOWS_MAP, &key)?;
+        self.lend_value(state.flows.get(&key)?, FLOWS_MAP, &key)?;
+        self.front.settle(&key);
         self.lend(&state.pinholes, PINHOLES_MAP, &key.pinhole_key(scope))?;
         self.lend(&state.clients, CLIENTS_MAP, &key.client_key(scope))?;
         self.lend(&state.opening, OPENING_MAP, &key)?;
@@ -135,6 +143,16 @@ impl Explainer {
         name: &'static str,
         key: &K,
     ) -> Result<(), DatapathError> {
+        self.lend_value(live.get(key)?, name, key)
+    }
+
+    /// Gives the instance's own table this entry, and nothing else.
+    fn lend_value<K: Pod, V: Pod>(
+        &mut self,
+        live: Option<V>,
+        name: &'static str,
+        key: &K,
+    ) -> Result<(), DatapathError> {
         let failed = |error| DatapathError::kernel(format!("prepare the map {name}"), error);
         let map = self.ebpf.map_mut(name).ok_or_else(|| load::missing(name))?;
         let mut own: HashMap<&mut MapData, K, V> = map.try_into().map_err(failed)?;
@@ -142,7 +160,7 @@ impl Explainer {
         for key in &old {
             own.remove(key).map_err(failed)?;
         }
-        if let Some(value) = live.get(key)? {
+        if let Some(value) = live {
             own.insert(key, value, 0).map_err(failed)?;
         }
         Ok(())

@@ -8,6 +8,7 @@ use aya::{
 };
 use ftp_guard_common::{
     config::{ROLE_GLOBAL, ROLE_UNSAID, Role},
+    front::{FRONT_GLOBAL, FRONT_OFF, FRONT_ON},
     names::{SOCKETS_PROGRAM, XDP_PROGRAM},
     trace::{TRACE_GLOBAL, TRACE_OFF, TRACE_ON},
 };
@@ -33,14 +34,24 @@ pub struct Fixed {
 impl Fixed {
     /// The globals and their values.
     #[must_use]
-    pub fn globals(self) -> [(&'static str, &'static u32); 2] {
+    pub fn globals(self) -> [(&'static str, &'static u32); 3] {
         let trace = if self.trace { &TRACE_ON } else { &TRACE_OFF };
         let role = match self.role {
             None => &ROLE_UNSAID,
             Some(Role::Host) => &(Role::Host as u32),
             Some(Role::Router) => &(Role::Router as u32),
         };
-        [(TRACE_GLOBAL, trace), (ROLE_GLOBAL, role)]
+        // Loads and stores of other processors need fences, which cost more than what they were for.
+        let front = if cfg!(target_arch = "x86_64") {
+            &FRONT_ON
+        } else {
+            &FRONT_OFF
+        };
+        [
+            (TRACE_GLOBAL, trace),
+            (ROLE_GLOBAL, role),
+            (FRONT_GLOBAL, front),
+        ]
     }
 }
 

@@ -17,6 +17,8 @@ mod error;
 mod events;
 mod explain;
 mod features;
+mod flows;
+mod front;
 pub mod interfaces;
 mod limits;
 mod liveness;
@@ -64,6 +66,7 @@ pub use self::{
     events::EventReader,
     explain::Judgement,
     features::{XdpFeatures, cannot_answer, driver_features},
+    front::Front,
     limits::{HANDSHAKES, LimitSettings, kernel_profile},
     load::Fixed,
     observe::{Observation, detach_pinned, observe},
@@ -158,6 +161,8 @@ impl Datapath {
         let mut tables = Tables::open(&pins)?;
         tables.refresh_clock()?;
         let state = State::open(&pins)?;
+        // Whatever a predecessor, or nobody, did to the entries.
+        state.flows.look_again();
         report_capacities(wanted, state.capacities());
         Ok(Self {
             pins,

@@ -7,13 +7,13 @@ use std::os::fd::AsFd;
 
 use aya::{
     Pod,
-    maps::{HashMap, IterableMap, Map, MapData, MapError, MapInfo},
+    maps::{HashMap, IterableMap, Map, MapData, MapError},
 };
 use ftp_guard_common::{
     address::{ClientKey, EndpointKey, FlowKey, ListenKey},
     limits::{Opening, Primed, Source, SourceKey},
     names,
-    session::{Client, Flow, Listener, Named, Pinhole, Session},
+    session::{Client, Listener, Named, Pinhole, Session},
 };
 use nix::{
     errno::Errno,
@@ -23,6 +23,7 @@ use nix::{
 use super::{
     batch,
     error::{DatapathError, errno},
+    flows::Flows,
     pins::Pins,
 };
 
@@ -66,12 +67,15 @@ pub struct Table<K: Pod, V: Pod> {
 
 impl<K: Pod, V: Pod> Table<K, V> {
     pub(super) fn open(pins: &Pins, name: &'static str) -> Result<Self, DatapathError> {
-        let pin = pins.map(name);
         let failed = |error| DatapathError::kernel(format!("open the pinned map {name}"), error);
-        let capacity = MapInfo::from_pin(&pin).map_err(failed)?.max_entries();
-        let map = MapData::from_pin(&pin)
-            .and_then(|data| HashMap::try_from(Map::HashMap(data)))
-            .map_err(failed)?;
+        MapData::from_pin(pins.map(name))
+            .and_then(|data| Self::over(data, name))
+            .map_err(failed)
+    }
+
+    fn over(data: MapData, name: &'static str) -> Result<Self, MapError> {
+        let capacity = data.info()?.max_entries();
+        let map = HashMap::try_from(Map::HashMap(data))?;
         Ok(Self {
             map,
             name,
@@ -152,7 +156,7 @@ impl<K: Pod, V: Pod> Table<K, V> {
 /// The state tables of one guard, opened by their pins.
 pub struct State {
     pub sessions: Table<FlowKey, Session>,
-    pub flows: Table<FlowKey, Flow>,
+    pub flows: Flows,
     pub pinholes: Table<EndpointKey, Pinhole>,
     pub named: Table<EndpointKey, Named>,
     pub clients: Table<ClientKey, Client>,
@@ -167,7 +171,7 @@ impl State {
     pub fn open(pins: &Pins) -> Result<Self, DatapathError> {
         Ok(Self {
             sessions: Table::open(pins, names::SESSIONS_MAP)?,
-            flows: Table::open(pins, names::FLOWS_MAP)?,
+            flows: Flows::open(pins)?,
             pinholes: Table::open(pins, names::PINHOLES_MAP)?,
             named: Table::open(pins, names::NAMED_MAP)?,
             clients: Table::open(pins, names::CLIENTS_MAP)?,
