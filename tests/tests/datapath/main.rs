@@ -20,6 +20,7 @@ mod cookies;
 mod egress;
 mod events;
 mod fragments;
+mod front;
 mod ipv4;
 mod ipv6;
 mod limits;
@@ -128,6 +129,7 @@ const CLASSIFIERS: [(At, &[Reason]); 2] = [
 fn stories() -> Vec<Story> {
     let mut stories = sessions::stories();
     stories.extend(passive::stories());
+    stories.extend(front::stories());
     stories.extend(tls::stories());
     stories.extend(limits::stories());
     stories.extend(room::stories());

@@ -322,7 +322,9 @@ fn passive_data_connections_are_told_of() {
         wire.server(&mut data, b"0123456789");
         let wanted = data_header(TextKind::DataBegan, FlowKind::Passive, id, &data);
         assert_eq!(only_data(&mut wire), (wanted, Vec::new()));
-        assert!(wire.inbound(&data.client(TcpFlags::ACK, b"")));
+        for _ in 0..5 {
+            assert!(wire.inbound(&data.client(DATA, b"abc")));
+        }
         assert!(wire.outbound(&data.server(FIN_ACK, b"")));
         assert!(wire.texts().is_empty());
         assert!(wire.inbound(&data.client(FIN_ACK, b"")));
@@ -330,7 +332,8 @@ fn passive_data_connections_are_told_of() {
         let wanted = data_header(TextKind::DataEnded, FlowKind::Passive, id, &data);
         assert_eq!(header, wanted);
         let traffic = traffic(&text);
-        assert_eq!((traffic.bytes_in, traffic.bytes_out), (0, 10));
+        assert_eq!((traffic.bytes_in, traffic.bytes_out), (15, 10));
+        assert_eq!(traffic.packets_in, 6);
     }
 }
 
