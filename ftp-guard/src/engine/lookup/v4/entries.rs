@@ -33,6 +33,11 @@ impl Entries {
         self.table.resize(lines, KEY_SHIFT);
     }
 
+    /// How many lines it has.
+    pub const fn lines(&self) -> u32 {
+        self.lines.count
+    }
+
     /// How many there are in a /18.
     pub fn count(&self, group: u32) -> u32 {
         u32::from(self.counts[group as usize])

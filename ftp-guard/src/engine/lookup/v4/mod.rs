@@ -60,16 +60,6 @@ impl V4 {
         debug_assert_eq!(bits.len(), GROUPS as usize);
         debug_assert_eq!(head.len(), LINES_WORDS as usize);
         debug_assert!(pool.len() <= 1 << PLACE_BITS);
-        let count = (lines.len() / LANES) as u32;
-        let all = Lines::new(0, count.min(MOST_LINES));
-        let mut entries = Entries::new();
-        // Fewer take no entry, and programs do not look for any.
-        if all.count >= FEWEST_LINES {
-            entries.resize(all);
-            for (at, word) in head.iter().zip([all.first, all.count, all.scale]) {
-                at.store(word, Release);
-            }
-        }
         Self {
             known,
             roots,
@@ -77,7 +67,20 @@ impl V4 {
             lines,
             pool: Pool::new(pool),
             head,
-            entries,
+            entries: Entries::new(),
+        }
+    }
+
+    /// Takes all lines, and tells the programs how many they are.
+    fn take_lines(&mut self) {
+        let count = (self.lines.len() / LANES) as u32;
+        let all = Lines::new(0, count.min(MOST_LINES));
+        // Fewer take no entry, and programs do not look for any.
+        if all.count >= FEWEST_LINES {
+            self.entries.resize(all);
+            for (at, word) in self.head.iter().zip([all.first, all.count, all.scale]) {
+                at.store(word, Release);
+            }
         }
     }
 

@@ -71,6 +71,9 @@ impl V4 {
         let Some(masks) = dirty::masks(changed.iter()) else {
             return Ok(plan);
         };
+        if self.entries.lines() == 0 {
+            self.take_lines();
+        }
         let mut want = Want::new(wanted);
         for (root, mask) in (0..).zip(masks).filter(|(_, mask)| *mask != 0) {
             let (default, _) = self.root(root);
