@@ -60,8 +60,18 @@ pub trait Memory: LineMemory {
 pub enum Entry {
     /// Kind 0: there is none any more. The payload is [`GONE`].
     Gone,
-    /// Kind 1: the same of all of it; the outcome.
+    /// Kind 0: the same of all of it; the outcome, and the highest bit of the payload.
     Whole(Outcome),
+    /// Kind 1: some prefixes with the same outcome. Unused ones repeat another one. The outcome outside stands highest (7
+    /// bits), then that inside (7), then the prefixes (9 each), the last one highest.
+    Few {
+        /// The prefixes, as [`Entry::Inside`] has one.
+        prefixes: [u16; FEW],
+        /// Outcome inside of any, below [`FEW_OUTCOMES`].
+        inside: Outcome,
+        /// Outcome outside of all, below [`FEW_OUTCOMES`].
+        outside: Outcome,
+    },
     /// Kind 2: one prefix. `prefix` has 9 bits: those of the prefix behind the /24, a 1, zeros. It stands above the
     /// outcome outside (16), and that above the one inside (16).
     Inside {
@@ -77,9 +87,18 @@ pub enum Entry {
     List(u32),
 }
 
-const WHOLE: u64 = 1;
-const INSIDE: u64 = 2;
-const LIST: u64 = 3;
+/// Prefixes of an [`Entry::Few`].
+pub const FEW: usize = 3;
+/// The first outcome that an [`Entry::Few`] has no room for.
+pub const FEW_OUTCOMES: u16 = 1 << FEW_OUTCOME_BITS;
+const FEW_OUTCOME_BITS: u32 = 7;
+const PREFIX_BITS: u32 = 9;
+const _: () = assert!(FEW as u32 * PREFIX_BITS + 2 * FEW_OUTCOME_BITS == PAYLOAD_BITS);
+
+const KIND_FEW: u64 = 1;
+const KIND_INSIDE: u64 = 2;
+const KIND_LIST: u64 = 3;
+const IS_WHOLE: u64 = 1 << (PAYLOAD_BITS - 1);
 
 impl Entry {
     /// What stands below the key.
@@ -87,16 +106,26 @@ impl Entry {
     pub const fn body(self) -> u64 {
         let (kind, payload) = match self {
             Self::Gone => (0, GONE),
-            Self::Whole(outcome) => (WHOLE, outcome.0 as u64),
+            Self::Whole(outcome) => (0, IS_WHOLE | outcome.0 as u64),
+            Self::Few {
+                prefixes: [a, b, c],
+                inside,
+                outside,
+            } => {
+                let outcomes = (outside.0 as u64) << FEW_OUTCOME_BITS | inside.0 as u64;
+                let prefixes = (c as u64) << PREFIX_BITS | b as u64;
+                let prefixes = prefixes << PREFIX_BITS | a as u64;
+                (KIND_FEW, outcomes << (3 * PREFIX_BITS) | prefixes)
+            }
             Self::Inside {
                 prefix,
                 inside,
                 outside,
             } => {
                 let outcomes = (outside.0 as u64) << 16 | inside.0 as u64;
-                (INSIDE, (prefix as u64) << 32 | outcomes)
+                (KIND_INSIDE, (prefix as u64) << 32 | outcomes)
             }
-            Self::List(place) => (LIST, place as u64),
+            Self::List(place) => (KIND_LIST, place as u64),
         };
         kind << PAYLOAD_BITS | payload
     }
@@ -104,18 +133,35 @@ impl Entry {
     /// Read.
     #[inline(always)]
     #[must_use]
-    pub const fn unpack(word: u64) -> Self {
+    pub fn unpack(word: u64) -> Self {
         match word >> PAYLOAD_BITS & 3 {
-            WHOLE => Self::Whole(Outcome(word as u16)),
-            INSIDE => Self::Inside {
-                prefix: (word >> 32) as u16 & 0x1ff,
+            KIND_FEW => {
+                let outcome = |shift: u32| Outcome((word >> shift) as u16 & (FEW_OUTCOMES - 1));
+                Self::Few {
+                    prefixes: [
+                        prefix_at(word, 0),
+                        prefix_at(word, PREFIX_BITS),
+                        prefix_at(word, 2 * PREFIX_BITS),
+                    ],
+                    inside: outcome(3 * PREFIX_BITS),
+                    outside: outcome(3 * PREFIX_BITS + FEW_OUTCOME_BITS),
+                }
+            }
+            KIND_INSIDE => Self::Inside {
+                prefix: prefix_at(word, 32),
                 inside: Outcome(word as u16),
                 outside: Outcome((word >> 16) as u16),
             },
-            LIST => Self::List(word as u32),
+            KIND_LIST => Self::List(word as u32),
+            _ if word & IS_WHOLE != 0 => Self::Whole(Outcome(word as u16)),
             _ => Self::Gone,
         }
     }
+}
+
+#[inline(always)]
+const fn prefix_at(word: u64, shift: u32) -> u16 {
+    (word >> shift) as u16 & ((1 << PREFIX_BITS) - 1)
 }
 
 /// Where the entry of a /24 may be in a table of so many lines; `net`: the first 24 bits of its addresses.
@@ -147,9 +193,10 @@ pub const fn prefix_bits(last: u8, bits: u32) -> u16 {
     ((last as u16) << 1 & !(marker * 2 - 1)) | marker
 }
 
-/// Whether a last byte is inside a prefix.
+/// Whether a last byte is inside a prefix of 9 bits, as [`Entry::Inside`] has it.
 #[inline(always)]
-const fn is_inside(last: u32, prefix: u32) -> bool {
+#[must_use]
+pub const fn is_inside(last: u32, prefix: u32) -> bool {
     let marker = prefix & prefix.wrapping_neg();
     (last << 1 ^ prefix) & !(marker.wrapping_mul(2).wrapping_sub(1)) == 0
 }
@@ -199,6 +246,18 @@ pub fn find(memory: &impl Memory, address: u32) -> Outcome {
     match Entry::unpack(entry) {
         Entry::Gone => absent,
         Entry::Whole(outcome) => outcome,
+        Entry::Few {
+            prefixes: [a, b, c],
+            inside,
+            outside,
+        } => {
+            let is_in = |prefix: u16| is_inside(last, u32::from(prefix));
+            if is_in(a) | is_in(b) | is_in(c) {
+                inside
+            } else {
+                outside
+            }
+        }
         Entry::Inside {
             prefix,
             inside,
@@ -253,7 +312,7 @@ mod tests {
         for count in SIZES {
             let lines = Lines::new(0, count);
             let mut keys = HashSet::new();
-            for net in (0..1 << NET_BITS).step_by(13) {
+            for net in (0..1 << NET_BITS).step_by(211) {
                 let place = place(net, lines);
                 for probe in 0..PROBES {
                     let line = place.line(probe, count);
@@ -301,6 +360,16 @@ mod tests {
                 prefix: 1,
                 inside: Outcome::NONE,
                 outside: most,
+            },
+            Entry::Few {
+                prefixes: [0x1ff, 1, 0x80],
+                inside: Outcome(FEW_OUTCOMES - 1),
+                outside: Outcome::NONE,
+            },
+            Entry::Few {
+                prefixes: [1, 0x1fe, 0x1ff],
+                inside: Outcome::NONE,
+                outside: Outcome(FEW_OUTCOMES - 1),
             },
             Entry::List(u32::MAX),
         ] {

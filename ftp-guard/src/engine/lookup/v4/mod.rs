@@ -145,6 +145,9 @@ impl V4 {
                 Entry::Whole(outcome) => mark(outcome),
                 Entry::Inside {
                     inside, outside, ..
+                }
+                | Entry::Few {
+                    inside, outside, ..
                 } => {
                     mark(inside);
                     mark(outside);

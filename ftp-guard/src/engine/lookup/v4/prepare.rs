@@ -274,6 +274,17 @@ impl V4 {
                     outside,
                 });
             }
+            Mixed::Few {
+                prefixes,
+                inside,
+                outside,
+            } => {
+                return Ok(Entry::Few {
+                    prefixes,
+                    inside,
+                    outside,
+                });
+            }
             Mixed::List { first, end } => (first, end),
         };
         let records = &flat.records[first..end];

@@ -62,7 +62,7 @@ fn when_it_is_full_nothing_changes() {
     ]);
     // A list for each /24 and no room for so many, or more /24s than lanes.
     for (count, step, sizes, what) in [
-        (64, 0x81, (64, 40), "the pool for IPv4 is full"),
+        (200, 0x31, (64, 40), "the pool for IPv4 is full"),
         (600, 0x101, (64, 4096), "the table of IPv4 entries is full"),
     ] {
         let mut world = World::of(sizes);
