@@ -39,9 +39,9 @@ impl LineTable {
         self.passed = vec![0; lines.count as usize];
     }
 
-    /// How many lines it has.
-    pub const fn lines(&self) -> u32 {
-        self.lines.count
+    /// Its lines.
+    pub const fn lines(&self) -> Lines {
+        self.lines
     }
 
     /// Lanes that have an entry.

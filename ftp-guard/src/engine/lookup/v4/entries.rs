@@ -12,7 +12,6 @@ use super::super::lines::{LineTable, Spot};
 /// The table of lines of IPv4. A /24 is named by the first 24 bits of its addresses.
 pub struct Entries {
     table: LineTable,
-    lines: Lines,
     /// By /18.
     counts: Vec<u8>,
 }
@@ -22,20 +21,18 @@ impl Entries {
     pub fn new() -> Self {
         Self {
             table: LineTable::default(),
-            lines: Lines::default(),
             counts: vec![0; GROUPS as usize],
         }
     }
 
     /// Gives it its lines.
     pub fn resize(&mut self, lines: Lines) {
-        self.lines = lines;
         self.table.resize(lines, KEY_SHIFT);
     }
 
     /// How many lines it has.
     pub const fn lines(&self) -> u32 {
-        self.lines.count
+        self.table.lines().count
     }
 
     /// How many there are in a /18.
@@ -91,6 +88,6 @@ impl Entries {
     }
 
     const fn place(&self, net: u32) -> Place {
-        v4::place(net, self.lines)
+        v4::place(net, self.table.lines())
     }
 }

@@ -41,7 +41,7 @@ impl Table {
 
     /// How many lines it has.
     pub const fn lines(&self) -> u32 {
-        self.lines.lines()
+        self.lines.lines().count
     }
 
     /// Lanes that have an entry.
