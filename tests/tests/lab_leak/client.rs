@@ -7,10 +7,7 @@ use std::{
 };
 
 use anyhow::{Context, Result, ensure};
-use ftp_guard_tests::{
-    lab::{Family, SERVER},
-    report,
-};
+use ftp_guard_tests::lab::{Family, SERVER};
 use tokio::{
     io::AsyncReadExt,
     net::{TcpListener, TcpStream},
@@ -21,8 +18,6 @@ use crate::{server::FILE, wire::Wire};
 
 /// Time for a session to get as far as it is meant to, among hundreds.
 const LIMIT: Duration = Duration::from_secs(30);
-/// How often it is opened at the most.
-const ATTEMPTS: usize = 3;
 
 /// How the client ends a session.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -110,21 +105,15 @@ pub struct Session {
 }
 
 impl Session {
-    /// Opens session `number` and does what its number says. One that gets nowhere is given up and opened once more, as
-    /// a client does: hundreds at once are more than the queue of a virtual interface holds, and what it loses may be the
-    /// last segment of a handshake whose server gives up as well. What is left of it has to go like all else.
+    /// Opens session `number` and does what its number says.
     pub async fn open(number: usize) -> Result<Self> {
         let plan = Plan::number(number);
-        for attempt in 1.. {
-            let step = Step::default();
-            let about = || format!("session {number}, {plan:?}, {}", step.name());
-            match timeout(LIMIT, Self::follow(plan, &step)).await {
-                Ok(opened) => return opened.with_context(about),
-                Err(_) if attempt < ATTEMPTS => report!("{}: given up", about()),
-                Err(late) => return Err(late).with_context(about),
-            }
-        }
-        unreachable!("the last attempt returns")
+        let step = Step::default();
+        let opened = timeout(LIMIT, Self::follow(plan, &step)).await;
+        opened
+            .map_err(anyhow::Error::from)
+            .flatten()
+            .with_context(|| format!("session {number}, {plan:?}, {}", step.name()))
     }
 
     async fn follow(plan: Plan, step: &Step) -> Result<Self> {

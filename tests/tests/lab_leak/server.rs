@@ -12,7 +12,7 @@ use std::{
 use anyhow::Result;
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
-    net::{TcpListener, TcpStream},
+    net::{TcpListener, TcpSocket, TcpStream},
     task::JoinSet,
     time::timeout,
 };
@@ -24,7 +24,10 @@ pub const PASSIVE: RangeInclusive<u16> = 50000..=50999;
 /// What every download sends.
 pub const FILE: &[u8] = b"contents\n";
 /// For how long it waits for a silent client, as every FTP server does, though longer.
-const IDLE: Duration = Duration::from_secs(5);
+const IDLE: Duration = Duration::from_secs(10);
+/// Connections that may wait for it. Where more come at once than the kernel keeps waiting, it sends SYN cookies; and when
+/// there is no room for the last segment of such a handshake either, the client is connected to nothing, and waits.
+const WAITING: u32 = 4096;
 
 /// Serves until the process is killed.
 pub fn serve() -> Result<()> {
@@ -33,7 +36,11 @@ pub fn serve() -> Result<()> {
         .build()?;
     runtime.block_on(async {
         // Serves IPv4 as well.
-        let listener = TcpListener::bind((Ipv6Addr::UNSPECIFIED, 21)).await?;
+        let socket = TcpSocket::new_v6()?;
+        // The one before was killed with connections of this port.
+        socket.set_reuseaddr(true)?;
+        socket.bind((Ipv6Addr::UNSPECIFIED, 21).into())?;
+        let listener = socket.listen(WAITING)?;
         loop {
             let (stream, _) = listener.accept().await?;
             tokio::spawn(async move {
