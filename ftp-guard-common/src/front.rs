@@ -67,6 +67,27 @@ pub struct Pending {
     pub seen_ns: u64,
 }
 
+impl Pending {
+    /// What is in a slot and not in entries. Less than nothing is nothing: a program that is interrupted while it counts
+    /// writes what it read before others counted.
+    #[inline(always)]
+    #[must_use]
+    pub const fn behind(packets: u64, bytes: u64, seen_ns: u64) -> Self {
+        if packets as i64 <= 0 {
+            return Self {
+                packets: 0,
+                bytes: 0,
+                seen_ns: 0,
+            };
+        }
+        Self {
+            packets,
+            bytes: if (bytes as i64) < 0 { 0 } else { bytes },
+            seen_ns,
+        }
+    }
+}
+
 /// The slot that a key leads to, by its words. Two connections that meet in one only go the longer way, so there is no
 /// secret in it.
 #[inline(always)]
@@ -89,15 +110,14 @@ impl Slot {
     #[inline(always)]
     #[must_use]
     pub fn pending(&self, key: &FlowKey, created_ns: u64) -> Pending {
-        if self.key != *key || self.created_ns != created_ns || self.packets == self.folded_packets
-        {
+        if self.key != *key || self.created_ns != created_ns {
             return Pending::default();
         }
-        Pending {
-            packets: self.packets.wrapping_sub(self.folded_packets),
-            bytes: self.bytes.wrapping_sub(self.folded_bytes),
-            seen_ns: self.seen_ns,
-        }
+        Pending::behind(
+            self.packets.wrapping_sub(self.folded_packets),
+            self.bytes.wrapping_sub(self.folded_bytes),
+            self.seen_ns,
+        )
     }
 }
 
@@ -191,6 +211,16 @@ mod tests {
             ..slot
         };
         assert_eq!(settled.pending(&mine, 5), Pending::default());
+        let behind = Slot {
+            folded_packets: 11,
+            ..slot
+        };
+        assert_eq!(behind.pending(&mine, 5), Pending::default());
+        let short = Slot {
+            folded_bytes: 1001,
+            ..slot
+        };
+        assert_eq!(short.pending(&mine, 5), Pending { bytes: 0, ..wanted });
         assert_eq!(slot.pending(&mine, 6), Pending::default());
         assert_eq!(slot.pending(&other, 5), Pending::default());
     }

@@ -263,12 +263,21 @@ impl<'a> State<'a> {
     ///
     /// The object has no such maps, or one of another layout.
     pub fn flows(&mut self) -> anyhow::Result<Flows<'_>> {
-        let front = match self.map(names::FRONT_MAP)? {
-            Map::Array(data) => Front::of(data)?,
-            other => bail!("{} is no array: {other:?}", names::FRONT_MAP),
-        };
+        let front = self.front()?;
         let table = Table::open(self.ebpf, names::FLOWS_MAP)?;
         Ok(Flows { table, front })
+    }
+
+    /// What stands in front of the data connections.
+    ///
+    /// # Errors
+    ///
+    /// As [`State::flows`].
+    pub fn front(&mut self) -> anyhow::Result<Front> {
+        match self.map(names::FRONT_MAP)? {
+            Map::Array(data) => Ok(Front::of(data)?),
+            other => bail!("{} is no array: {other:?}", names::FRONT_MAP),
+        }
     }
 
     arrays! {

@@ -322,8 +322,17 @@ pub fn run_many(program: BorrowedFd<'_>, frame: &[u8], repeat: u32) -> io::Resul
 ///
 /// What the kernel says.
 pub fn stay_on_this_cpu() -> nix::Result<()> {
+    stay_on_cpu(nix::sched::sched_getcpu()?)
+}
+
+/// Keeps the calling thread on a CPU.
+///
+/// # Errors
+///
+/// There is no such CPU, or what the kernel says.
+pub fn stay_on_cpu(cpu: usize) -> nix::Result<()> {
     let mut cpus = nix::sched::CpuSet::new();
-    cpus.set(nix::sched::sched_getcpu()?)?;
+    cpus.set(cpu)?;
     nix::sched::sched_setaffinity(nix::unistd::Pid::from_raw(0), &cpus)
 }
 

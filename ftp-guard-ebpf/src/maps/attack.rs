@@ -41,7 +41,7 @@ pub fn count(config: &GuardConfig, now: u64) -> bool {
         attack.window_ns = now;
         attack.count = 0;
     }
-    add_long(&raw mut attack.count);
+    add_long(&raw mut attack.count, 1);
     if attack.count >= config.attack_count {
         begin(attack, now);
     } else if attack.since_ns != 0 {

@@ -146,15 +146,11 @@ impl Place {
     /// As [`Slot::pending`], of the slot's connection.
     #[inline(always)]
     fn pending(self) -> Pending {
-        let packets = load!(self, packets).wrapping_sub(load!(self, folded_packets));
-        if packets == 0 {
-            return Pending::default();
-        }
-        Pending {
-            packets,
-            bytes: load!(self, bytes).wrapping_sub(load!(self, folded_bytes)),
-            seen_ns: load!(self, seen_ns),
-        }
+        Pending::behind(
+            load!(self, packets).wrapping_sub(load!(self, folded_packets)),
+            load!(self, bytes).wrapping_sub(load!(self, folded_bytes)),
+            load!(self, seen_ns),
+        )
     }
 
     /// Notes that what the slot has counted so far is in an entry, or nobody's.
@@ -169,7 +165,7 @@ impl Place {
     fn raise(self) {
         compiler_fence(SeqCst);
         // SAFETY: the slot is within the map's value.
-        atomic::add_long(unsafe { &raw mut (*self.0).version });
+        atomic::add_long(unsafe { &raw mut (*self.0).version }, 1);
     }
 
     /// Gives the slot to a connection. The caller is alone.
@@ -205,7 +201,7 @@ impl Place {
             return;
         };
         if flow.traffic.created_ns == load!(self, created_ns) {
-            flow.traffic.add(pending);
+            atomic::count(&mut flow.traffic, pending);
         }
     }
 }

@@ -163,7 +163,7 @@ fn bounded<const MOST: usize>(len: u32) -> u32 {
 #[inline(always)]
 fn lost(kind: u32) {
     if let Some(count) = FTPG_TEXT_LOSS.get_ptr_mut(kind) {
-        add_long(count);
+        add_long(count, 1);
     }
 }
 

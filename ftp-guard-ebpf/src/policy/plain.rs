@@ -17,6 +17,7 @@ use aya_ebpf::programs::XdpContext;
 use ftp_guard_common::{
     address::FlowKey,
     class::{Family, PortClass},
+    front::Pending,
     lookup::{v4, v6},
     reason::{Reason, Verdict},
     session::Flow,
@@ -27,7 +28,7 @@ use crate::{
     access::{Access as _, Linear},
     connection::{self, Direction},
     exit,
-    maps::{self, ports, stats::Hook},
+    maps::{self, atomic, ports, stats::Hook},
     parse::{Datagram, Ports},
     wire::{EtherType, IpProto, Port, TcpFlags},
 };
@@ -261,9 +262,12 @@ fn count_in_entry(key: &FlowKey, flow: &mut Flow, version: u64, bytes: u64) -> b
     if !flow.is_plain() || flow.traffic.allow_generation != maps::config::allow_generation() {
         return false;
     }
-    flow.traffic.seen_ns = maps::config::now();
-    flow.traffic.packets_in += 1;
-    flow.traffic.bytes_in += bytes;
+    let counted = Pending {
+        packets: 1,
+        bytes,
+        seen_ns: maps::config::now(),
+    };
+    atomic::count(&mut flow.traffic, counted);
     if let Some(place) = maps::front::place(key) {
         place.offer(key, flow, version);
     }

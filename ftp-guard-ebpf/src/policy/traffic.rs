@@ -1,9 +1,14 @@
 //! What passes over a connection that is known, and when it ends.
 
-use ftp_guard_common::{config::Role, reason::Reason, session::Traffic};
+use ftp_guard_common::{config::Role, front::Pending, reason::Reason, session::Traffic};
 
 use super::allow::Admission;
-use crate::{connection::Direction, maps, parse::Segment, wire::TcpFlags};
+use crate::{
+    connection::Direction,
+    maps::{self, atomic},
+    parse::Segment,
+    wire::TcpFlags,
+};
 
 /// Notes a segment; whether it was the one that ended the connection.
 ///
@@ -23,8 +28,12 @@ pub fn note(
     let mut reset = segment.flags.has(TcpFlags::RST);
     match direction {
         Direction::Inbound => {
-            traffic.packets_in += 1;
-            traffic.bytes_in += segment.payload_len as u64;
+            let counted = Pending {
+                packets: 1,
+                bytes: segment.payload_len as u64,
+                seen_ns: now,
+            };
+            atomic::count(traffic, counted);
             if fin {
                 traffic.fin_client = 1;
             }

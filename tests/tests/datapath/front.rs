@@ -1,7 +1,7 @@
 //! What stands in front of the data connections: it passes what their entries would pass, counts what they would count,
 //! and holds no longer than they do.
 
-use std::{net::SocketAddr, thread, time::Duration};
+use std::{net::SocketAddr, os::fd::AsFd, thread, time::Duration};
 
 use ftp_guard::{datapath::monotonic_ns, frame::TcpFlags};
 use ftp_guard_common::{
@@ -10,12 +10,14 @@ use ftp_guard_common::{
     class::PortClass,
     config::Mode,
     front::{IDLE_NS, index},
-    reason::Reason,
-    session::{Flow, FlowKind, HALF_CLOSED_LINGER_NS},
+    reason::{Reason, Verdict},
+    session::{Flow, FlowKind, HALF_CLOSED_LINGER_NS, Traffic},
+    stats::StatsKey,
 };
 use ftp_guard_tests::{
     conversation::{Conversation, DATA, FIN_ACK, RST_ACK, SYN_ACK},
     program::now_s,
+    sys,
 };
 
 use crate::{
@@ -24,6 +26,7 @@ use crate::{
     row::{Wanted, drop, pass},
     scene::{ANYWHERE, ROUTER, Scene, Story, Tell},
     sources::wait_for_age,
+    speed::scaled,
 };
 
 pub(crate) fn stories() -> Vec<Story> {
@@ -60,6 +63,11 @@ pub(crate) fn stories() -> Vec<Story> {
         name: "in front: one that rests gives way",
         roles: ROUTER,
         tell: one_that_rests,
+    });
+    stories.push(Story {
+        name: "in front: two processors",
+        roles: ROUTER,
+        tell: two_processors,
     });
     stories
 }
@@ -285,21 +293,26 @@ fn never_witnessed(scene: &mut Scene<'_>) {
     assert_eq!(counts(scene, &data), (8, 0));
 }
 
-/// Two connections of a client that one slot is for.
-fn pair(scene: &mut Scene<'_>) -> [Conversation; 2] {
+/// Connections of a client that one slot is for.
+fn meeting<const COUNT: usize>(scene: &mut Scene<'_>) -> [Conversation; COUNT] {
     let slot = |data: &Conversation| index(&data.key().words());
-    let first = scene.data(10_000, 50_005);
-    let second = (10_001..=u16::MAX).map(|port| scene.data(port, 50_005));
-    let second = second.into_iter().find(|data| slot(data) == slot(&first));
-    let pair = [first, second.expect("55,535 keys miss none of 4,096 slots")];
-    for data in &pair {
+    let wanted = slot(&scene.data(10_000, 50_005));
+    let all = (10_000..=u16::MAX).map(|port| scene.data(port, 50_005));
+    let some: Vec<_> = all
+        .filter(|data| slot(data) == wanted)
+        .take(COUNT)
+        .collect();
+    let Ok(some) = some.try_into() else {
+        panic!("55,535 keys lead to each of 4,096 slots more often than that");
+    };
+    for data in &some {
         scene.set_flow(data, FlowKind::Passive);
     }
-    pair
+    some
 }
 
 fn two_that_meet(scene: &mut Scene<'_>) {
-    let [mut first, mut second] = pair(scene);
+    let [mut first, mut second] = meeting(scene);
     for round in 1..=5 {
         send(scene, &mut first, 1);
         send(scene, &mut second, 1);
@@ -338,7 +351,7 @@ fn two_that_meet(scene: &mut Scene<'_>) {
 }
 
 fn one_that_rests(scene: &mut Scene<'_>) {
-    let [mut first, mut second] = pair(scene);
+    let [mut first, mut second] = meeting(scene);
     send(scene, &mut first, 3);
     send(scene, &mut second, 2);
     assert_eq!(counts(scene, &second), (2, 0));
@@ -351,4 +364,52 @@ fn one_that_rests(scene: &mut Scene<'_>) {
     for data in [&first, &second] {
         assert_eq!(read(scene, data).0.traffic.bytes_in, 15);
     }
+}
+
+/// Two connections that meet, each on a processor of its own, which both take their slot again and again: a third
+/// connection that leads there is changed all the time.
+fn two_processors(scene: &mut Scene<'_>) {
+    const AT_A_TIME: u32 = 5;
+    /// In the moment in which the slot passes from one to the other, a segment may be counted for the wrong one.
+    const AMISS: u64 = 5;
+    let rounds = scaled(10_000);
+    let [first, second, third] = meeting(scene);
+    let key = StatsKey {
+        verdict: Verdict::Pass,
+        reason: Reason::DataFlow,
+        class: PortClass::PassiveData,
+        family: scene.family,
+    };
+    let before = scene.guard.cell(key).unwrap();
+    let front = &scene.guard.state().front().unwrap();
+    let program = scene.guard.program().unwrap().fd().unwrap().as_fd();
+    let cpus = aya::util::online_cpus().unwrap();
+    thread::scope(|scope| {
+        for (data, cpu) in [&first, &second].into_iter().zip(cpus.iter().cycle()) {
+            let frame = data.client_at(data.client_next, DATA, b"abc");
+            let third = third.key();
+            scope.spawn(move || {
+                sys::stay_on_cpu(*cpu as usize).unwrap();
+                for _ in 0..rounds {
+                    front.settle(&third);
+                    for _ in 0..AT_A_TIME {
+                        sys::run_many(program, &frame, 1).unwrap();
+                    }
+                }
+            });
+        }
+    });
+    let sent = u64::from(rounds * AT_A_TIME);
+    let after = scene.guard.cell(key).unwrap();
+    assert_eq!(after.packets - before.packets, 2 * sent);
+    for (data, sent) in [(&first, sent), (&second, sent), (&third, 0)] {
+        let Traffic {
+            packets_in,
+            bytes_in,
+            ..
+        } = read(scene, data).0.traffic;
+        let good = packets_in.abs_diff(sent) <= AMISS && bytes_in.abs_diff(3 * sent) <= 3 * AMISS;
+        assert!(good, "{packets_in} of {sent} segments, {bytes_in} bytes");
+    }
+    scene.recount();
 }

@@ -58,7 +58,7 @@ pub(crate) fn stride() -> usize {
     if emulated() { 11 } else { 1 }
 }
 
-/// A number of sources, or a tenth of it.
+/// A number of sources or rounds, or a tenth of it.
 pub(crate) fn scaled(number: u32) -> u32 {
     if emulated() { number / 10 } else { number }
 }
