@@ -1,10 +1,7 @@
 //! The allowlist's arrays, mapped into memory, and what is written into them.
 
 use std::{
-    io,
     ops::Deref,
-    os::fd::{AsFd, AsRawFd},
-    ptr::NonNull,
     sync::{
         Arc,
         atomic::{
@@ -30,7 +27,12 @@ use ftp_guard_common::{
 };
 use ipnet::IpNet;
 
-use super::{error::DatapathError, load, pins::Pins};
+use super::{
+    error::DatapathError,
+    load,
+    mapped::{Mapped, Word},
+    pins::Pins,
+};
 use crate::engine::{
     allowlist::AllowTable,
     lookup::{Full, Lookup, Regions, Sizes},
@@ -101,7 +103,7 @@ impl Allow {
             pool_v6: pool(ebpf, names::ALLOW_V6_POOL_MAP, 1, clear)?,
             head_v6: region(ebpf, names::ALLOW_V6_HEAD_MAP, v6::HEAD_WORDS, clear)?,
         };
-        let counts = Mapped::of(ebpf, names::ALLOW_COUNTS_MAP, 2)?;
+        let counts = mapped(ebpf, names::ALLOW_COUNTS_MAP, 2)?;
         Ok(Self {
             lookup: Lookup::new(regions, Arc::new(grace)),
             counts,
@@ -210,76 +212,11 @@ fn grace() {
     }
 }
 
-/// Words of a map, mapped into memory.
-struct Mapped<T: 'static> {
-    words: NonNull<T>,
-    count: usize,
-}
-
-// SAFETY: it is a pointer to memory of this process that only `drop` gives back; access is by atomics.
-unsafe impl<T: Sync + 'static> Send for Mapped<T> {}
-
-/// Words that any bits are a value of.
-trait Word: Sync + 'static {
-    fn clear(&self);
-}
-
-impl Word for AtomicU32 {
-    fn clear(&self) {
-        self.store(0, Relaxed);
-    }
-}
-
-impl Word for AtomicU64 {
-    fn clear(&self) {
-        self.store(0, Relaxed);
-    }
-}
-
-impl<T: Word> Mapped<T> {
-    /// Maps an array of an object that has `count` words.
-    fn of(ebpf: &Ebpf, name: &'static str, count: u32) -> Result<Self, DatapathError> {
-        let what = || format!("map {name} into memory");
-        let Some(Map::Array(map)) = ebpf.map(name) else {
-            return Err(load::missing(name));
-        };
-        let count = count as usize;
-        // SAFETY: a new mapping at a place of the kernel's choice; the kernel refuses to map more than there
-        // is.
-        let address = unsafe {
-            libc::mmap(
-                std::ptr::null_mut(),
-                count * size_of::<T>(),
-                libc::PROT_READ | libc::PROT_WRITE,
-                libc::MAP_SHARED,
-                map.fd().as_fd().as_raw_fd(),
-                0,
-            )
-        };
-        if address == libc::MAP_FAILED {
-            return Err(DatapathError::kernel(what(), io::Error::last_os_error()));
-        }
-        NonNull::new(address.cast())
-            .map(|words| Self { words, count })
-            .ok_or_else(|| DatapathError::kernel(what(), io::Error::other("mapped at nothing")))
-    }
-}
-
-impl<T: 'static> Deref for Mapped<T> {
-    type Target = [T];
-
-    fn deref(&self) -> &[T] {
-        // SAFETY: the mapping is of this many words, readable and writable, and lives until `drop`.
-        unsafe { std::slice::from_raw_parts(self.words.as_ptr(), self.count) }
-    }
-}
-
-impl<T: 'static> Drop for Mapped<T> {
-    fn drop(&mut self) {
-        // SAFETY: the mapping that `of` made; nobody has a reference into it.
-        unsafe {
-            libc::munmap(self.words.as_ptr().cast(), self.count * size_of::<T>());
-        }
+/// Maps the first words of an object's array into memory.
+fn mapped<T>(ebpf: &Ebpf, name: &'static str, words: u32) -> Result<Mapped<T>, DatapathError> {
+    match ebpf.map(name) {
+        Some(Map::Array(map)) => Mapped::of(map, name, words as usize),
+        _ => Err(load::missing(name)),
     }
 }
 
@@ -289,7 +226,7 @@ fn region<T: Word>(
     words: u32,
     clear: bool,
 ) -> Result<Box<dyn Deref<Target = [T]> + Send>, DatapathError> {
-    let mapped = Mapped::of(ebpf, name, words)?;
+    let mapped = mapped(ebpf, name, words)?;
     if clear {
         mapped.iter().for_each(T::clear);
     }

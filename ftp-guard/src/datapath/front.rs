@@ -3,15 +3,10 @@
 //! The programs write it meanwhile. From here only versions are raised and counts settled, each by one store: a process
 //! that dies leaves nothing half done.
 
-use std::{
-    io,
-    os::fd::{AsFd, AsRawFd},
-    ptr::NonNull,
-    sync::atomic::{
-        AtomicU64,
-        Ordering::{Relaxed, SeqCst},
-        fence,
-    },
+use std::sync::atomic::{
+    AtomicU64,
+    Ordering::{Relaxed, SeqCst},
+    fence,
 };
 
 use aya::maps::MapData;
@@ -21,18 +16,10 @@ use ftp_guard_common::{
     names::FRONT_MAP,
 };
 
-use super::{error::DatapathError, pins::Pins};
+use super::{error::DatapathError, mapped::Mapped, pins::Pins};
 
 /// The mapped slots.
-pub struct Front {
-    slots: NonNull<Slot>,
-}
-
-// SAFETY: it is a pointer to memory of this process that only `drop` gives back; what others write meanwhile is read and
-// written by whole words.
-unsafe impl Send for Front {}
-// SAFETY: as above.
-unsafe impl Sync for Front {}
+pub struct Front(Mapped<Slot>);
 
 impl Front {
     /// Maps the pinned slots.
@@ -49,30 +36,13 @@ impl Front {
     ///
     /// The kernel refuses.
     pub fn of(map: &MapData) -> Result<Self, DatapathError> {
-        let failed = |error| DatapathError::kernel(format!("map {FRONT_MAP} into memory"), error);
-        // SAFETY: a new mapping at a place of the kernel's choice; the kernel refuses to map more than there is.
-        let address = unsafe {
-            libc::mmap(
-                std::ptr::null_mut(),
-                SLOTS * size_of::<Slot>(),
-                libc::PROT_READ | libc::PROT_WRITE,
-                libc::MAP_SHARED,
-                map.fd().as_fd().as_raw_fd(),
-                0,
-            )
-        };
-        if address == libc::MAP_FAILED {
-            return Err(failed(io::Error::last_os_error()));
-        }
-        NonNull::new(address.cast())
-            .map(|slots| Self { slots })
-            .ok_or_else(|| failed(io::Error::other("mapped at nothing")))
+        Mapped::of(map, FRONT_MAP, SLOTS).map(Self)
     }
 
     fn slot(&self, index: usize) -> *mut Slot {
         assert!(index < SLOTS);
-        // SAFETY: the mapping is of this many slots, and lives until `drop`.
-        unsafe { self.slots.as_ptr().add(index) }
+        // SAFETY: the mapping is of this many slots, and lives as long as `self`.
+        unsafe { self.0.as_ptr().add(index) }
     }
 
     /// A copy of a slot, word by word.
@@ -122,14 +92,5 @@ impl Front {
         let slot = self.slot(index);
         // SAFETY: the slot is within the mapping, and its words are aligned; programs add to this one atomically.
         unsafe { AtomicU64::from_ptr(&raw mut (*slot).version) }.fetch_add(1, SeqCst);
-    }
-}
-
-impl Drop for Front {
-    fn drop(&mut self) {
-        // SAFETY: the mapping that `of` made; nobody has a reference into it.
-        unsafe {
-            libc::munmap(self.slots.as_ptr().cast(), SLOTS * size_of::<Slot>());
-        }
     }
 }

@@ -23,6 +23,7 @@ pub mod interfaces;
 mod limits;
 mod liveness;
 mod load;
+mod mapped;
 pub mod object;
 mod observe;
 mod pins;
