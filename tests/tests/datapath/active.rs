@@ -8,7 +8,7 @@ use ftp_guard_tests::conversation::{Conversation, DATA, SYN_ACK};
 
 use crate::{
     row::{Wanted, drop, pass},
-    scene::{ANYWHERE, Scene, Story, Tell},
+    scene::{ANYWHERE, Scene, Story},
 };
 
 /// Source ports of a server, and their classes: its own, the one of implicit TLS, one as Pure-FTPd takes
@@ -21,29 +21,26 @@ const SOURCES: [(u16, PortClass); 4] = [
 ];
 
 pub(crate) fn stories() -> Vec<Story> {
-    let anywhere: [(&str, Tell); 10] = [
-        ("PORT names a destination", named),
-        ("a named destination holds for some time", expires),
-        ("a refusal takes a named destination back", revoked),
-        ("PORT to another host is a bounce", bounce),
-        ("FXP by option", fxp),
-        ("ports below 1024 are refused", low_ports),
+    Story::list([
+        ("PORT names a destination", ANYWHERE, named),
+        ("a named destination holds for some time", ANYWHERE, expires),
+        (
+            "a refusal takes a named destination back",
+            ANYWHERE,
+            revoked,
+        ),
+        ("PORT to another host is a bounce", ANYWHERE, bounce),
+        ("FXP by option", ANYWHERE, fxp),
+        ("ports below 1024 are refused", ANYWHERE, low_ports),
         (
             "from an active data port to a client with a session",
+            ANYWHERE,
             active_client,
         ),
-        ("from an active data port under TLS", under_tls),
-        ("this host's own connections", outgoing),
-        ("a full table of data connections", full),
-    ];
-    anywhere
-        .into_iter()
-        .map(|(name, tell)| Story {
-            name,
-            roles: ANYWHERE,
-            tell,
-        })
-        .collect()
+        ("from an active data port under TLS", ANYWHERE, under_tls),
+        ("this host's own connections", ANYWHERE, outgoing),
+        ("a full table of data connections", ANYWHERE, full),
+    ])
 }
 
 pub(crate) fn open(

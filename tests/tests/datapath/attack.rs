@@ -2,7 +2,6 @@
 
 use ftp_guard::{datapath::monotonic_ns, frame::TcpFlags};
 use ftp_guard_common::{
-    config::Role,
     limits::{ATTACK_WINDOW_NS, Attack},
     reason::Reason,
 };
@@ -11,7 +10,7 @@ use ftp_guard_tests::conversation::DATA;
 use crate::{
     passive::SECOND,
     row::drop,
-    scene::{ANYWHERE, HOST, Scene, Story, Tell},
+    scene::{ANYWHERE, HOST, Scene, Story},
     sources::{CONTROL, LISTED, SESSION, SOURCE_RATE, ago, connections},
 };
 
@@ -22,18 +21,14 @@ const HOLD: u64 = 10 * SECOND;
 const TICK: u64 = 20_000_000;
 
 pub(crate) fn stories() -> Vec<Story> {
-    let stories: [(&str, &[Role], Tell); 6] = [
+    Story::list([
         ("an attack begins at its threshold", ANYWHERE, begins),
         ("what counts for an attack", HOST, counts),
         ("windows follow one another", HOST, windows),
         ("an attack is over after its hold", HOST, over),
         ("no threshold, no attack", HOST, never),
         ("without cookies limits hold in an attack", ANYWHERE, limits),
-    ];
-    let stories = stories.into_iter();
-    stories
-        .map(|(name, roles, tell)| Story { name, roles, tell })
-        .collect()
+    ])
 }
 
 fn detect(scene: &mut Scene<'_>) {

@@ -7,7 +7,6 @@ use ftp_guard_common::{
     allow::EntryKind,
     ban::BanKind::{self, Ban, Never},
     class::PortClass,
-    config::Role,
     reason::Reason,
     session::FlowKind,
 };
@@ -21,7 +20,7 @@ use crate::{
     cases::{self, Case},
     passive::{DATA_PORT, FLOW},
     row::{Row, Table, Wanted, drop},
-    scene::{ANYWHERE, Scene, Story, Tell},
+    scene::{ANYWHERE, Scene, Story},
     sources::{ANSWER, CONTROL, LISTED, SESSION, SOURCE_RATE, connections},
 };
 
@@ -245,7 +244,7 @@ fn one_family() -> Table {
 }
 
 pub(crate) fn stories() -> Vec<Story> {
-    let stories: [(&str, &[Role], Tell); 5] = [
+    Story::list([
         ("a ban ends a session", ANYWHERE, session),
         ("a ban ends a data connection", ANYWHERE, data),
         (
@@ -259,11 +258,7 @@ pub(crate) fn stories() -> Vec<Story> {
             greeting,
         ),
         ("a ban comes before all limits", ANYWHERE, limits),
-    ];
-    let stories = stories.into_iter();
-    stories
-        .map(|(name, roles, tell)| Story { name, roles, tell })
-        .collect()
+    ])
 }
 
 fn ban_now(scene: &mut Scene<'_>, client: IpAddr, expires_s: u32, raises: bool) {

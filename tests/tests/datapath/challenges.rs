@@ -14,7 +14,7 @@ use ftp_guard_tests::{conversation::Conversation, program::Ran};
 use crate::{
     passive::SECOND,
     row::{Wanted, drop, pass},
-    scene::{HOST, Scene, Story, Tell},
+    scene::{HOST, Scene, Story},
     sources::{CONTROL, LISTED, SOURCE_RATE, ago, connections},
 };
 
@@ -28,21 +28,13 @@ const FAILED: Wanted = drop(Reason::CookieFailed, CONTROL);
 const MANY: u64 = 1000;
 
 pub(crate) fn stories() -> Vec<Story> {
-    let stories: [(&str, Tell); 5] = [
-        ("where a limit would refuse it is asked", refused),
-        ("in an attack everybody is asked", attacked),
-        ("proven limits come before cookies", proven),
-        ("a listener that is not primed", unprimed),
-        ("a primer passes once a second", primer),
-    ];
-    let stories = stories.into_iter();
-    stories
-        .map(|(name, tell)| Story {
-            name,
-            roles: HOST,
-            tell,
-        })
-        .collect()
+    Story::list([
+        ("where a limit would refuse it is asked", HOST, refused),
+        ("in an attack everybody is asked", HOST, attacked),
+        ("proven limits come before cookies", HOST, proven),
+        ("a listener that is not primed", HOST, unprimed),
+        ("a primer passes once a second", HOST, primer),
+    ])
 }
 
 /// Cookies are at hand, and a source may make two connections.

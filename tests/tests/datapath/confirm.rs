@@ -20,11 +20,7 @@ use crate::{
 const HOUR_NS: u64 = 3_600 * 1_000_000_000;
 
 pub(crate) fn stories() -> Vec<Story> {
-    vec![Story {
-        name: "enforce mode until a deadline",
-        roles: ANYWHERE,
-        tell: deadline,
-    }]
+    Story::list([("enforce mode until a deadline", ANYWHERE, deadline)])
 }
 
 /// The configuration says enforce mode in both modes: what is in force is a matter of the deadline.

@@ -8,40 +8,23 @@ use ftp_guard_tests::conversation::DATA;
 
 use crate::{
     row::{Wanted, drop, pass},
-    scene::{ANYWHERE, Scene, Story, Tell, active_command},
+    scene::{ANYWHERE, Scene, Story, active_command},
 };
 
 const SESSION: Wanted = pass(Reason::Session, PortClass::Control);
 const GAP: Wanted = drop(Reason::ControlGap, PortClass::Control);
 
 pub(crate) fn stories() -> Vec<Story> {
-    let anywhere: [(&str, Tell); 6] = [
-        ("a command that is split anywhere", split),
-        ("several commands in one segment", pipelined),
-        ("a command that is sent again", again),
-        ("a command that overlaps the last one", overlap),
-        ("a command beyond a hole", gap),
-        ("keep-alive probes of the client", keep_alive),
-    ];
-    let mut stories: Vec<_> = anywhere
-        .into_iter()
-        .map(|(name, tell)| Story {
-            name,
-            roles: ANYWHERE,
-            tell,
-        })
-        .collect();
-    stories.push(Story {
-        name: "a destination that cannot be read",
-        roles: ANYWHERE,
-        tell: unreadable,
-    });
-    stories.push(Story {
-        name: "what no session is",
-        roles: ANYWHERE,
-        tell: beside,
-    });
-    stories
+    Story::list([
+        ("a command that is split anywhere", ANYWHERE, split),
+        ("several commands in one segment", ANYWHERE, pipelined),
+        ("a command that is sent again", ANYWHERE, again),
+        ("a command that overlaps the last one", ANYWHERE, overlap),
+        ("a command beyond a hole", ANYWHERE, gap),
+        ("keep-alive probes of the client", ANYWHERE, keep_alive),
+        ("a destination that cannot be read", ANYWHERE, unreadable),
+        ("what no session is", ANYWHERE, beside),
+    ])
 }
 
 fn split(scene: &mut Scene<'_>) {

@@ -6,7 +6,7 @@ use ftp_guard_tests::conversation::DATA;
 
 use crate::{
     row::{Wanted, drop, pass},
-    scene::{ANYWHERE, HOST, ROUTER, Scene, Story, Tell, passive_reply},
+    scene::{ANYWHERE, HOST, ROUTER, Scene, Story, passive_reply},
 };
 
 const SESSION: Wanted = pass(Reason::Session, PortClass::Control);
@@ -15,9 +15,8 @@ const REPLY: &str = "227 Entering Passive Mode (192,0,2,1,195,85).\r\n";
 const PORT: u16 = 50_005;
 
 pub(crate) fn stories() -> Vec<Story> {
-    let mut stories = Vec::new();
-    for (name, roles, tell) in [
-        ("a reply that is split anywhere", ANYWHERE, split as Tell),
+    Story::list([
+        ("a reply that is split anywhere", ANYWHERE, split),
         ("several replies in one segment", ANYWHERE, pipelined),
         ("replies in other replies", ANYWHERE, nested),
         ("a reply that nobody asked for", ANYWHERE, unasked),
@@ -28,10 +27,7 @@ pub(crate) fn stories() -> Vec<Story> {
         ("TLS records over several segments", ANYWHERE, records),
         ("a segment beyond a hole, on a router", ROUTER, gap),
         ("a segment beyond a hole, on a host", HOST, gap_on_a_host),
-    ] {
-        stories.push(Story { name, roles, tell });
-    }
-    stories
+    ])
 }
 
 fn split(scene: &mut Scene<'_>) {

@@ -24,52 +24,57 @@ use crate::{
     active::open,
     passive::{DATA_PORT, FLOW, NO_FLOW, NOT_LISTED, PINHOLE, SECOND, connect},
     row::{Wanted, drop, pass},
-    scene::{ANYWHERE, ROUTER, Scene, Story, Tell},
+    scene::{ANYWHERE, ROUTER, Scene, Story},
     sources::wait_for_age,
     speed::scaled,
 };
 
 pub(crate) fn stories() -> Vec<Story> {
-    let anywhere: [(&str, Tell); 13] = [
-        ("in front: segments are counted there", counted),
-        ("in front: until the client's FIN", until_fin),
-        ("in front: until the client's reset", until_reset),
-        ("in front: until the server's reset", until_reset_by_server),
-        ("in front: until it is killed", until_killed),
-        ("in front: until it is over", until_over),
-        ("in front: until it is removed", until_removed),
-        ("in front: until its client is not listed", until_unlisted),
-        ("in front: until its client is banned", until_banned),
-        ("in front: until its entry is to expire", until_expiring),
+    Story::list([
+        ("in front: segments are counted there", ANYWHERE, counted),
+        ("in front: until the client's FIN", ANYWHERE, until_fin),
+        ("in front: until the client's reset", ANYWHERE, until_reset),
+        (
+            "in front: until the server's reset",
+            ANYWHERE,
+            until_reset_by_server,
+        ),
+        ("in front: until it is killed", ANYWHERE, until_killed),
+        ("in front: until it is over", ANYWHERE, until_over),
+        ("in front: until it is removed", ANYWHERE, until_removed),
+        (
+            "in front: until its client is not listed",
+            ANYWHERE,
+            until_unlisted,
+        ),
+        (
+            "in front: until its client is banned",
+            ANYWHERE,
+            until_banned,
+        ),
+        (
+            "in front: until its entry is to expire",
+            ANYWHERE,
+            until_expiring,
+        ),
         (
             "in front: until another one of its key begins",
+            ANYWHERE,
             until_replaced,
         ),
         (
             "in front: never where the client may not be",
+            ANYWHERE,
             never_witnessed,
         ),
-        ("in front: two connections that meet", two_that_meet),
-    ];
-    let mut stories: Vec<_> = anywhere
-        .into_iter()
-        .map(|(name, tell)| Story {
-            name,
-            roles: ANYWHERE,
-            tell,
-        })
-        .collect();
-    stories.push(Story {
-        name: "in front: one that rests gives way",
-        roles: ROUTER,
-        tell: one_that_rests,
-    });
-    stories.push(Story {
-        name: "in front: two processors",
-        roles: ROUTER,
-        tell: two_processors,
-    });
-    stories
+        (
+            "in front: two connections that meet",
+            ANYWHERE,
+            two_that_meet,
+        ),
+        ("in front: one that rests gives way", ROUTER, one_that_rests),
+        ("in front: two processors", ROUTER, two_processors),
+    ])
 }
 
 /// A connection as it is read, and as its entry is.

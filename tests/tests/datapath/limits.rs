@@ -2,19 +2,19 @@
 //! client's address is proven.
 
 use ftp_guard::frame::TcpFlags;
-use ftp_guard_common::{class::Family, config::Role, limits::Profile, reason::Reason};
+use ftp_guard_common::{class::Family, limits::Profile, reason::Reason};
 use ftp_guard_tests::packet::hex;
 
 use crate::{
     row::drop,
-    scene::{ANYWHERE, HOST, Scene, Story, Tell},
+    scene::{ANYWHERE, HOST, Scene, Story},
     sources::{
         CONTROL, HOUR, LISTED, NETWORK_RATE, SOURCE_RATE, TOTAL_RATE, connections, rate, tagged,
     },
 };
 
 pub(crate) fn stories() -> Vec<Story> {
-    let stories: [(&str, &[Role], Tell); 11] = [
+    Story::list([
         ("a source has its burst, then its rate", HOST, of_a_source),
         ("sources of IPv6 are prefixes", HOST, prefixes),
         ("a network has its burst, then its rate", HOST, of_a_network),
@@ -34,11 +34,7 @@ pub(crate) fn stories() -> Vec<Story> {
             ANYWHERE,
             neighbours,
         ),
-    ];
-    let stories = stories.into_iter();
-    stories
-        .map(|(name, roles, tell)| Story { name, roles, tell })
-        .collect()
+    ])
 }
 
 fn of_a_source(scene: &mut Scene<'_>) {

@@ -8,7 +8,7 @@ use ftp_guard_tests::conversation::{Conversation, DATA, FIN_ACK};
 
 use crate::{
     row::{Wanted, drop},
-    scene::{ANYWHERE, Scene, Story, Tell},
+    scene::{ANYWHERE, Scene, Story},
     sources::{CONTROL, HOUR, LISTED, SESSION, rate, tagged},
 };
 
@@ -16,7 +16,7 @@ const SESSION_LIMIT: Wanted = drop(Reason::SessionLimit, CONTROL);
 const CONTROL_RATE: Wanted = drop(Reason::ControlRate, CONTROL);
 
 pub(crate) fn stories() -> Vec<Story> {
-    let stories: [(&str, &[Role], Tell); 7] = [
+    Story::list([
         (
             "as many sessions as the profile permits",
             ANYWHERE,
@@ -28,11 +28,7 @@ pub(crate) fn stories() -> Vec<Story> {
         ("sessions of a source of IPv6", ANYWHERE, shared),
         ("segments of a control connection", ANYWHERE, segments),
         ("segments before the greeting", ANYWHERE, early_segments),
-    ];
-    let stories = stories.into_iter();
-    stories
-        .map(|(name, roles, tell)| Story { name, roles, tell })
-        .collect()
+    ])
 }
 
 pub(crate) fn limited(sessions: u32, data: u32) -> Profile {

@@ -3,7 +3,6 @@
 
 use ftp_guard::{datapath::monotonic_ns, frame::TcpFlags};
 use ftp_guard_common::{
-    config::Role,
     limits::{OPENING_NS, Opening, Source},
     reason::Reason,
     session::LINGER_NS,
@@ -13,13 +12,13 @@ use ftp_guard_tests::conversation::{Conversation, DATA, FIN_ACK, RST_ACK};
 use crate::{
     passive::SECOND,
     row::drop,
-    scene::{ANYWHERE, HOST, ROUTER, Scene, Story, Tell},
+    scene::{ANYWHERE, HOST, ROUTER, Scene, Story},
     sources::{ANSWER, CONTROL, LISTED, SESSION, wait_for_age},
     strays::exhaust,
 };
 
 pub(crate) fn stories() -> Vec<Story> {
-    let stories: [(&str, &[Role], Tell); 7] = [
+    Story::list([
         ("the greeting of an opening", ANYWHERE, greeting),
         ("an opening that the server refuses", ANYWHERE, refused),
         ("the ports of a session once more", ROUTER, again),
@@ -27,11 +26,7 @@ pub(crate) fn stories() -> Vec<Story> {
         ("a full table of openings", HOST, openings_full),
         ("a full table of sources", HOST, sources_full),
         ("openings that are over make room", HOST, reclaimed),
-    ];
-    let stories = stories.into_iter();
-    stories
-        .map(|(name, roles, tell)| Story { name, roles, tell })
-        .collect()
+    ])
 }
 
 fn greeting(scene: &mut Scene<'_>) {

@@ -13,7 +13,7 @@ use ftp_guard_tests::conversation::{Conversation, DATA, FIN_ACK, RST_ACK, SYN_AC
 
 use crate::{
     row::{Wanted, drop, pass},
-    scene::{ANYWHERE, ROUTER, Scene, Story, Tell, passive_reply},
+    scene::{ANYWHERE, ROUTER, Scene, Story, passive_reply},
     sources::wait_for_age,
 };
 
@@ -29,42 +29,59 @@ pub(crate) const NOT_LISTED: Wanted = drop(Reason::NotListed, DATA_PORT);
 pub(crate) const SECOND: u64 = 1_000_000_000;
 
 pub(crate) fn stories() -> Vec<Story> {
-    let anywhere: [(&str, Tell); 14] = [
-        ("a pinhole is for one client and one port", one_client),
-        ("a pinhole that has expired counts no more", expired),
-        ("a pinhole becomes a data connection, once", becomes_a_flow),
+    Story::list([
+        (
+            "a pinhole is for one client and one port",
+            ANYWHERE,
+            one_client,
+        ),
+        (
+            "a pinhole that has expired counts no more",
+            ANYWHERE,
+            expired,
+        ),
+        (
+            "a pinhole becomes a data connection, once",
+            ANYWHERE,
+            becomes_a_flow,
+        ),
         (
             "what is sent before the server has seen the handshake's end is counted",
+            ANYWHERE,
             counted_early,
         ),
-        ("a refused connection leaves the pinhole", refused),
-        ("several clients on one port", shared_port),
-        ("a data connection of a session", flow),
-        ("a data connection lingers when it has ended", lingers),
-        ("kill ends a data connection both ways", killed),
-        ("a removed entry ends a data connection", removed),
+        ("a refused connection leaves the pinhole", ANYWHERE, refused),
+        ("several clients on one port", ANYWHERE, shared_port),
+        ("a data connection of a session", ANYWHERE, flow),
+        (
+            "a data connection lingers when it has ended",
+            ANYWHERE,
+            lingers,
+        ),
+        ("kill ends a data connection both ways", ANYWHERE, killed),
+        ("a removed entry ends a data connection", ANYWHERE, removed),
         (
             "the server's address is part of a pinhole on a router alone",
+            ANYWHERE,
             scope,
         ),
-        ("data connections from before the guard came", adopted),
-        ("a port outside the ranges", outside),
-        ("a port outside the ranges, guarded", outside_guarded),
-    ];
-    let mut stories: Vec<_> = anywhere
-        .into_iter()
-        .map(|(name, tell)| Story {
-            name,
-            roles: ANYWHERE,
-            tell,
-        })
-        .collect();
-    stories.push(Story {
-        name: "on a router a data connection ends by FIN both ways or RST",
-        roles: ROUTER,
-        tell: ends,
-    });
-    stories
+        (
+            "data connections from before the guard came",
+            ANYWHERE,
+            adopted,
+        ),
+        ("a port outside the ranges", ANYWHERE, outside),
+        (
+            "a port outside the ranges, guarded",
+            ANYWHERE,
+            outside_guarded,
+        ),
+        (
+            "on a router a data connection ends by FIN both ways or RST",
+            ROUTER,
+            ends,
+        ),
+    ])
 }
 
 fn one_client(scene: &mut Scene<'_>) {

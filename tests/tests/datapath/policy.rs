@@ -18,7 +18,7 @@ use ftp_guard_tests::conversation::{Conversation, DATA, FIN_ACK, SYN_ACK};
 use crate::{
     refusal,
     row::{Wanted, drop, pass},
-    scene::{ANYWHERE, Scene, Story, Tell, active_command},
+    scene::{ANYWHERE, Scene, Story, active_command},
     sources::tagged,
 };
 
@@ -28,29 +28,21 @@ const GAP: Wanted = drop(Reason::ControlGap, PortClass::Control);
 const ALL: u32 = POLICY_REQUIRE_TLS | POLICY_NO_ANONYMOUS | POLICY_READ_ONLY | POLICY_COMMANDS;
 
 pub(crate) fn stories() -> Vec<Story> {
-    let stories: [(&str, Tell); 13] = [
-        ("a login without TLS", require_tls),
-        ("an anonymous login", anonymous),
-        ("commands that write", read_only),
-        ("single commands", denied),
-        ("what looks like no command", odd),
-        ("lines that do not end", long),
-        ("a refused command that is split anywhere", split),
-        ("what comes with a refused command", pipelined),
-        ("what follows a refused command", behind),
-        ("a refused command that is sent again", again),
-        ("commands before the greeting", before_greeting),
-        ("TLS before the greeting", tls_first),
-        ("commands behind the end", behind_end),
-    ];
-    let stories = stories.into_iter();
-    let mut stories: Vec<_> = stories
-        .map(|(name, tell)| Story {
-            name,
-            roles: ANYWHERE,
-            tell,
-        })
-        .collect();
+    let mut stories = Story::list([
+        ("a login without TLS", ANYWHERE, require_tls),
+        ("an anonymous login", ANYWHERE, anonymous),
+        ("commands that write", ANYWHERE, read_only),
+        ("single commands", ANYWHERE, denied),
+        ("what looks like no command", ANYWHERE, odd),
+        ("lines that do not end", ANYWHERE, long),
+        ("a refused command that is split anywhere", ANYWHERE, split),
+        ("what comes with a refused command", ANYWHERE, pipelined),
+        ("what follows a refused command", ANYWHERE, behind),
+        ("a refused command that is sent again", ANYWHERE, again),
+        ("commands before the greeting", ANYWHERE, before_greeting),
+        ("TLS before the greeting", ANYWHERE, tls_first),
+        ("commands behind the end", ANYWHERE, behind_end),
+    ]);
     stories.extend(refusal::stories());
     stories
 }

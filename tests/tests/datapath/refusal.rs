@@ -17,18 +17,10 @@ use crate::{
 const LINE: &[u8] = b"421 Refused by policy: files can only be read by you.\r\n";
 
 pub(crate) fn stories() -> Vec<Story> {
-    vec![
-        Story {
-            name: "the answer to a refused command",
-            roles: ANYWHERE,
-            tell: answers,
-        },
-        Story {
-            name: "checksums that are left to hardware",
-            roles: ANYWHERE,
-            tell: partial,
-        },
-    ]
+    Story::list([
+        ("the answer to a refused command", ANYWHERE, answers),
+        ("checksums that are left to hardware", ANYWHERE, partial),
+    ])
 }
 
 /// What an answer says.

@@ -7,27 +7,23 @@ use ftp_guard_tests::conversation::{DATA, SYN_ACK};
 use crate::{
     passive::{ANSWER, DATA_PORT, FLOW, NO_PINHOLE, PINHOLE, SECOND, connect},
     row::{Wanted, drop, pass},
-    scene::{ANYWHERE, ROUTER, Scene, Story, Tell, passive_reply},
+    scene::{ANYWHERE, ROUTER, Scene, Story, passive_reply},
 };
 
 const SESSION: Wanted = pass(Reason::Session, PortClass::Control);
 
 pub(crate) fn stories() -> Vec<Story> {
-    let mut stories = Vec::new();
-    for (name, roles, tell) in [
+    Story::list([
         (
             "used pinholes do not count to the limit",
             // On a host the program on sockets takes pinholes, which has no test run.
             ROUTER,
-            limit_counts_unused as Tell,
+            limit_counts_unused,
         ),
         ("a session that leaves its pinholes unused", ANYWHERE, limit),
         ("a full table of pinholes", ANYWHERE, pinholes_full),
         ("a full table of data connections", ROUTER, flows_full),
-    ] {
-        stories.push(Story { name, roles, tell });
-    }
-    stories
+    ])
 }
 
 fn strict(scene: &mut Scene<'_>) {

@@ -92,6 +92,16 @@ const NETWORKS: [(&str, &str); 2] = [
 const NEGOTIATED: std::ops::RangeInclusive<u16> = 50_000..=50_100;
 
 impl Story {
+    /// Stories: what happens in each, for which roles, and who tells it.
+    pub(crate) fn list<const COUNT: usize>(
+        stories: [(&'static str, &'static [Role], Tell); COUNT],
+    ) -> Vec<Self> {
+        let stories = stories.into_iter();
+        stories
+            .map(|(name, roles, tell)| Self { name, roles, tell })
+            .collect()
+    }
+
     /// Tells the story in all its forms.
     pub(crate) fn run(&self, guard: &mut Guard, told: &mut Told) {
         for role in crate::speed::roles(self.name, self.roles) {

@@ -11,7 +11,7 @@ use ftp_guard_tests::conversation::{Conversation, DATA, FIN_ACK, RST_ACK, SYN_AC
 
 use crate::{
     row::{Wanted, drop, pass},
-    scene::{ANYWHERE, HOST, ROUTER, Scene, Story, Tell},
+    scene::{ANYWHERE, HOST, ROUTER, Scene, Story},
 };
 
 const SESSION: Wanted = pass(Reason::Session, PortClass::Control);
@@ -19,48 +19,41 @@ const LISTED: Wanted = pass(Reason::Listed, PortClass::Control);
 const ANSWER: Wanted = pass(Reason::ServerAnswer, PortClass::Control);
 
 pub(crate) fn stories() -> Vec<Story> {
-    let anywhere: [(&str, Tell); 10] = [
-        ("a session begins with the server's first payload", begins),
-        ("the first byte tells TLS", first_byte),
+    Story::list([
+        (
+            "a session begins with the server's first payload",
+            ANYWHERE,
+            begins,
+        ),
+        ("the first byte tells TLS", ANYWHERE, first_byte),
         (
             "a client that is not listed gets no session where that counts",
+            ANYWHERE,
             unlisted,
         ),
-        ("kill ends a session both ways", killed),
-        ("an entry that is removed ends a session", removed),
-        ("an entry that expires ends a session", expires),
+        ("kill ends a session both ways", ANYWHERE, killed),
+        ("an entry that is removed ends a session", ANYWHERE, removed),
+        ("an entry that expires ends a session", ANYWHERE, expires),
         (
             "a removed entry is looked up once the generation says so",
+            ANYWHERE,
             generation,
         ),
-        ("an ended session lingers", lingers),
-        ("a full table refuses new sessions", full),
-        ("CCC leads back to clear text", cleared),
-    ];
-    let mut stories: Vec<_> = anywhere
-        .into_iter()
-        .map(|(name, tell)| Story {
-            name,
-            roles: ANYWHERE,
-            tell,
-        })
-        .collect();
-    stories.push(Story {
-        name: "on a router FIN both ways or RST ends a session",
-        roles: ROUTER,
-        tell: ends_on_a_router,
-    });
-    stories.push(Story {
-        name: "what a server sends again after the end",
-        roles: ROUTER,
-        tell: repeats,
-    });
-    stories.push(Story {
-        name: "on a host the sockets end a session, not what clients send",
-        roles: HOST,
-        tell: does_not_end_on_a_host,
-    });
-    stories
+        ("an ended session lingers", ANYWHERE, lingers),
+        ("a full table refuses new sessions", ANYWHERE, full),
+        ("CCC leads back to clear text", ANYWHERE, cleared),
+        (
+            "on a router FIN both ways or RST ends a session",
+            ROUTER,
+            ends_on_a_router,
+        ),
+        ("what a server sends again after the end", ROUTER, repeats),
+        (
+            "on a host the sockets end a session, not what clients send",
+            HOST,
+            does_not_end_on_a_host,
+        ),
+    ])
 }
 
 fn client_counts(scene: &mut Scene<'_>) -> Vec<(u32, u32)> {

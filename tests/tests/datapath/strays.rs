@@ -4,13 +4,13 @@
 use std::net::IpAddr;
 
 use ftp_guard::{datapath::monotonic_ns, frame::TcpFlags};
-use ftp_guard_common::{config::Role, limits::EXPECTED_S, reason::Reason, session::Tls};
+use ftp_guard_common::{limits::EXPECTED_S, reason::Reason, session::Tls};
 use ftp_guard_tests::conversation::{DATA, FIN_ACK, RST_ACK, SYN_ACK};
 
 use crate::{
     passive::SECOND,
     row::{Wanted, drop},
-    scene::{ANYWHERE, HOST, Scene, Story, Tell},
+    scene::{ANYWHERE, HOST, Scene, Story},
     sources::{CONTROL, HOUR, LISTED, connections, rate},
 };
 
@@ -32,7 +32,7 @@ const STRAYS: [(&str, TcpFlags, &[u8], Wanted); 8] = [
 ];
 
 pub(crate) fn stories() -> Vec<Story> {
-    let stories: [(&str, &[Role], Tell); 8] = [
+    Story::list([
         ("strays of a source have a rate", ANYWHERE, of_a_source),
         ("strays of all have a rate", HOST, of_all),
         ("strays and requests have buckets of their own", HOST, kinds),
@@ -49,11 +49,7 @@ pub(crate) fn stories() -> Vec<Story> {
             ANYWHERE,
             late,
         ),
-    ];
-    let stories = stories.into_iter();
-    stories
-        .map(|(name, roles, tell)| Story { name, roles, tell })
-        .collect()
+    ])
 }
 
 fn strays(scene: &mut Scene<'_>, of_source: u64, of_all: u64) {

@@ -18,18 +18,18 @@ const NOT_LISTENING: Wanted = drop(Reason::NotListening, DATA_PORT);
 const TLS: Wanted = pass(Reason::TlsListening, DATA_PORT);
 
 pub(crate) fn stories() -> Vec<Story> {
-    vec![
-        Story {
-            name: "under TLS on a host the port must listen",
-            roles: HOST,
-            tell: tls_on_a_host,
-        },
-        Story {
-            name: "under TLS on a router the session counts",
-            roles: ROUTER,
-            tell: tls_on_a_router,
-        },
-    ]
+    Story::list([
+        (
+            "under TLS on a host the port must listen",
+            HOST,
+            tls_on_a_host,
+        ),
+        (
+            "under TLS on a router the session counts",
+            ROUTER,
+            tls_on_a_router,
+        ),
+    ])
 }
 
 fn listen(scene: &mut Scene<'_>, address: Option<std::net::IpAddr>, port: u16, since_ns: u64) {

@@ -16,7 +16,7 @@ use crate::{
     numbers::limited,
     passive::{ANSWER as DATA_ANSWER, DATA_PORT, FLOW, NOT_LISTED, PINHOLE},
     row::{Wanted, drop, pass},
-    scene::{ANYWHERE, ROUTER, Scene, Story, Tell, active_command, passive_reply},
+    scene::{ANYWHERE, ROUTER, Scene, Story, active_command, passive_reply},
     sources::{HOUR, LISTED, SESSION, rate},
 };
 
@@ -24,7 +24,7 @@ const DATA_LIMIT: Wanted = drop(Reason::DataLimit, DATA_PORT);
 const HANDSHAKES: Wanted = drop(Reason::SourceRate, DATA_PORT);
 
 pub(crate) fn stories() -> Vec<Story> {
-    let stories: [(&str, &[Role], Tell); 7] = [
+    Story::list([
         ("data connections on passive ports", ANYWHERE, passive),
         (
             "data connections come and go on a router",
@@ -44,11 +44,7 @@ pub(crate) fn stories() -> Vec<Story> {
             another_kind,
         ),
         ("handshakes to one passive port", ANYWHERE, handshakes),
-    ];
-    let stories = stories.into_iter();
-    stories
-        .map(|(name, roles, tell)| Story { name, roles, tell })
-        .collect()
+    ])
 }
 
 /// A connection to a passive port that the server has accepted, in the tables of host or router.

@@ -16,7 +16,7 @@ use crate::{
     active::open,
     passive::{self, DATA_PORT, FLOW, NO_SESSION, SECOND},
     row::{Wanted, drop, pass},
-    scene::{ANYWHERE, Scene, Story, Tell, active_command, passive_reply},
+    scene::{ANYWHERE, Scene, Story, active_command, passive_reply},
     sources::{ANSWER, CONTROL, SESSION},
 };
 
@@ -24,22 +24,30 @@ const NOT_LISTED: Wanted = drop(Reason::NotListed, CONTROL);
 const BOUNCE: Wanted = drop(Reason::Bounce, PortClass::ActiveData);
 
 pub(crate) fn stories() -> Vec<Story> {
-    let stories: [(&str, Tell); 6] = [
-        ("a client that may not be here is followed", followed),
-        ("what it negotiates is nobody else's", negotiates),
-        ("its passive data connections are followed", transfers),
-        ("its active data connections are followed", active),
-        ("a client that is listed meanwhile", listed_meanwhile),
-        ("enforce mode ends what was only followed", enforced),
-    ];
-    let stories = stories.into_iter();
-    stories
-        .map(|(name, tell)| Story {
-            name,
-            roles: ANYWHERE,
-            tell,
-        })
-        .collect()
+    Story::list([
+        (
+            "a client that may not be here is followed",
+            ANYWHERE,
+            followed,
+        ),
+        ("what it negotiates is nobody else's", ANYWHERE, negotiates),
+        (
+            "its passive data connections are followed",
+            ANYWHERE,
+            transfers,
+        ),
+        ("its active data connections are followed", ANYWHERE, active),
+        (
+            "a client that is listed meanwhile",
+            ANYWHERE,
+            listed_meanwhile,
+        ),
+        (
+            "enforce mode ends what was only followed",
+            ANYWHERE,
+            enforced,
+        ),
+    ])
 }
 
 /// The session of a client that is not listed; `None` in enforce mode, where there is none.
