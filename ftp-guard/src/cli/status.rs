@@ -53,26 +53,9 @@ impl Args {
 fn observed(global: &Global, target: &Target) -> Result<Status, Failure> {
     let configured = Config::load(&global.config).map_or_else(|_| Vec::new(), |c| c.interfaces);
     let mut status = Status {
-        running: false,
-        daemon: None,
-        mode: None,
-        deadline: None,
-        fell_back: None,
         pin_path: target.pin_path.clone(),
-        interfaces: Vec::new(),
         missing_interfaces: configured.clone(),
-        uncovered_interfaces: Vec::new(),
-        allowlist: AllowlistView::default(),
-        role: None,
-        sessions: None,
-        passive_ports: None,
-        tables: Vec::new(),
-        flood: None,
-        would_drop: None,
-        counters: Vec::new(),
-        egress_counters: Vec::new(),
-        control_counters: Vec::new(),
-        warnings: Vec::new(),
+        ..Status::default()
     };
     if let Some(problem) = &target.problem {
         status.warnings.push(format!(
@@ -423,26 +406,9 @@ mod tests {
 
     fn nothing() -> Status {
         Status {
-            running: false,
-            daemon: None,
-            mode: None,
-            deadline: None,
-            fell_back: None,
             pin_path: "/sys/fs/bpf/x".into(),
-            interfaces: Vec::new(),
             missing_interfaces: vec!["eth0".into()],
-            uncovered_interfaces: Vec::new(),
-            allowlist: AllowlistView::default(),
-            role: None,
-            sessions: None,
-            passive_ports: None,
-            tables: Vec::new(),
-            flood: None,
-            would_drop: None,
-            counters: Vec::new(),
-            egress_counters: Vec::new(),
-            control_counters: Vec::new(),
-            warnings: Vec::new(),
+            ..Status::default()
         }
     }
 

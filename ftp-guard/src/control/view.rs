@@ -130,8 +130,8 @@ pub struct DaemonView {
     pub last_reload: LastReload,
 }
 
-/// Result of `status`.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+/// Result of `status`. The default: no daemon answered, and nothing is enforced.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Status {
     /// Whether a daemon answered. Without one the rest is read from the pins.
     pub running: bool,

@@ -188,7 +188,6 @@ fn of_pins(question: &Question) -> Known<Option<(ModeName, Vec<String>)>> {
 #[cfg(test)]
 pub(in crate::doctor) mod tests {
     use super::*;
-    use crate::control::view::AllowlistView;
 
     pub(in crate::doctor) fn wanted() -> Wanted {
         Wanted {
@@ -212,25 +211,9 @@ pub(in crate::doctor) mod tests {
     fn status() -> Status {
         Status {
             running: true,
-            daemon: None,
             mode: Some(ModeName::Enforce),
-            deadline: None,
-            fell_back: None,
             pin_path: "/sys/fs/bpf/ftp-guard".into(),
-            interfaces: Vec::new(),
-            missing_interfaces: Vec::new(),
-            uncovered_interfaces: Vec::new(),
-            allowlist: AllowlistView::default(),
-            role: None,
-            sessions: None,
-            passive_ports: None,
-            tables: Vec::new(),
-            flood: None,
-            would_drop: None,
-            counters: Vec::new(),
-            egress_counters: Vec::new(),
-            control_counters: Vec::new(),
-            warnings: Vec::new(),
+            ..Status::default()
         }
     }
 
