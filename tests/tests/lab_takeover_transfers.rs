@@ -55,6 +55,11 @@ fn no_transfer_is_cut_when_the_daemon_comes_and_goes() {
         folder.write(&changed.file(), changed.toml(&folder))?;
         guard.cli(&["reload"])?.expect(0)?;
         guard.daemon()?.signal(Signal::SIGHUP)?;
+        // Else it finds the list that is written next while that is still empty.
+        wait_until("the reload that the signal asked for", LIMIT, || {
+            let said = guard.daemon()?.stderr();
+            Ok(said.contains("reloaded (signal)").then_some(()))
+        })?;
 
         // The client stays listed, by another entry.
         let mut list = "10.231.0.0/29\nfd00:231::/125\n".to_owned();
