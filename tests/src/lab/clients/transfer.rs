@@ -235,9 +235,14 @@ impl Running<'_> {
         let arrived = match transfer.direction {
             Direction::Download => fs::read(local)?,
             // Pure-FTPd may say 226 before the file has its name.
-            Direction::Upload => wait_until("the file is there", NAMED_AFTER, || {
-                Ok(server.get(&name).ok())
-            })?,
+            Direction::Upload => {
+                let mut why = None;
+                let found = wait_until("the file is there", NAMED_AFTER, || {
+                    let found = server.get(&name);
+                    Ok(found.map_err(|error| why = Some(error)).ok())
+                });
+                found.with_context(|| format!("{transfer}: {why:?}\n{log}"))?
+            }
         };
         if Sha256::digest(&arrived).as_slice() != contents {
             bail!(
