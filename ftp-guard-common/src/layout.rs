@@ -116,7 +116,7 @@ assert_packed!(CommandParser, size 56, align 8,
     form: u8, place: u8, high: u8, length: u16, marks: u8, reserved: u8);
 assert_packed!(CommandKey, size 20, align 4, profile: u32, verb: [u8; 8], word: [u8; 8]);
 assert_packed!(HelloReader, size 8, align 2, told: u16, left: u16, place: u8, reserved: [u8; 3]);
-assert_packed!(Listener, size 8, align 8, since_ns: u64);
+assert_packed!(Listener, size 16, align 8, since_ns: u64, sockets: u32, reserved: u32);
 assert_packed!(TextHeader, size 72, align 8,
     time_ns: u64, session: u64, key: FlowKey, sequence: u32, acknowledgement: u32, length: u32,
     captured: u16, kind: u8, detail: u8);

@@ -31,4 +31,4 @@ pub mod trace;
 /// Number of the layout of all pinned maps. A daemon refuses pins that carry another number.
 ///
 /// Raise it whenever a shared type, a map's kind or the meaning of a stored number changes.
-pub const ABI_VERSION: u32 = 8;
+pub const ABI_VERSION: u32 = 9;

@@ -324,10 +324,26 @@ pub struct Client {
     pub encrypted_session: u64,
 }
 
-/// A socket that listens. Stored under a [`ListenKey`](crate::address::ListenKey).
+/// Sockets that listen on one address and port. Stored under a [`ListenKey`](crate::address::ListenKey).
 #[repr(C)]
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Listener {
-    /// Since when; 0: since before the guard looked.
+    /// Since when the first of them does; 0: since before the guard looked.
     pub since_ns: u64,
+    /// How many they are: some share a port (`SO_REUSEPORT`), and one that is about to be refused says that it listens.
+    pub sockets: u32,
+    /// Zero.
+    pub reserved: u32,
+}
+
+impl Listener {
+    /// One socket.
+    #[must_use]
+    pub const fn one(since_ns: u64) -> Self {
+        Self {
+            since_ns,
+            sockets: 1,
+            reserved: 0,
+        }
+    }
 }

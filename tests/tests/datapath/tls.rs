@@ -41,7 +41,7 @@ fn listen(scene: &mut Scene<'_>, address: Option<std::net::IpAddr>, port: u16, s
         reserved: 0,
     };
     assert_ne!(wildcard, [0; 16]);
-    let listener = Listener { since_ns };
+    let listener = Listener::one(since_ns);
     scene
         .guard
         .state()

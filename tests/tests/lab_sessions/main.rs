@@ -4,5 +4,6 @@
 mod adoption;
 mod download;
 mod endings;
+mod listeners;
 mod revocation;
 mod tables;

@@ -8,9 +8,9 @@ use aya::{
     maps::{HashMap, Map, MapData},
 };
 use ftp_guard_common::{
-    address::{ClientKey, EndpointKey, FlowKey},
+    address::{ClientKey, EndpointKey, FlowKey, ListenKey},
     names,
-    session::{Client, Flow, HALF_CLOSED_LINGER_NS, LINGER_NS, Named, Pinhole, Session},
+    session::{Client, Flow, HALF_CLOSED_LINGER_NS, LINGER_NS, Listener, Named, Pinhole, Session},
 };
 use ftp_guard_tests::lab::{guard::Guard, wait_until};
 
@@ -24,6 +24,7 @@ pub struct Tables {
     pinholes: Vec<(EndpointKey, Pinhole)>,
     named: Vec<(EndpointKey, Named)>,
     clients: Vec<(ClientKey, Client)>,
+    pub listeners: Vec<(ListenKey, Listener)>,
 }
 
 impl Tables {
@@ -34,6 +35,7 @@ impl Tables {
             pinholes: entries(guard, names::PINHOLES_MAP)?,
             named: entries(guard, names::NAMED_MAP)?,
             clients: entries(guard, names::CLIENTS_MAP)?,
+            listeners: entries(guard, names::LISTEN_MAP)?,
         })
     }
 

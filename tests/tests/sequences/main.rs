@@ -230,7 +230,10 @@ impl Suite {
                 reserved: 0,
             };
             let since_ns = if end.port() == 50_001 { 0 } else { u64::MAX };
-            guard.state().listeners()?.set(key, Listener { since_ns })?;
+            guard
+                .state()
+                .listeners()?
+                .set(key, Listener::one(since_ns))?;
             if since_ns == 0 {
                 model.listening.insert(end);
             }

@@ -49,7 +49,7 @@ impl Difference {
     /// nobody knows; it must not look younger than what the server has said.
     pub fn confirmed(&self, before: &Self, commands: &mut Vec<Command>) {
         let missing = self.missing.intersection(&before.missing);
-        commands.extend(missing.map(|key| Command::SetListener(*key, Listener { since_ns: 0 })));
+        commands.extend(missing.map(|key| Command::SetListener(*key, Listener::one(0))));
         let gone = self.gone.intersection(&before.gone);
         commands.extend(gone.map(|(key, since)| Command::RemoveListener(*key, *since)));
     }
