@@ -221,7 +221,10 @@ proptest! {
                 prop_assert!(world.flows.contains_key(&key));
             }
         }
-        prop_assert_eq!(world.passes(3), []);
+        // A source that has nothing is forgotten a minute later, whenever that is.
+        let mut steps = world.passes(3);
+        steps.retain(|step| !matches!(step, Command::RemoveSource(_)));
+        prop_assert_eq!(steps, []);
 
         world.sockets.clear();
         world.passes(HALF_CLOSED_LINGER_NS / SECOND + 4);
