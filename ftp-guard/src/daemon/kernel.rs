@@ -81,6 +81,7 @@ pub trait Kernel: Send + 'static {
     fn remove_flow(&mut self, key: &FlowKey) -> Result<bool>;
     fn remove_pinhole(&mut self, key: &EndpointKey) -> Result<bool>;
     fn remove_named(&mut self, key: &EndpointKey) -> Result<bool>;
+    fn client(&self, key: &ClientKey) -> Result<Option<Client>>;
     fn set_client(&mut self, key: &ClientKey, value: &Client) -> Result<()>;
     fn remove_client(&mut self, key: &ClientKey) -> Result<bool>;
     fn set_listener(&mut self, key: &ListenKey, value: &Listener) -> Result<()>;
@@ -291,6 +292,10 @@ impl Kernel for Datapath {
 
     fn remove_named(&mut self, key: &EndpointKey) -> Result<bool> {
         self.remove_named(key)
+    }
+
+    fn client(&self, key: &ClientKey) -> Result<Option<Client>> {
+        self.client(key)
     }
 
     fn set_client(&mut self, key: &ClientKey, value: &Client) -> Result<()> {

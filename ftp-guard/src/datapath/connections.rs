@@ -184,6 +184,15 @@ impl Datapath {
         self.state.named.remove(key)
     }
 
+    /// What the sessions of one client amount to.
+    ///
+    /// # Errors
+    ///
+    /// The kernel refuses.
+    pub fn client(&self, key: &ClientKey) -> Result<Option<Client>, DatapathError> {
+        self.state.clients.get(key)
+    }
+
     /// Says what a client's sessions amount to.
     ///
     /// # Errors

@@ -108,8 +108,7 @@ impl<K: Kernel> Work<'_, K> {
             }
             Command::RemovePinhole(key) => drop(kernel.remove_pinhole(&key)?),
             Command::RemoveNamed(key) => drop(kernel.remove_named(&key)?),
-            Command::SetClient(key, client) => kernel.set_client(&key, &client)?,
-            Command::RemoveClient(key) => drop(kernel.remove_client(&key)?),
+            Command::CountClient(key, delta) => self.count_client(&key, delta)?,
             Command::SetSource(key, seen, source) => drop(kernel.set_source(&key, seen, &source)?),
             Command::RemoveSource(key) => drop(kernel.remove_source(&key)?),
             Command::SetListener(key, listener) => kernel.set_listener(&key, &listener)?,
@@ -143,18 +142,26 @@ impl<K: Kernel> Work<'_, K> {
     }
 
     fn client_figures(&mut self) -> Result<(), Failure> {
-        self.deltas.retain(|_, delta| !delta.is_none());
-        if self.deltas.is_empty() {
-            return Ok(());
+        let mut first = Ok(());
+        for (key, delta) in std::mem::take(&mut self.deltas) {
+            if !delta.is_none() {
+                first = first.and(self.count_client(&key, delta));
+            }
         }
-        let found: BTreeMap<_, _> = self.kernel.clients()?.into_iter().collect();
-        let deltas = std::mem::take(&mut self.deltas);
-        deltas
-            .into_iter()
-            .try_for_each(|(key, delta)| self.one(delta.applied(key, found.get(&key).copied())))
+        first
     }
 
-    /// Each is read just before it is written: a program may count at any moment.
+    /// Read just before it is written: a program may count, or note what the server says, at any moment.
+    fn count_client(&mut self, key: &ClientKey, delta: Delta) -> Result<(), Failure> {
+        let now_ns = self.kernel.now_ns();
+        match delta.applied(self.kernel.client(key)?, now_ns) {
+            Some(client) => self.kernel.set_client(key, &client)?,
+            None => drop(self.kernel.remove_client(key)?),
+        }
+        Ok(())
+    }
+
+    /// Each is read just before it is written, as a client's figures are.
     fn source_figures(&mut self) -> Result<(), Failure> {
         let deltas = std::mem::take(&mut self.sources);
         let mut first = Ok(());

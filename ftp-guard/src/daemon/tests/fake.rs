@@ -358,6 +358,10 @@ impl Kernel for Fake {
         Ok(self.named.remove(key).is_some())
     }
 
+    fn client(&self, key: &ClientKey) -> Result<Option<Client>> {
+        Ok(self.clients.get(key).copied())
+    }
+
     fn set_client(&mut self, key: &ClientKey, value: &Client) -> Result<()> {
         self.step("set client", "")?;
         self.clients.remove(key);

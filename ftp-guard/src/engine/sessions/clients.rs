@@ -46,21 +46,23 @@ impl Delta {
         *self == Self::default()
     }
 
-    /// The step that brings `found`, a client's figures now, up to date.
+    /// What becomes of `found`, a client's figures at `now_ns` (CLOCK_MONOTONIC, nanoseconds); nothing when it has
+    /// no session.
+    ///
+    /// Nobody knows what was last said to a client without figures. It must not look older than a port that was named in it.
     #[must_use]
-    pub fn applied(&self, key: ClientKey, found: Option<Client>) -> Command {
-        let found = found.unwrap_or_default();
+    pub fn applied(&self, found: Option<Client>, now_ns: u64) -> Option<Client> {
+        let found = found.unwrap_or(Client {
+            encrypted_reply_ns: now_ns,
+            ..Client::default()
+        });
         let sum = |figure: u32, by: i64| (i64::from(figure) + by).clamp(0, u32::MAX.into()) as u32;
         let sessions = sum(found.sessions, self.sessions);
-        if sessions == 0 {
-            return Command::RemoveClient(key);
-        }
-        let client = Client {
+        (sessions > 0).then(|| Client {
             sessions,
             encrypted: sum(found.encrypted, self.encrypted).min(sessions),
             ..found
-        };
-        Command::SetClient(key, client)
+        })
     }
 }
 
@@ -98,16 +100,9 @@ pub fn drift(rules: &Rules<'_>, tables: &Tables) -> Drift {
 }
 
 /// The steps for what two looks in a row have shown.
-pub fn correct(before: &Drift, now: &Drift, tables: &Tables, commands: &mut Vec<Command>) {
-    let confirmed: Vec<_> = now
+pub fn correct(before: &Drift, now: &Drift, commands: &mut Vec<Command>) {
+    let confirmed = now
         .iter()
-        .filter(|(key, gap)| before.get(*key) == Some(*gap))
-        .collect();
-    if confirmed.is_empty() {
-        return;
-    }
-    let found: BTreeMap<_, _> = tables.clients.iter().copied().collect();
-    for (key, gap) in confirmed {
-        commands.push(gap.delta.applied(*key, found.get(key).copied()));
-    }
+        .filter(|(key, gap)| before.get(*key) == Some(*gap));
+    commands.extend(confirmed.map(|(key, gap)| Command::CountClient(*key, gap.delta)));
 }

@@ -3,15 +3,15 @@
 use ftp_guard_common::{
     address::{ClientKey, EndpointKey, FlowKey, ListenKey},
     limits::{Opening, Source, SourceKey},
-    session::{Client, Flow, Listener, Session},
+    session::{Flow, Listener, Session},
 };
 
-use super::Socket;
+use super::{Delta, Socket};
 
 /// One step. Steps are independent of each other: when one fails, the others are still right.
 ///
 /// Connections come with their value, since with them the figures of their client and their source
-/// change ([`Delta`](super::Delta), [`SourceDelta`](super::SourceDelta)), and only if the step changed
+/// change ([`Delta`], [`SourceDelta`](super::SourceDelta)), and only if the step changed
 /// something.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Command {
@@ -36,10 +36,8 @@ pub enum Command {
     RemovePinhole(EndpointKey),
     /// To remove a named destination.
     RemoveNamed(EndpointKey),
-    /// To write a client's figures.
-    SetClient(ClientKey, Client),
-    /// To remove a client's figures.
-    RemoveClient(ClientKey),
+    /// To change a client's figures, whatever they are by then: programs write them all the time.
+    CountClient(ClientKey, Delta),
     /// To write a source's figures, if they still are what was seen (`None`: there were none). A figure
     /// that is too low by one would go below 0 with the next end.
     SetSource(SourceKey, Option<Source>, Source),

@@ -95,7 +95,7 @@ impl Keeper {
             self.listeners = difference;
         }
         let drift = clients::drift(rules, look.tables);
-        clients::correct(&self.drift, &drift, look.tables, &mut commands);
+        clients::correct(&self.drift, &drift, &mut commands);
         self.drift = drift;
         let drift = sources::drift(rules, look.tables);
         sources::correct(&self.source_drift, &drift, &mut commands);

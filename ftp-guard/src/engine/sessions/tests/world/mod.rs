@@ -358,9 +358,13 @@ impl World {
         if delta.is_none() {
             return;
         }
-        match delta.applied(key, self.clients.get(&key).copied()) {
-            Command::SetClient(key, client) => drop(self.clients.insert(key, client)),
-            _ => drop(self.clients.remove(&key)),
+        self.count_client(&key, &delta);
+    }
+
+    pub(super) fn count_client(&mut self, key: &ClientKey, delta: &Delta) {
+        match delta.applied(self.clients.get(key).copied(), self.now_ns) {
+            Some(client) => drop(self.clients.insert(*key, client)),
+            None => drop(self.clients.remove(key)),
         }
     }
 }

@@ -66,8 +66,7 @@ impl World {
                 }
                 Command::RemovePinhole(key) => drop(self.pinholes.remove(key).unwrap()),
                 Command::RemoveNamed(key) => drop(self.named.remove(key).unwrap()),
-                Command::SetClient(key, client) => drop(self.clients.insert(*key, *client)),
-                Command::RemoveClient(key) => drop(self.clients.remove(key)),
+                Command::CountClient(key, delta) => self.count_client(key, delta),
                 Command::SetListener(key, value) => drop(self.listeners.insert(*key, *value)),
                 Command::RemoveListener(key, _) => drop(self.listeners.remove(key).unwrap()),
                 Command::ClearPortBits(ports) => self.bits.retain(|port, _| !ports.contains(port)),
