@@ -6,7 +6,6 @@ mod partners;
 mod switching;
 
 use std::{
-    fs,
     sync::{Mutex, MutexGuard, PoisonError},
     time::Duration,
 };
@@ -113,15 +112,6 @@ impl<'a> Scene<'a> {
             times.push(login?);
         }
         Ok(times)
-    }
-
-    /// The daemon's resident memory, in KiB.
-    fn memory_kib(&mut self) -> Result<u64> {
-        let path = format!("/proc/{}/status", self.guard.daemon()?.id());
-        let status = fs::read_to_string(path)?;
-        let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:"));
-        let value = line.and_then(|line| line.split_whitespace().next());
-        Ok(value.context("no VmRSS")?.parse()?)
     }
 }
 

@@ -16,8 +16,7 @@ use crate::{LIMIT, Scene, alone, ensure_flooded, slowest};
 /// What is downloaded under a flood.
 const FILE: &str = "file.bin";
 const FILE_BYTES: usize = 16 << 20;
-/// By how much the daemon's resident memory may move by itself: pages of its heap and of code that first
-/// runs now. A megabyte is what seven events of each flooded second would take in a minute.
+/// By how much the daemon's memory may move by itself. A megabyte is what seven events of each flooded second would take in a minute.
 const MEMORY_SLACK_KIB: u64 = 2048;
 
 /// A flood, and what the guard makes of it.
@@ -96,7 +95,7 @@ fn partners_notice_nothing(flood: &Flood) {
         // The first logins make pages and caches that later ones find.
         scene.log_in(flood.family, 5, Duration::from_millis(50))?;
         at_rest(&scene)?;
-        let memory = scene.memory_kib()?;
+        let memory = scene.guard.memory_kib()?;
         let counted = scene.counted(flood.reason)?;
 
         let generator = scene.flood(flood.kind, flood.sources, flood.family)?;
@@ -131,7 +130,7 @@ fn partners_notice_nothing(flood: &Flood) {
             "an attack: {}",
             !flood.attack
         );
-        let grown = scene.memory_kib()?.saturating_sub(memory);
+        let grown = scene.guard.memory_kib()?.saturating_sub(memory);
         ensure!(
             grown <= MEMORY_SLACK_KIB,
             "the daemon takes {grown} KiB more"
