@@ -2,18 +2,16 @@
 
 use std::process::Command;
 
-use anyhow::Result;
-
 use super::transfer::Order;
 use crate::lab::{PASSWORD, Tls, USER};
 
 const SCRIPT: &str = include_str!("ftp_client.py");
 
-pub(super) fn command(order: &Order<'_>) -> Result<Command> {
-    order.folder.write("ftp_client.py", SCRIPT)?;
+pub(super) fn command(order: &Order<'_>) -> Command {
     let mut command = Command::new("/usr/bin/python3");
     command
-        .arg(order.folder.inside("ftp_client.py"))
+        // Not by a file: Python says nothing of one that is just being written anew.
+        .args(["-c", SCRIPT])
         .args([
             order.server.ip().to_string(),
             order.server.port().to_string(),
@@ -29,5 +27,5 @@ pub(super) fn command(order: &Order<'_>) -> Result<Command> {
         .arg(order.transfer.patience_s.to_string())
         .arg(order.remote)
         .arg(order.local);
-    Ok(command)
+    command
 }

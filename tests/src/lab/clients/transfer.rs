@@ -158,7 +158,7 @@ impl Transfer {
         let mut command = match self.client {
             Client::Curl => curl::command(&order),
             Client::Lftp => lftp::command(&order),
-            Client::Ftplib => ftplib::command(&order)?,
+            Client::Ftplib => ftplib::command(&order),
             Client::Tnftp => tnftp::command(&order)?,
         };
         command.env("HOME", folder.inside(HOME)).env("LC_ALL", "C");
@@ -233,7 +233,9 @@ impl Running<'_> {
             output.status
         );
         let arrived = match transfer.direction {
-            Direction::Download => fs::read(local)?,
+            Direction::Download => {
+                fs::read(local).with_context(|| format!("{transfer}: no file came\n{log}"))?
+            }
             // Pure-FTPd may say 226 before the file has its name.
             Direction::Upload => {
                 let mut why = None;
