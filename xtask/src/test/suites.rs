@@ -24,6 +24,7 @@ const FIRST: &[&str] = &["ftp_guard_tests", "object", "datapath", "differential"
 /// namespaces: they run two at a time. Whatever floods, or looks at what others leave on the machine, runs alone.
 const PATIENT: &[&str] = &[
     "lab_sessions",
+    "lab_leak",
     "lab_matrix",
     "lab_bans",
     "lab_bypass",
