@@ -46,11 +46,11 @@ impl Inputs {
     /// All mistakes in the configuration, or else all mistakes in the table of vulnerabilities, or in the allowlists, or the first
     /// file that cannot be read.
     pub fn load(path: &Path) -> Result<Self, Failure> {
-        Self::load_after(path, &AllowSet::default(), &ProfileNumbers::default())
+        Self::load_after(path, &AllowSet::default(), &ProfileNumbers::default(), None)
     }
 
     /// The same, at the cost of what has changed since `before` was read; profiles keep the numbers that
-    /// are known.
+    /// are known. Allowlists that have just been read are not read again if the configuration still names the same.
     ///
     /// # Errors
     ///
@@ -59,6 +59,7 @@ impl Inputs {
         path: &Path,
         before: &AllowSet,
         known: &ProfileNumbers,
+        read: Option<(&AllowConfig, Lists)>,
     ) -> Result<Self, Failure> {
         let started = Instant::now();
         let mut config = Config::load(path)?;
@@ -67,7 +68,10 @@ impl Inputs {
         let passive = look.ranges?;
         let vulnerabilities = store::read_vulnerabilities(config.detect.cve_file.as_deref())?;
         let mut fingerprint = Fingerprint::of_others(path, look.places);
-        let lists = Lists::read(&config.allow)?;
+        let lists = match read {
+            Some((named, lists)) if *named == config.allow => lists,
+            _ => Lists::read(&config.allow)?,
+        };
         fingerprint.note_lists(&lists);
         let set = lists.parse_after(before, &config)?;
         Ok(Self {
@@ -94,9 +98,9 @@ impl Inputs {
     }
 }
 
-/// The allowlist files by path, as text.
+/// The allowlist files by path, as text and its hash.
 #[derive(Clone, Debug)]
-pub struct Lists(BTreeMap<PathBuf, ListText>);
+pub struct Lists(BTreeMap<PathBuf, (ListText, u64)>);
 
 impl Lists {
     /// Reads all of them.
@@ -105,17 +109,16 @@ impl Lists {
     ///
     /// The first file that cannot be read.
     pub fn read(config: &AllowConfig) -> Result<Self, Failure> {
-        let read = store::read_allowlists(config)?.into_iter();
-        Ok(Self(
-            read.map(|(path, text)| {
-                let list = ListText {
-                    path: Arc::from(&*path),
-                    text: Arc::from(text),
-                };
-                (path, list)
-            })
-            .collect(),
-        ))
+        Ok(Self::of(store::read_allowlists(config, store::PATIENCE)?))
+    }
+
+    fn of(read: Vec<(PathBuf, String)>) -> Self {
+        let noted = |(path, text): (PathBuf, String)| {
+            let hash = hash(text.as_bytes());
+            let list = ListText::new(&path, text);
+            (path, (list, hash))
+        };
+        Self(read.into_iter().map(noted).collect())
     }
 
     /// All entries, at the cost of what has changed since `before` was read.
@@ -124,7 +127,7 @@ impl Lists {
     ///
     /// All mistakes in all files.
     pub fn parse_after(&self, before: &AllowSet, config: &Config) -> Result<AllowSet, Failure> {
-        let files = self.0.values().cloned().collect();
+        let files = self.0.values().map(|(list, _)| list.clone()).collect();
         let set = before.updated(files, &|name| config.profile_number(name))?;
         let most = config.names.max_names;
         match set.hosts().get(most as usize) {
@@ -159,14 +162,15 @@ impl Lists {
 
     /// The text of a file, if it exists.
     pub fn text(&self, path: &Path) -> Option<&str> {
-        self.0.get(path).map(|list| &*list.text)
+        self.0.get(path).map(|(list, _)| list.text.as_str())
     }
 
     /// The same files, one of them with another text.
     #[must_use]
     pub fn with(&self, path: &Path, text: String) -> Self {
         let mut lists = self.0.clone();
-        lists.insert(path.to_owned(), ListText::new(path, &text));
+        let hash = hash(text.as_bytes());
+        lists.insert(path.to_owned(), (ListText::new(path, text), hash));
         Self(lists)
     }
 }
@@ -183,18 +187,21 @@ pub struct Fingerprint {
 }
 
 impl Fingerprint {
-    /// Reads the files at this moment.
-    pub fn of(config_path: &Path, config: &Config) -> Self {
+    /// Reads the files at this moment, the allowlists with this [patience](store::read_allowlists); with the allowlists,
+    /// if they can be read.
+    pub fn of(config_path: &Path, config: &Config, patience: Duration) -> (Self, Option<Lists>) {
         let mut found = Self::of_others(config_path, server_config::look(config).places);
-        match store::read_allowlists(&config.allow) {
-            Ok(lists) => found.files.extend(
-                lists
-                    .into_iter()
-                    .map(|(path, text)| (path, hash(text.as_bytes()))),
-            ),
-            Err(error) => found.unreadable = Some(error.to_string()),
+        match store::read_allowlists(&config.allow, patience) {
+            Ok(read) => {
+                let lists = Lists::of(read);
+                found.note_lists(&lists);
+                (found, Some(lists))
+            }
+            Err(error) => {
+                found.unreadable = Some(error.to_string());
+                (found, None)
+            }
         }
-        found
     }
 
     /// Without the allowlists.
@@ -249,8 +256,8 @@ impl Fingerprint {
 
     /// Notes that these allowlists are in force.
     pub fn note_lists(&mut self, lists: &Lists) {
-        for (path, list) in &lists.0 {
-            self.files.insert(path.clone(), hash(list.text.as_bytes()));
+        for (path, (_, hash)) in &lists.0 {
+            self.files.insert(path.clone(), *hash);
         }
     }
 

@@ -21,6 +21,7 @@ use crate::{
     },
     datapath::check_room,
     engine::allowlist::{Change, ProfileNumbers},
+    store,
 };
 
 /// How long a file has to be left alone before it is read for its change.
@@ -56,7 +57,7 @@ impl<K: Kernel> Guard<K> {
     ///
     /// A mistake in a file, or what the kernel refused; nothing has changed then.
     pub fn reload(&mut self, cause: Cause) -> Result<ReloadReport, Failure> {
-        let result = self.try_reload();
+        let result = self.try_reload(cause);
         let now = Timestamp::now();
         self.reloads.last = LastReload {
             time: now,
@@ -90,7 +91,7 @@ impl<K: Kernel> Guard<K> {
     /// written here. Whether that is done: a file that was written to a moment ago is left alone, unless nobody can
     /// wait any longer. An emptied list that is about to be filled again would turn everybody away.
     pub fn files_changed(&mut self, at_once: bool) -> bool {
-        let now = Fingerprint::of(&self.config.path, &self.config);
+        let (now, _) = Fingerprint::of(&self.config.path, &self.config, Duration::ZERO);
         if now == self.fingerprint {
             return true;
         }
@@ -102,12 +103,23 @@ impl<K: Kernel> Guard<K> {
         true
     }
 
-    fn try_reload(&mut self) -> Result<ReloadReport, Failure> {
+    fn try_reload(&mut self, cause: Cause) -> Result<ReloadReport, Failure> {
         self.follow_deadline();
-        self.fingerprint = Fingerprint::of(&self.config.path, &self.config);
         let numbers = self.config.profile_numbers();
         let known = ProfileNumbers::in_force(numbers, &self.kernel.allow_table()?);
-        let inputs = Inputs::load_after(&self.config.path, &self.set, &known)?;
+        let read = Instant::now();
+        let path = &self.config.path;
+        // Who watches files has waited for them.
+        let patience = match cause {
+            Cause::Files => Duration::ZERO,
+            Cause::Signal | Cause::Command => store::PATIENCE,
+        };
+        // Also of what is refused: it is not to be tried again until it changes.
+        let (fingerprint, lists) = Fingerprint::of(path, &self.config, patience);
+        self.fingerprint = fingerprint;
+        let lists = lists.map(|lists| (&self.config.allow, lists));
+        let inputs = Inputs::load_after(path, &self.set, &known, lists)?;
+        let read = read.elapsed();
         // Whatever another program did to the tables ends here.
         self.wanted.table = self.kernel.allow_table()?;
         self.wanted.mode = self.kernel.mode_setting()?;
@@ -171,7 +183,7 @@ impl<K: Kernel> Guard<K> {
         self.look();
         Ok(ReloadReport {
             timings: Timings {
-                read_ms: milliseconds(inputs.took),
+                read_ms: milliseconds(read),
                 plan_ms: milliseconds(planned),
                 apply_ms: milliseconds(applied),
             },

@@ -15,5 +15,5 @@ pub use atomic::write_atomically;
 pub use bans::{StoredBans, read_bans, write_bans};
 pub use cli_list::{Written, add_entries, remove_host, remove_prefix};
 pub use names::{read_names, write_names};
-pub use read::{StoreError, read_allowlists};
+pub use read::{PATIENCE, StoreError, read_allowlists};
 pub use vulnerabilities::read_vulnerabilities;

@@ -3,7 +3,10 @@
 use std::collections::BTreeSet;
 use std::fs;
 use std::io::{self, Read as _};
+use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
+use std::thread;
+use std::time::{Duration, Instant, SystemTime};
 
 use glob::{MatchOptions, Pattern, glob_with};
 
@@ -57,6 +60,15 @@ pub enum StoreError {
         /// The file at which the limit was passed.
         path: PathBuf,
     },
+    /// A file that changes each time that it is read.
+    #[error(
+        "{}: somebody is writing it; when that is done, reload again, or write another file and rename it",
+        path.display()
+    )]
+    BeingWritten {
+        /// The file.
+        path: PathBuf,
+    },
     /// A file that is no UTF-8 text.
     #[error("{}:{line}:{column}: not UTF-8 text; save the file as UTF-8", path.display())]
     NotUtf8 {
@@ -72,14 +84,28 @@ pub enum StoreError {
 /// How many bytes all files together may hold: some ten million entries.
 const MOST_BYTES: u64 = 256 << 20;
 
+/// How long a file is read again that somebody is writing, where nobody else waits for that.
+pub const PATIENCE: Duration = Duration::from_secs(1);
+/// Pause before it is read again.
+const PAUSE: Duration = Duration::from_millis(20);
+/// A file that became empty so recently is about to be written: a shell empties it before the command runs whose output it is
+/// to hold.
+const FILLED_AFTER: Duration = Duration::from_millis(200);
+
 /// Reads all files that the patterns match, and `cli_file` if it exists: sorted by path, each file
 /// once, however many patterns and links lead to it. A pattern that matches nothing is no mistake.
 /// Patterns do not match file names that are not UTF-8.
 ///
+/// A file that changes while it is read, or was emptied a moment ago, is read again, for as long as `patience` says. With none
+/// each is taken as it stands.
+///
 /// # Errors
 /// The first file or folder that cannot be read, by name. A list that is not whole is never
 /// returned: the running one must not shrink because a file is unreadable for a moment.
-pub fn read_allowlists(config: &AllowConfig) -> Result<Vec<(PathBuf, String)>, StoreError> {
+pub fn read_allowlists(
+    config: &AllowConfig,
+    patience: Duration,
+) -> Result<Vec<(PathBuf, String)>, StoreError> {
     let mut paths = BTreeSet::new();
     for pattern in &config.files {
         paths.extend(expand(pattern)?);
@@ -93,7 +119,7 @@ pub fn read_allowlists(config: &AllowConfig) -> Result<Vec<(PathBuf, String)>, S
     for path in paths {
         let canonical = fs::canonicalize(&path).map_err(|source| read_error(&path, source))?;
         if seen.insert(canonical) {
-            let text = read(&path, room)?;
+            let text = settled(&path, patience, || read(&path, room))?;
             room = room.saturating_sub(text.len() as u64);
             files.push((path, text));
         }
@@ -141,6 +167,54 @@ fn exists(path: &Path) -> Result<bool, StoreError> {
         Ok(_) => Ok(true),
         Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(false),
         Err(source) => Err(read_error(path, source)),
+    }
+}
+
+/// What `read` finds in a file that nobody writes meanwhile: who loses half of the list loses its sessions.
+fn settled(
+    path: &Path,
+    patience: Duration,
+    mut read: impl FnMut() -> Result<String, StoreError>,
+) -> Result<String, StoreError> {
+    let begin = Instant::now();
+    loop {
+        let before = Stamp::of(path)?;
+        let text = read()?;
+        let is_whole = || Ok(before == Stamp::of(path)? && !(text.is_empty() && before.is_fresh()));
+        if patience.is_zero() || is_whole()? {
+            return Ok(text);
+        }
+        if begin.elapsed() >= patience {
+            return Err(StoreError::BeingWritten {
+                path: path.to_owned(),
+            });
+        }
+        thread::sleep(PAUSE);
+    }
+}
+
+/// What tells one state of a file from another.
+#[derive(PartialEq, Eq)]
+struct Stamp {
+    inode: (u64, u64),
+    len: u64,
+    modified: Option<SystemTime>,
+}
+
+impl Stamp {
+    fn of(path: &Path) -> Result<Self, StoreError> {
+        let metadata = fs::metadata(path).map_err(|source| read_error(path, source))?;
+        Ok(Self {
+            inode: (metadata.dev(), metadata.ino()),
+            len: metadata.len(),
+            modified: metadata.modified().ok(),
+        })
+    }
+
+    /// Whether somebody wrote it just now. A time to come is none of now.
+    fn is_fresh(&self) -> bool {
+        let age = self.modified.and_then(|modified| modified.elapsed().ok());
+        age.is_some_and(|age| age < FILLED_AFTER)
     }
 }
 
@@ -223,7 +297,7 @@ mod tests {
 
         /// Names and texts of what is read.
         fn read(&self, patterns: &[&str], cli_file: &str) -> Vec<(String, String)> {
-            let files = read_allowlists(&self.config(patterns, cli_file)).unwrap();
+            let files = read_allowlists(&self.config(patterns, cli_file), PATIENCE).unwrap();
             let name = |path: PathBuf| {
                 let name = path.strip_prefix(self.0.path()).unwrap();
                 name.to_str().unwrap().to_owned()
@@ -240,7 +314,7 @@ mod tests {
         }
 
         fn mistake(&self, patterns: &[&str], cli_file: &str) -> String {
-            let error = read_allowlists(&self.config(patterns, cli_file)).unwrap_err();
+            let error = read_allowlists(&self.config(patterns, cli_file), PATIENCE).unwrap_err();
             let message = error.to_string();
             let prefix = format!("{}/", self.0.path().display());
             message.replace(&prefix, "")
@@ -291,6 +365,67 @@ mod tests {
             message
                 .starts_with("b.list: the allowlist files up to this one hold more than 256 MiB")
         );
+    }
+
+    #[test]
+    fn a_file_that_was_emptied_a_moment_ago_is_read_again() {
+        let folder = Folder::new();
+        folder.write("a.list", b"");
+        let path = folder.path("a.list");
+        let mut times = 0;
+        let text = settled(&path, PATIENCE, || {
+            times += 1;
+            if times == 2 {
+                fs::write(&path, "192.0.2.1\n").unwrap();
+            }
+            read(&path, 100)
+        });
+        assert_eq!((text.unwrap().as_str(), times), ("192.0.2.1\n", 3));
+    }
+
+    #[test]
+    fn a_file_that_changes_while_it_is_read_is_read_again() {
+        let folder = Folder::new();
+        folder.write("a.list", b"half\n");
+        let path = folder.path("a.list");
+        let mut times = 0;
+        let text = settled(&path, PATIENCE, || {
+            let text = read(&path, 100);
+            times += 1;
+            if times < 3 {
+                fs::write(&path, "x".repeat(times)).unwrap();
+            }
+            text
+        });
+        assert_eq!((text.unwrap().as_str(), times), ("xx", 3));
+    }
+
+    #[test]
+    fn a_file_that_never_comes_to_rest_is_refused() {
+        let folder = Folder::new();
+        folder.write("a.list", b"");
+        let path = folder.path("a.list");
+        let mut length = 0;
+        let refused = settled(&path, PATIENCE, || {
+            length += 1;
+            fs::write(&path, "x".repeat(length)).unwrap();
+            read(&path, 10_000)
+        });
+        let message = refused.unwrap_err().to_string();
+        assert!(
+            message.contains("a.list: somebody is writing it"),
+            "{message}"
+        );
+    }
+
+    #[test]
+    fn a_file_that_has_been_empty_for_long_is_not_waited_for() {
+        let folder = Folder::new();
+        folder.write("a.list", b"");
+        let path = folder.path("a.list");
+        let file = fs::File::options().write(true).open(&path).unwrap();
+        file.set_modified(SystemTime::now() - FILLED_AFTER).unwrap();
+        assert!(!Stamp::of(&path).unwrap().is_fresh());
     }
 
     #[test]

@@ -15,17 +15,17 @@ use crate::diagnostic::BYTE_ORDER_MARK;
 pub struct ListText {
     /// The path.
     pub path: Arc<Path>,
-    /// All of the text.
-    pub text: Arc<str>,
+    /// All of the text, as it was read: to copy a list of a million entries takes as long as to read it.
+    pub text: Arc<String>,
 }
 
 impl ListText {
     /// A file of this text.
     #[must_use]
-    pub fn new(path: &Path, text: &str) -> Self {
+    pub fn new(path: &Path, text: impl Into<String>) -> Self {
         Self {
             path: Arc::from(path),
-            text: Arc::from(text),
+            text: Arc::new(text.into()),
         }
     }
 

@@ -78,8 +78,8 @@ fn without_repeats(lines: Vec<String>) -> Vec<String> {
 fn files(lines: &[String], split: Index, swap: bool) -> Vec<ListText> {
     let (one, other) = lines.split_at(split.index(lines.len() + 1));
     let mut files = vec![
-        ListText::new(Path::new("a.list"), &one.join("\n")),
-        ListText::new(Path::new("b.list"), &(other.join("\n") + "\n")),
+        ListText::new(Path::new("a.list"), one.join("\n")),
+        ListText::new(Path::new("b.list"), other.join("\n") + "\n"),
     ];
     if swap {
         files.remove(0);
