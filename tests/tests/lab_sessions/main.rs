@@ -1,5 +1,5 @@
 //! Sessions over real servers and sockets: they are taken over in their middle, end in every way, and
-//! leave nothing behind.
+//! leave nothing behind. And what is known of sockets that listen.
 
 mod adoption;
 mod download;
