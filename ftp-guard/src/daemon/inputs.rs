@@ -238,9 +238,7 @@ impl Fingerprint {
             .map(|(path, _)| path);
         files.chain(servers).any(|path| {
             let written = std::fs::metadata(path).and_then(|metadata| metadata.modified());
-            // A time in the future tells nothing.
-            let age = written.ok().and_then(|written| written.elapsed().ok());
-            age.is_some_and(|age| age < time)
+            store::is_within(written.ok(), time)
         })
     }
 

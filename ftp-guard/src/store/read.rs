@@ -3,13 +3,12 @@
 use std::collections::BTreeSet;
 use std::fs;
 use std::io::{self, Read as _};
-use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
-use std::thread;
-use std::time::{Duration, Instant, SystemTime};
+use std::time::Duration;
 
 use glob::{MatchOptions, Pattern, glob_with};
 
+use super::settled::settled;
 use crate::config::AllowConfig;
 use crate::diagnostic::position;
 
@@ -83,14 +82,6 @@ pub enum StoreError {
 
 /// How many bytes all files together may hold: some ten million entries.
 const MOST_BYTES: u64 = 256 << 20;
-
-/// How long a file is read again that somebody is writing, where nobody else waits for that.
-pub const PATIENCE: Duration = Duration::from_secs(1);
-/// Pause before it is read again.
-const PAUSE: Duration = Duration::from_millis(20);
-/// A file that became empty so recently is about to be written: a shell empties it before the command runs whose output it is
-/// to hold.
-const FILLED_AFTER: Duration = Duration::from_millis(200);
 
 /// Reads all files that the patterns match, and `cli_file` if it exists: sorted by path, each file
 /// once, however many patterns and links lead to it. A pattern that matches nothing is no mistake.
@@ -170,54 +161,6 @@ fn exists(path: &Path) -> Result<bool, StoreError> {
     }
 }
 
-/// What `read` finds in a file that nobody writes meanwhile: who loses half of the list loses its sessions.
-fn settled(
-    path: &Path,
-    patience: Duration,
-    mut read: impl FnMut() -> Result<String, StoreError>,
-) -> Result<String, StoreError> {
-    let begin = Instant::now();
-    loop {
-        let before = Stamp::of(path)?;
-        let text = read()?;
-        let is_whole = || Ok(before == Stamp::of(path)? && !(text.is_empty() && before.is_fresh()));
-        if patience.is_zero() || is_whole()? {
-            return Ok(text);
-        }
-        if begin.elapsed() >= patience {
-            return Err(StoreError::BeingWritten {
-                path: path.to_owned(),
-            });
-        }
-        thread::sleep(PAUSE);
-    }
-}
-
-/// What tells one state of a file from another.
-#[derive(PartialEq, Eq)]
-struct Stamp {
-    inode: (u64, u64),
-    len: u64,
-    modified: Option<SystemTime>,
-}
-
-impl Stamp {
-    fn of(path: &Path) -> Result<Self, StoreError> {
-        let metadata = fs::metadata(path).map_err(|source| read_error(path, source))?;
-        Ok(Self {
-            inode: (metadata.dev(), metadata.ino()),
-            len: metadata.len(),
-            modified: metadata.modified().ok(),
-        })
-    }
-
-    /// Whether somebody wrote it just now. A time to come is none of now.
-    fn is_fresh(&self) -> bool {
-        let age = self.modified.and_then(|modified| modified.elapsed().ok());
-        age.is_some_and(|age| age < FILLED_AFTER)
-    }
-}
-
 /// Reads a file of at most `room` bytes.
 fn read(path: &Path, room: u64) -> Result<String, StoreError> {
     let metadata = fs::metadata(path).map_err(|source| read_error(path, source))?;
@@ -252,7 +195,7 @@ fn read(path: &Path, room: u64) -> Result<String, StoreError> {
     })
 }
 
-fn read_error(path: &Path, source: io::Error) -> StoreError {
+pub(super) fn read_error(path: &Path, source: io::Error) -> StoreError {
     StoreError::Read {
         path: path.to_owned(),
         source,
@@ -266,6 +209,7 @@ mod tests {
 
     use tempfile::TempDir;
 
+    use super::super::settled::PATIENCE;
     use super::*;
 
     struct Folder(TempDir);
@@ -365,67 +309,6 @@ mod tests {
             message
                 .starts_with("b.list: the allowlist files up to this one hold more than 256 MiB")
         );
-    }
-
-    #[test]
-    fn a_file_that_was_emptied_a_moment_ago_is_read_again() {
-        let folder = Folder::new();
-        folder.write("a.list", b"");
-        let path = folder.path("a.list");
-        let mut times = 0;
-        let text = settled(&path, PATIENCE, || {
-            times += 1;
-            if times == 2 {
-                fs::write(&path, "192.0.2.1\n").unwrap();
-            }
-            read(&path, 100)
-        });
-        assert_eq!((text.unwrap().as_str(), times), ("192.0.2.1\n", 3));
-    }
-
-    #[test]
-    fn a_file_that_changes_while_it_is_read_is_read_again() {
-        let folder = Folder::new();
-        folder.write("a.list", b"half\n");
-        let path = folder.path("a.list");
-        let mut times = 0;
-        let text = settled(&path, PATIENCE, || {
-            let text = read(&path, 100);
-            times += 1;
-            if times < 3 {
-                fs::write(&path, "x".repeat(times)).unwrap();
-            }
-            text
-        });
-        assert_eq!((text.unwrap().as_str(), times), ("xx", 3));
-    }
-
-    #[test]
-    fn a_file_that_never_comes_to_rest_is_refused() {
-        let folder = Folder::new();
-        folder.write("a.list", b"");
-        let path = folder.path("a.list");
-        let mut length = 0;
-        let refused = settled(&path, PATIENCE, || {
-            length += 1;
-            fs::write(&path, "x".repeat(length)).unwrap();
-            read(&path, 10_000)
-        });
-        let message = refused.unwrap_err().to_string();
-        assert!(
-            message.contains("a.list: somebody is writing it"),
-            "{message}"
-        );
-    }
-
-    #[test]
-    fn a_file_that_has_been_empty_for_long_is_not_waited_for() {
-        let folder = Folder::new();
-        folder.write("a.list", b"");
-        let path = folder.path("a.list");
-        let file = fs::File::options().write(true).open(&path).unwrap();
-        file.set_modified(SystemTime::now() - FILLED_AFTER).unwrap();
-        assert!(!Stamp::of(&path).unwrap().is_fresh());
     }
 
     #[test]
